@@ -1,0 +1,107 @@
+//! An embedded storage engine: one append-only log, and everything else is folded from it.
+//!
+//! fourfold is built to carry four service cores in one crate: a queue, a sharded stream, a key-value table and a
+//! versioned object bucket, with one atomic transaction across all of them. **This release is the foundation they
+//! stand on**: a durable, ordered, transactional store of byte strings. An atomic batch of changes is one frame of a
+//! log; a log segment folds into a sorted run, runs fold into bigger runs. So a transaction over any number of
+//! keyspaces is nothing special: one frame.
+//!
+//! ```
+//! # fn main() -> fourfold::Result<()> {
+//! # let dir = tempfile::tempdir().expect("a temporary directory");
+//! # let path = dir.path().join("data");
+//! use fourfold::Store;
+//!
+//! let store = Store::open(&path)?; // or Store::in_memory(): the same type, without files
+//! let (users, mails) = (store.keyspace("users")?, store.keyspace("mails")?);
+//!
+//! let mut batch = store.batch(); // all of it or nothing, across keyspaces
+//! batch.put(&users, "ann", "1 new mail")?;
+//! batch.put(&mails, "ann/0001", "hello")?;
+//! store.write(batch)?; // on the device when this returns
+//!
+//! let before = store.snapshot(); // the present, however it changes
+//! let mut batch = store.batch();
+//! batch.delete(&mails, "ann/0001")?;
+//! store.write(batch)?;
+//! assert_eq!(before.prefix(&mails, "ann/").count(), 1);
+//! assert_eq!(mails.prefix("ann/").count(), 0);
+//! # Ok(()) }
+//! ```
+//!
+//! # What is promised
+//!
+//! | a write with … | returns when its batch is | and a crash loses at worst |
+//! | --- | --- | --- |
+//! | [`Synced`](Durability::Synced), the default on disk | on the device | nothing |
+//! | [`Written`](Durability::Written) | with the operating system | on power loss: the newest batches, up to the last sync |
+//! | [`Buffered`](Durability::Buffered) | visible; written within a bound of time and bytes | also on a killed process: the newest batches |
+//!
+//! Never a batch in the middle, never half a batch. What was durable and is damaged is [`Error::Corrupt`], with file,
+//! offset, what was expected and what was found; nothing is changed then, and [`repair`] is a call of its own. A full
+//! disk fails the write that needs space ([`Error::StorageFull`]) and changes nothing. Any other failed write or sync
+//! ends writing ([`Error::Poisoned`]): reads go on, and opening the store anew finds out what the disk holds. Nothing
+//! is retried.
+//!
+//! # Where to look
+//!
+//! - [`Store`] opens, commits, copies and checks; [`Builder`] has the settings, [`Keyspace`] reads, [`Batch`]
+//!   changes, [`Range`] walks from both ends, [`Snapshot`] stands still.
+//! - [`Durability`] and [`Position`]: how safe a write is, and where in the order of all writes it stands.
+//! - [`Error`], [`Corruption`]: what can go wrong, each with what to do. [`RecoveryReport`], [`RepairReport`],
+//!   [`Stats`]: what happened, and what there is.
+//! - [`clock`]: the only source of time, replaceable; [`limits`]: every bound.
+//! - `sim` (with the feature of that name): a simulated disk that enumerates what a power cut could leave, to
+//!   crash-test code that is built on a store. `examples/crash.rs` is such a test.
+//!
+//! # Features
+//!
+//! - `sim`: the simulated disk. Off by default: it is a tool for tests.
+//!
+//! # Limits
+//!
+//! - Keys up to [16 KiB](limits::KEY_LEN_MAX). A batch fits into one log segment (64 MiB by default, at most 1 GiB);
+//!   a value over [`Builder::blob_threshold`] counts with a few bytes there, but fits into a blob segment, which is
+//!   as large.
+//! - One process opens a store at a time; within it any number of threads.
+//! - 64-bit Unix. A file system whose `fsync` does what it says.
+//! - No compression, no encryption.
+//!
+//! # Not there yet
+//!
+//! The four engines, and with them transactions that read before they write. Until they are, the interface of the raw
+//! keyspaces may still change; the bytes on disk will stay readable.
+
+// In the order in which they are best read.
+mod error;
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod limits;
+mod position;
+
+pub mod clock;
+mod random;
+mod sync;
+
+mod storage;
+
+mod codec;
+mod log;
+
+mod blob;
+mod tree;
+
+mod store;
+
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use error::{Corruption, Error, Result};
+pub use log::Durability;
+pub use position::Position;
+pub use store::{
+    Batch, Builder, Commit, Cut, Keyspace, Range, RecoveryReport, RepairReport, Snapshot, Stats, Store,
+    repair,
+};

@@ -1,0 +1,159 @@
+//! The threads that keep a store in shape: one commits for async writers and writes what is buffered, the others fold,
+//! compact and prepare segments.
+//!
+//! Nothing depends on the latter but time: whatever they did not get to, a writer does itself.
+
+use crate::clock::{Clock, Parker, Timestamp};
+use crate::storage::Storage;
+use crate::tree::Tree;
+use parking_lot::Mutex;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+use std::thread::{JoinHandle, current};
+use std::time::Duration;
+
+/// What threads and store share.
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    /// Something was written since the last flush: in a buffered store, a flush is due.
+    dirty: AtomicBool,
+}
+
+/// The threads of one store; none for a store built without.
+#[derive(Debug)]
+pub(crate) struct Background {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<(JoinHandle<()>, Waker)>>,
+    count: usize,
+    committer: Option<Waker>,
+    flushes: bool,
+}
+
+impl Background {
+    /// Starts `count` threads for maintenance, and a committer if there are any. With `flush_after`, what was written and
+    /// is not waited for is handed to the system after that long.
+    pub(crate) fn start<S: Storage>(
+        tree: &Arc<Tree<S>>,
+        count: usize,
+        flush_after: Option<Duration>,
+        clock: &Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let mut background = Self {
+            shared: Arc::default(),
+            threads: Mutex::default(),
+            count,
+            committer: None,
+            flushes: flush_after.is_some() && count > 0,
+        };
+        if count == 0 {
+            return Ok(background);
+        }
+        let clock = Arc::clone(clock);
+        let committer = background.spawn(tree, "fourfold-commit", move |shared, tree, parker| {
+            commit(shared, tree, parker, flush_after, &*clock);
+        })?;
+        let mut maintainers = Vec::new();
+        for number in 0..count {
+            maintainers.push(background.spawn(tree, &format!("fourfold-{number}"), maintain)?);
+        }
+        tree.set_helper(move || maintainers.iter().for_each(Waker::wake_by_ref));
+        let wake = committer.clone();
+        tree.log().set_background(Box::new(move || wake.wake_by_ref()));
+        background.committer = Some(committer);
+        Ok(background)
+    }
+
+    fn spawn<S: Storage>(
+        &self,
+        tree: &Arc<Tree<S>>,
+        name: &str,
+        work: impl FnOnce(&Shared, &Tree<S>, Parker) + Send + 'static,
+    ) -> io::Result<Waker> {
+        let (shared, tree, parker) = (Arc::clone(&self.shared), Arc::clone(tree), Parker::new());
+        let waker = parker.waker();
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        match thread.spawn(move || work(&shared, &tree, parker)) {
+            Ok(thread) => self.threads.lock().push((thread, waker.clone())),
+            Err(error) => {
+                self.stop();
+                return Err(error);
+            }
+        }
+        Ok(waker)
+    }
+
+    /// Threads for maintenance.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Something was written that nobody waits for.
+    #[inline]
+    pub(crate) fn wrote(&self) {
+        // Relaxed first: a write that sees `true` too late is flushed with the next one, or by the bound of bytes.
+        if self.flushes
+            && !self.shared.dirty.load(Ordering::Relaxed)
+            && !self.shared.dirty.swap(true, Ordering::AcqRel)
+        {
+            self.committer.iter().for_each(Waker::wake_by_ref);
+        }
+    }
+
+    /// Ends the threads and waits for them.
+    pub(crate) fn stop(&self) {
+        // Release: pairs with the Acquire in the loops below.
+        self.shared.stop.store(true, Ordering::Release);
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for (_, waker) in &threads {
+            waker.wake_by_ref();
+        }
+        // The last handle may be dropped by a task that the committer wakes: it ends by itself.
+        let others = threads.into_iter().filter(|(thread, _)| thread.thread().id() != current().id());
+        for (thread, _) in others {
+            // A thread that panicked has poisoned the log if it mattered.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn maintain<S: Storage>(shared: &Shared, tree: &Tree<S>, mut parker: Parker) {
+    while !shared.stop.load(Ordering::Acquire) {
+        // A failure here is found again, and reported, by the writer that needs what failed.
+        if !tree.maintain_step().unwrap_or(false) {
+            parker.wait();
+        }
+    }
+}
+
+fn commit<S: Storage>(
+    shared: &Shared,
+    tree: &Tree<S>,
+    mut parker: Parker,
+    flush_after: Option<Duration>,
+    clock: &dyn Clock,
+) {
+    let mut flush_at: Option<Timestamp> = None;
+    while !shared.stop.load(Ordering::Acquire) {
+        while tree.log().serve() {}
+        if let Some(after) = flush_after {
+            if flush_at.is_some_and(|at| at <= clock.now()) {
+                flush_at = None;
+                // Before the flush: a write behind it asks for another.
+                shared.dirty.store(false, Ordering::SeqCst);
+                // A failure has poisoned the log.
+                let _ = tree.log().flush();
+            } else if flush_at.is_none() && shared.dirty.load(Ordering::Acquire) {
+                flush_at = Some(clock.now() + after);
+            }
+        }
+        match flush_at {
+            Some(at) => {
+                parker.wait_until(clock, at);
+            }
+            None => parker.wait(),
+        }
+    }
+}
