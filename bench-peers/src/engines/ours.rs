@@ -1,0 +1,69 @@
+//! Fourfold itself, as an ordered map by its raw store.
+
+use std::path::Path;
+
+use fourfold::{Durability, Keyspace, Store};
+
+use crate::engine::{Class, Kv, Options, Result};
+
+struct Ours {
+    store: Store,
+    kv: Keyspace,
+}
+
+pub fn open(dir: &Path, options: Options) -> Result<Box<dyn Kv>> {
+    let durability = match options.class {
+        Class::Process => Durability::Written,
+        Class::Power => Durability::Synced,
+    };
+    build(dir, options, durability)
+}
+
+pub fn open_buffered(dir: &Path, options: Options) -> Result<Box<dyn Kv>> {
+    build(dir, options, Durability::Buffered)
+}
+
+fn build(dir: &Path, options: Options, durability: Durability) -> Result<Box<dyn Kv>> {
+    let mut builder = Store::builder().durability(durability);
+    if options.pile_up {
+        // What lies between two seals is one run.
+        builder = builder.pile_up().segment_size(256 << 20);
+    }
+    let store = builder.open(dir)?;
+    let kv = store.keyspace("kv")?;
+    Ok(Box::new(Ours { store, kv }))
+}
+
+impl Kv for Ours {
+    fn write(&self, items: &[(&[u8], &[u8])]) -> Result<()> {
+        let mut batch = self.store.batch();
+        for (key, value) in items {
+            batch.put(&self.kv, key, value)?;
+        }
+        self.store.write(batch)?;
+        Ok(())
+    }
+
+    fn get(&self, key: &[u8], see: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        Ok(self.kv.get(key)?.map(|value| see(&value)).is_some())
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], see: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
+        let mut range = self.kv.range(from..to);
+        while range.advance()? {
+            match range.value_ref() {
+                Some(value) => see(range.key(), value),
+                None => see(range.key(), &range.value()?),
+            }
+        }
+        Ok(())
+    }
+
+    fn seal(&self) -> Result<()> {
+        Ok(self.store.fold()?)
+    }
+
+    fn compact(&self) -> Result<()> {
+        Ok(self.store.compact()?)
+    }
+}

@@ -1,0 +1,9 @@
+//! The payload of a data frame.
+#![no_main]
+
+use fourfold_fuzz::limit::{Limited, limited};
+
+#[global_allocator]
+static ALLOCATOR: Limited = Limited;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| limited(bytes, 4 << 10, fourfold::fuzzing::batch));

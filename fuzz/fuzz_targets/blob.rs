@@ -1,0 +1,9 @@
+//! Blob references, and the chunks of a segment.
+#![no_main]
+
+use fourfold_fuzz::limit::{Limited, limited};
+
+#[global_allocator]
+static ALLOCATOR: Limited = Limited;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| limited(bytes, 1 << 20, fourfold::fuzzing::blob));
