@@ -172,7 +172,8 @@ impl<'a> Reader<'a> {
         Malformed { offset: self.offset as u64, what, expected, found }
     }
 
-    fn rest(&self) -> &'a [u8] {
+    /// What was not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.offset..).unwrap_or_default()
     }
 

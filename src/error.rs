@@ -97,6 +97,20 @@ pub enum Error {
     },
 }
 
+/// Whose fault a refusal is; it decides whether trying again as it is can help.
+///
+/// ```
+/// use fourfold::Fault;
+/// assert_ne!(Fault::Caller, Fault::Service);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The request cannot be met as it is (AWS: a 4xx status).
+    Caller,
+    /// The service could not meet it (AWS: a 5xx status).
+    Service,
+}
+
 /// Where durable bytes are wrong, and how one can tell.
 ///
 /// ```

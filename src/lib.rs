@@ -98,7 +98,7 @@ mod store;
 pub mod sim;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use error::{Corruption, Error, Result};
+pub use error::{Corruption, Error, Fault, Result};
 pub use log::Durability;
 pub use position::Position;
 pub use store::{

@@ -41,7 +41,6 @@ impl Random {
     }
 
     /// A number in `0..n`, each as likely as any other.
-    #[cfg(test)]
     pub(crate) fn below(&self, n: u64) -> u64 {
         assert!(n > 0, "there is no number below zero");
         // The high half of a product maps words onto 0..n. Where 2^64 is no multiple of n, the lowest `excess` low
@@ -54,6 +53,13 @@ impl Random {
                 return high;
             }
         }
+    }
+
+    /// A random UUID (RFC 9562, version 4), as bytes.
+    pub(crate) fn uuid(&self) -> [u8; 16] {
+        let bits = self.next_u128();
+        let version = bits & !(0xf << 76) | 4 << 76;
+        (version & !(0b11 << 62) | 0b10 << 62).to_be_bytes()
     }
 
     /// Relaxed: each count goes to one caller, and nothing else depends on it.
@@ -97,6 +103,16 @@ mod tests {
         let half = (1 << 63) + 1;
         assert!((0..100).all(|_| random.below(half) < half), "a bound that throws half of the draws away");
         assert!((0..100).any(|_| random.below(u64::MAX) > half));
+    }
+
+    #[test]
+    fn a_uuid_says_that_it_is_random() {
+        let random = Random::from_seed(5);
+        for _ in 0..100 {
+            let uuid = random.uuid();
+            assert_eq!((uuid[6] >> 4, uuid[8] >> 6), (4, 0b10));
+        }
+        assert_ne!(random.uuid(), random.uuid());
     }
 
     #[test]

@@ -5,11 +5,12 @@
 
 use crate::clock::{Clock, Parker, Timestamp};
 use crate::storage::Storage;
+use crate::store::Store;
 use crate::tree::Tree;
 use parking_lot::Mutex;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::thread::{JoinHandle, current};
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub(crate) struct Background {
     threads: Mutex<Vec<(JoinHandle<()>, Waker)>>,
     count: usize,
     committer: Option<Waker>,
+    sweeper: OnceLock<Waker>,
     flushes: bool,
 }
 
@@ -46,24 +48,39 @@ impl Background {
             threads: Mutex::default(),
             count,
             committer: None,
+            sweeper: OnceLock::new(),
             flushes: flush_after.is_some() && count > 0,
         };
         if count == 0 {
             return Ok(background);
         }
         let clock = Arc::clone(clock);
-        let committer = background.spawn(tree, "fourfold-commit", move |shared, tree, parker| {
+        let started = background.start_threads(tree, count, flush_after, clock);
+        if started.is_err() {
+            background.stop();
+        }
+        started.map(|()| background)
+    }
+
+    fn start_threads<S: Storage>(
+        &mut self,
+        tree: &Arc<Tree<S>>,
+        count: usize,
+        flush_after: Option<Duration>,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<()> {
+        let committer = self.spawn(tree, "fourfold-commit", move |shared, tree, parker| {
             commit(shared, tree, parker, flush_after, &*clock);
         })?;
         let mut maintainers = Vec::new();
         for number in 0..count {
-            maintainers.push(background.spawn(tree, &format!("fourfold-{number}"), maintain)?);
+            maintainers.push(self.spawn(tree, &format!("fourfold-{number}"), maintain)?);
         }
         tree.set_helper(move || maintainers.iter().for_each(Waker::wake_by_ref));
         let wake = committer.clone();
         tree.log().set_background(Box::new(move || wake.wake_by_ref()));
-        background.committer = Some(committer);
-        Ok(background)
+        self.committer = Some(committer);
+        Ok(())
     }
 
     fn spawn<S: Storage>(
@@ -72,15 +89,21 @@ impl Background {
         name: &str,
         work: impl FnOnce(&Shared, &Tree<S>, Parker) + Send + 'static,
     ) -> io::Result<Waker> {
-        let (shared, tree, parker) = (Arc::clone(&self.shared), Arc::clone(tree), Parker::new());
+        let tree = Arc::clone(tree);
+        self.spawn_thread(name, move |shared, parker| work(shared, &tree, parker))
+    }
+
+    fn spawn_thread(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Shared, Parker) + Send + 'static,
+    ) -> io::Result<Waker> {
+        let (shared, parker) = (Arc::clone(&self.shared), Parker::new());
         let waker = parker.waker();
         let thread = std::thread::Builder::new().name(name.to_owned());
-        match thread.spawn(move || work(&shared, &tree, parker)) {
+        match thread.spawn(move || work(&shared, parker)) {
             Ok(thread) => self.threads.lock().push((thread, waker.clone())),
-            Err(error) => {
-                self.stop();
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         }
         Ok(waker)
     }
@@ -100,6 +123,25 @@ impl Background {
         {
             self.committer.iter().for_each(Waker::wake_by_ref);
         }
+    }
+
+    /// From now on a thread does what time brings about in the engines. If it cannot be started, [`Store::maintain`]
+    /// does.
+    pub(crate) fn sweep(&self, store: &Store) {
+        if self.count == 0 {
+            return;
+        }
+        self.sweeper.get_or_init(|| {
+            let store = store.unguarded();
+            let sweeper =
+                self.spawn_thread("fourfold-sweep", move |shared, parker| sweep(shared, &store, parker));
+            sweeper.unwrap_or_else(|_| Waker::noop().clone())
+        });
+    }
+
+    /// Something is due earlier than it was.
+    pub(crate) fn wake_sweeper(&self) {
+        self.sweeper.get().into_iter().for_each(Waker::wake_by_ref);
     }
 
     /// Ends the threads and waits for them.
@@ -124,6 +166,22 @@ fn maintain<S: Storage>(shared: &Shared, tree: &Tree<S>, mut parker: Parker) {
         // A failure here is found again, and reported, by the writer that needs what failed.
         if !tree.maintain_step().unwrap_or(false) {
             parker.wait();
+        }
+    }
+}
+
+fn sweep(shared: &Shared, store: &Store, mut parker: Parker) {
+    while !shared.stop.load(Ordering::Acquire) {
+        match store.maintain_engines() {
+            Ok(true) => {}
+            Ok(false) => match store.engines_deadline() {
+                Some(at) => {
+                    parker.wait_until(&store.inner.clock, at);
+                }
+                None => parker.wait(),
+            },
+            // Found again, and reported, by whoever needs what failed; not tried again until something happens.
+            Err(_) => parker.wait(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::storage::Media;
+use crate::store::catalog::{self, ResourceKind};
 use crate::store::{Inner, Keyspace, Store};
 use crate::tree::Pending;
 use crate::tree::batch::{OpKind, Ops};
@@ -32,6 +33,8 @@ pub struct Batch {
     pub(super) ops: Ops,
     /// Values already in the blob log that `ops` names.
     pub(super) pending: Pending<Media>,
+    /// Does it change the catalog?
+    pub(super) names: bool,
 }
 
 impl Batch {
@@ -40,6 +43,7 @@ impl Batch {
             inner: Arc::clone(&store.inner),
             ops: Ops::default(),
             pending: Pending::new(&store.inner.tree),
+            names: false,
         }
     }
 
@@ -52,10 +56,7 @@ impl Batch {
     pub fn put(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         let (key, value) = (key.as_ref(), value.as_ref());
         let id = keyspace.id_for(&self.inner, key)?;
-        if value.len() > self.inner.blob_threshold {
-            return self.pending.put(&mut self.ops, id, key, value);
-        }
-        self.ops.push(OpKind::Entry(Kind::Put), id, key, value)
+        self.put_in(id, key, value)
     }
 
     /// Removes `key`; nothing happens if it is not there.
@@ -65,7 +66,7 @@ impl Batch {
     pub fn delete(&mut self, keyspace: &Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
         let key = key.as_ref();
         let id = keyspace.id_for(&self.inner, key)?;
-        self.ops.push(OpKind::Entry(Kind::Delete), id, key, &[])
+        self.delete_in(id, key)
     }
 
     /// Removes every key below `floor`, for good: keys below it that are written later stay invisible too. A floor only
@@ -76,7 +77,7 @@ impl Batch {
     pub fn floor(&mut self, keyspace: &Keyspace, floor: impl AsRef<[u8]>) -> Result<()> {
         let floor = floor.as_ref();
         let id = keyspace.id_for(&self.inner, floor)?;
-        self.ops.push(OpKind::Floor, id, floor, &[])
+        self.floor_in(id, floor)
     }
 
     /// How many operations it holds.
@@ -93,6 +94,59 @@ impl Batch {
     pub fn clear(&mut self) {
         self.ops.clear();
         self.pending = Pending::new(&self.inner.tree);
+        self.names = false;
+    }
+}
+
+/// What engines do with keyspaces and resources of their own.
+impl Batch {
+    /// A new keyspace, which exists once the batch is applied.
+    pub(crate) fn create_space(&mut self) -> Result<u32> {
+        let id = self.inner.tree.new_keyspace_id();
+        self.ops.push(OpKind::Create, id, &[], &[])?;
+        Ok(id)
+    }
+
+    /// The keyspace and everything in it is gone.
+    pub(crate) fn drop_space(&mut self, id: u32) -> Result<()> {
+        self.ops.push(OpKind::Drop, id, &[], &[])
+    }
+
+    /// [`put`](Self::put) by the keyspace's id.
+    pub(crate) fn put_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
+        if value.len() > self.inner.blob_threshold {
+            return self.pending.put(&mut self.ops, id, key, value);
+        }
+        self.ops.push(OpKind::Entry(Kind::Put), id, key, value)
+    }
+
+    /// [`delete`](Self::delete) by the keyspace's id.
+    pub(crate) fn delete_in(&mut self, id: u32, key: &[u8]) -> Result<()> {
+        self.ops.push(OpKind::Entry(Kind::Delete), id, key, &[])
+    }
+
+    /// [`floor`](Self::floor) by the keyspace's id.
+    pub(crate) fn floor_in(&mut self, id: u32, floor: &[u8]) -> Result<()> {
+        self.ops.push(OpKind::Floor, id, floor, &[])
+    }
+
+    /// Names a resource, or replaces what the catalog says of it. Its keyspaces are created in the same batch, or are
+    /// there.
+    pub(crate) fn put_resource(
+        &mut self,
+        kind: ResourceKind,
+        name: &str,
+        ids: &[u32],
+        record: &[u8],
+    ) -> Result<()> {
+        self.names = true;
+        catalog::put(&mut self.ops, kind, name, ids, record)
+    }
+
+    /// Forgets a resource's name; its keyspaces are dropped in the same batch.
+    pub(crate) fn delete_resource(&mut self, kind: ResourceKind, name: &str) -> Result<()> {
+        self.names = true;
+        catalog::delete(&mut self.ops, kind, name)
     }
 }
 

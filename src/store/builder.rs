@@ -8,6 +8,7 @@ use crate::log::Durability;
 use crate::random::Random;
 use crate::storage::{Media, Storage};
 use crate::store::background::Background;
+use crate::store::engine::Engines;
 use crate::store::{Inner, RecoveryReport, Store};
 use crate::tree::{Tree, TreeOptions, refuse_strangers};
 use parking_lot::Mutex;
@@ -23,6 +24,9 @@ const SEGMENT_SIZE_IN_MEMORY: u64 = 8 << 20;
 const BLOB_THRESHOLD: usize = 64 << 10;
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 const FLUSH_BYTES: u64 = 4 << 20;
+/// What resources are named by, unless set.
+const ACCOUNT: &str = "000000000000";
+const REGION: &str = "us-east-1";
 
 /// Settings of a [`Store`] to be opened.
 ///
@@ -51,6 +55,8 @@ pub struct Builder {
     threads: Option<usize>,
     clock: Option<Arc<dyn Clock>>,
     seed: Option<u64>,
+    account: String,
+    region: String,
     pile_up: bool,
 }
 
@@ -66,6 +72,8 @@ impl Default for Builder {
             threads: None,
             clock: None,
             seed: None,
+            account: ACCOUNT.to_owned(),
+            region: REGION.to_owned(),
             pile_up: false,
         }
     }
@@ -134,6 +142,18 @@ impl Builder {
         self
     }
 
+    /// The account in the ARNs and URLs of resources: twelve digits. Default: `000000000000`.
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.account = account.into();
+        self
+    }
+
+    /// The region in the ARNs and URLs of resources: letters, digits and hyphens. Default: `us-east-1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
     /// Lets folded runs pile up, to measure reads through many of them. Nothing gets better by it.
     #[doc(hidden)]
     pub fn pile_up(mut self) -> Self {
@@ -173,6 +193,7 @@ impl Builder {
     }
 
     fn open_media(self, media: Media) -> Result<Store> {
+        self.check_names()?;
         let options = self.tree_options(media.is_persistent())?;
         let random = self.seed.map_or_else(Random::from_entropy, Random::from_seed);
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
@@ -201,6 +222,9 @@ impl Builder {
             .map_err(|source| Error::io("start a background thread for", media.path(), 0, source))?;
         let inner = Inner {
             background,
+            engines: Engines::default(),
+            account: self.account,
+            region: self.region,
             tree,
             clock,
             random,
@@ -211,7 +235,21 @@ impl Builder {
             media,
             _lock: lock,
         };
-        Ok(Store { inner: Arc::new(inner) })
+        Ok(Store::new(inner))
+    }
+
+    /// Account and region become part of ARNs, which are taken apart at colons.
+    fn check_names(&self) -> Result<()> {
+        let (account, region) = (&self.account, &self.region);
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Error::invalid("account", format_args!("{account:?} is not twelve digits")));
+        }
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if region.is_empty() || region.len() > 32 || !region.bytes().all(is_part) {
+            let rule = format_args!("{region:?} is not 1 to 32 letters, digits and hyphens");
+            return Err(Error::invalid("region", rule));
+        }
+        Ok(())
     }
 
     fn tree_options(&self, persistent: bool) -> Result<TreeOptions> {
@@ -252,6 +290,8 @@ pub(super) fn fork(store: &Store) -> Result<Store> {
         durability: inner.durability,
         blob_threshold: inner.blob_threshold,
         threads: Some(inner.background.count()),
+        account: inner.account.clone(),
+        region: inner.region.clone(),
         ..Builder::default()
     };
     let lock = media.lock()?;

@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 use crate::limits::KEY_LEN_MAX;
 use crate::position::Position;
 use crate::storage::Media;
-use crate::store::{Inner, Store};
-use crate::tree::batch::{full_key, too_long_key};
+use crate::store::{Commit, Inner, Store};
+use crate::tree::batch::{OpKind, full_key, op_head, too_long_key};
+use crate::tree::entry::Kind;
 use crate::tree::keyspaces::KeyspaceState;
 use crate::tree::range::{Span, TreeRange, user_key};
 use bytes::Bytes;
@@ -23,10 +24,8 @@ use std::sync::Arc;
 /// # fn main() -> fourfold::Result<()> {
 /// let store = fourfold::Store::in_memory();
 /// let fruits = store.keyspace("fruits")?;
-/// let mut batch = store.batch();
-/// batch.put(&fruits, "apple", "green")?;
-/// batch.put(&fruits, "banana", "yellow")?;
-/// store.write(batch)?;
+/// fruits.put("apple", "green")?;
+/// fruits.put("banana", "yellow")?;
 /// assert_eq!(fruits.get("apple")?.as_deref(), Some(&b"green"[..]));
 /// let keys: Vec<_> = fruits.range("b"..).map(|entry| entry.map(|(key, _)| key)).collect::<Result<_, _>>()?;
 /// assert_eq!(keys, ["banana"]);
@@ -34,14 +33,14 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Keyspace {
-    inner: Arc<Inner>,
+    store: Store,
     state: Arc<KeyspaceState>,
     name: Arc<str>,
 }
 
 impl Keyspace {
-    pub(super) fn new(inner: Arc<Inner>, state: Arc<KeyspaceState>, name: &str) -> Self {
-        Self { inner, state, name: name.into() }
+    pub(super) fn new(store: Store, state: Arc<KeyspaceState>, name: &str) -> Self {
+        Self { store, state, name: name.into() }
     }
 
     /// The name it was opened by.
@@ -67,11 +66,42 @@ impl Keyspace {
         self.walk(Span::prefix(self.state.id(), prefix.as_ref()), None)
     }
 
+    /// Sets `key` to `value`: a [`Batch`](crate::Batch) of one, which costs less than building one.
+    ///
+    /// # Errors
+    /// As for [`Batch::put`](crate::Batch::put) and [`Store::write`].
+    pub fn put(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<Commit> {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        if value.len() > self.store.inner.blob_threshold {
+            let mut batch = self.store.batch();
+            batch.put(self, key, value)?;
+            return self.store.write(batch);
+        }
+        self.write(Kind::Put, key, value)
+    }
+
+    /// Removes `key`; nothing happens if it is not there. A batch of one as well.
+    ///
+    /// # Errors
+    /// As for [`put`](Self::put).
+    pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<Commit> {
+        self.write(Kind::Delete, key.as_ref(), &[])
+    }
+
+    fn write(&self, kind: Kind, key: &[u8], value: &[u8]) -> Result<Commit> {
+        let inner = &self.store.inner;
+        let id = self.id_for(inner, key)?;
+        let head = op_head(OpKind::Entry(kind), id, key, value)?;
+        let appended = inner.append_parts(&[&head, key, value], inner.durability)?;
+        inner.tree.wait(appended.end, inner.durability)?;
+        Ok(Commit { at: appended.at })
+    }
+
     pub(super) fn get_at(&self, key: &[u8], at: Option<Position>) -> Result<Option<Bytes>> {
         if key.len() > KEY_LEN_MAX {
             return Ok(None);
         }
-        self.inner.tree.get(&self.state, &full_key(self.state.id(), key), at)
+        self.store.inner.tree.get(&self.state, &full_key(self.state.id(), key), at)
     }
 
     pub(super) fn range_at<K: AsRef<[u8]>>(
@@ -88,15 +118,12 @@ impl Keyspace {
     }
 
     fn walk(&self, span: Span, at: Option<Position>) -> Range {
-        // Registered, so that blobs stay where this walk will look for them.
-        let at = self.inner.tree.open_snapshot(at);
-        let walk = self.inner.tree.range(&self.state, span, Some(at));
-        Range { inner: Arc::clone(&self.inner), walk, at, refused: None, done: false }
+        Range::over(&self.store.inner, &self.state, span, at)
     }
 
     /// Is it a keyspace of the store `inner`?
     fn check_store(&self, inner: &Arc<Inner>) -> Result<()> {
-        if Arc::ptr_eq(&self.inner, inner) {
+        if Arc::ptr_eq(&self.store.inner, inner) {
             return Ok(());
         }
         Err(Error::invalid("keyspace", format_args!("{:?} belongs to another store", self.name)))
@@ -157,6 +184,13 @@ pub struct Range {
 }
 
 impl Range {
+    pub(super) fn over(inner: &Arc<Inner>, state: &KeyspaceState, span: Span, at: Option<Position>) -> Self {
+        // Registered, so that blobs stay where this walk will look for them.
+        let at = inner.tree.open_snapshot(at);
+        let walk = inner.tree.range(state, span, Some(at));
+        Self { inner: Arc::clone(inner), walk, at, refused: None, done: false }
+    }
+
     /// Steps to the next entry from the front; `false` at the end.
     pub fn advance(&mut self) -> Result<bool> {
         self.check()?;
@@ -195,7 +229,7 @@ impl Range {
     /// read, by [`value`](Self::value).
     pub fn value_ref(&self) -> Option<&[u8]> {
         let entry = self.walk.front_entry()?;
-        (entry.kind == crate::tree::entry::Kind::Put).then_some(entry.value)
+        (entry.kind == Kind::Put).then_some(entry.value)
     }
 }
 
@@ -250,17 +284,15 @@ impl fmt::Debug for Range {
 /// # let store = fourfold::Store::in_memory();
 /// # let ks = store.keyspace("ks")?;
 /// let before = store.snapshot();
-/// let mut batch = store.batch();
-/// batch.put(&ks, "key", "value")?;
-/// store.write(batch)?;
+/// ks.put("key", "value")?;
 /// assert_eq!(before.get(&ks, "key")?, None);
 /// assert!(ks.get("key")?.is_some());
 /// # Ok(()) }
 /// ```
 pub struct Snapshot {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     /// The last position that it sees.
-    at: Position,
+    pub(super) at: Position,
 }
 
 impl Snapshot {

@@ -5,9 +5,12 @@ mod batch;
 mod builder;
 pub(crate) mod catalog;
 mod checkpoint;
+pub(crate) mod engine;
 mod keyspace;
+pub(crate) mod pending;
 mod repair;
 mod report;
+pub(crate) mod space;
 mod stats;
 mod verify;
 
@@ -31,8 +34,10 @@ use crate::storage::{Media, Storage};
 use crate::tree::Tree;
 use crate::tree::batch::{OpKind, Ops};
 use background::Background;
-use catalog::ResourceKind;
+use catalog::{Resource, ResourceKind};
+use engine::Engines;
 use parking_lot::Mutex;
+use pending::Pending;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,7 +66,18 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Store {
+    /// Gone first, so that the threads end before the last handle closes the tree. None for those threads themselves.
+    _users: Option<Arc<Users>>,
     pub(crate) inner: Arc<Inner>,
+}
+
+/// Ends the background threads when the last handle of a user is gone.
+struct Users(Arc<Inner>);
+
+impl Drop for Users {
+    fn drop(&mut self) {
+        self.0.background.stop();
+    }
 }
 
 /// Where a batch went.
@@ -88,8 +104,10 @@ impl Commit {
 }
 
 pub(crate) struct Inner {
-    /// Stops before the tree closes: fields are dropped in order.
     background: Background,
+    engines: Engines,
+    account: String,
+    region: String,
     pub(crate) tree: Arc<Tree<Media>>,
     pub(crate) clock: MonotoneClock,
     pub(crate) random: Random,
@@ -144,11 +162,11 @@ impl Store {
         let mut dangling = None;
         loop {
             let id = match self.inner.resource(ResourceKind::Keyspace, name)? {
-                Some(ids) => ids[0],
-                None => self.inner.create_resource(ResourceKind::Keyspace, name, 1)?[0],
+                Some(resource) => catalog::bare(&resource, name)?,
+                None => self.inner.create_keyspace(name)?,
             };
             if let Some(state) = self.inner.tree.keyspace(id) {
-                return Ok(Keyspace::new(Arc::clone(&self.inner), state, name));
+                return Ok(Keyspace::new(self.clone(), state, name));
             }
             // Dropped and forgotten since: then its name has gone, or names another. Ids are never used twice.
             if dangling.replace(id) == Some(id) {
@@ -159,7 +177,7 @@ impl Store {
 
     /// The names of all keyspaces, in order.
     pub fn keyspaces(&self) -> Result<Vec<String>> {
-        self.inner.resources(ResourceKind::Keyspace)
+        Ok(self.inner.names_from(ResourceKind::Keyspace, "")?.collect())
     }
 
     /// Drops the keyspace `name` and all that is in it, at the cost of one small batch; its space comes back as
@@ -168,7 +186,7 @@ impl Store {
     /// # Errors
     /// [`NotFound`](Error::NotFound) if there is none.
     pub fn drop_keyspace(&self, name: &str) -> Result<()> {
-        self.inner.drop_resource(ResourceKind::Keyspace, name)
+        self.inner.drop_keyspace(name)
     }
 
     /// An empty batch.
@@ -217,8 +235,10 @@ impl Store {
         Snapshot::new(self)
     }
 
-    /// Does the work that background threads do, until there is none left: folds, compacts, gives back space.
+    /// Does the work that background threads do, until there is none left: what is due by the clock, then folds, compacts,
+    /// gives back space.
     pub fn maintain(&self) -> Result<()> {
+        while self.maintain_engines()? {}
         while self.inner.tree.maintain_step()? {}
         Ok(())
     }
@@ -253,6 +273,74 @@ impl Store {
         self.inner.clock.now()
     }
 
+    /// The account that resources belong to, twelve digits.
+    pub fn account(&self) -> &str {
+        &self.inner.account
+    }
+
+    /// The region that resources seem to be in.
+    pub fn region(&self) -> &str {
+        &self.inner.region
+    }
+
+    /// Commits `batch` and does not wait for the disk: it is visible when this returns, in its place in the order.
+    pub(crate) fn commit(&self, batch: Batch) -> Result<Pending<()>> {
+        let durability = self.inner.durability;
+        let appended = self.append(batch, durability)?;
+        Ok(Pending::new(self, appended.at, appended.end, durability, ()))
+    }
+
+    /// What the catalog says of a resource.
+    pub(crate) fn find_resource(&self, kind: ResourceKind, name: &str) -> Result<Option<Resource>> {
+        self.inner.resource(kind, name)
+    }
+
+    /// The resources of a kind in the order of their names, from the name `from` on, as of now.
+    pub(crate) fn list_resources(
+        &self,
+        kind: ResourceKind,
+        from: &str,
+    ) -> impl Iterator<Item = Result<(String, Resource)>> + use<> {
+        let catalog = self.inner.tree.catalog();
+        let range = Range::over(&self.inner, &catalog, catalog::span(kind, from), None);
+        range.map(|entry| {
+            let (key, value) = entry?;
+            let name = catalog::name_of_user_key(&key);
+            let resource = catalog::decode(&value, &name)?;
+            Ok((name, resource))
+        })
+    }
+
+    /// The store's clock, which never goes back.
+    pub(crate) fn clock(&self) -> &MonotoneClock {
+        &self.inner.clock
+    }
+
+    /// Time is `at` at least: a stored time was found.
+    pub(crate) fn raise_clock(&self, at: Timestamp) {
+        self.inner.clock.raise(at);
+    }
+
+    /// The source of ids and jitter.
+    pub(crate) fn random(&self) -> &Random {
+        &self.inner.random
+    }
+
+    /// The name of a resource in the form of AWS: `arn:aws:<service>:<region>:<account>:<resource>`.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.inner.region, self.inner.account)
+    }
+
+    fn new(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        Self { _users: Some(Arc::new(Users(Arc::clone(&inner)))), inner }
+    }
+
+    /// A handle for a background thread, which does not keep the store open.
+    fn unguarded(&self) -> Self {
+        Self { _users: None, inner: Arc::clone(&self.inner) }
+    }
+
     fn append(&self, batch: Batch, durability: Durability) -> Result<Appended> {
         if !Arc::ptr_eq(&self.inner, &batch.inner) {
             return Err(Error::invalid("batch", "it was made by another store"));
@@ -261,6 +349,8 @@ impl Store {
             let at = self.inner.tree.log().frontier();
             return Ok(Appended { at, end: at });
         }
+        // Whoever looks for a name finds it, or adds it behind this batch.
+        let _once = batch.names.then(|| self.inner.catalog.lock());
         let appended = self.inner.append(&batch.ops, durability)?;
         batch.pending.named();
         Ok(appended)
@@ -269,70 +359,78 @@ impl Store {
 
 impl Inner {
     /// Logs and applies a batch whose writer is going to wait for `durability`.
-    pub(crate) fn append(&self, ops: &Ops, durability: Durability) -> Result<Appended> {
-        let appended = self.tree.write(ops)?;
+    fn append(&self, ops: &Ops, durability: Durability) -> Result<Appended> {
+        self.append_parts(&[ops.payload()], durability)
+    }
+
+    /// [`append`](Self::append) of the batch that these slices are together.
+    fn append_parts(&self, payload: &[&[u8]], durability: Durability) -> Result<Appended> {
+        let appended = self.tree.write_parts(payload)?;
         if durability == Durability::Buffered {
             self.background.wrote();
         }
         Ok(appended)
     }
 
-    /// The keyspaces of a resource.
-    pub(crate) fn resource(&self, kind: ResourceKind, name: &str) -> Result<Option<Vec<u32>>> {
+    /// What the catalog says of a resource.
+    fn resource(&self, kind: ResourceKind, name: &str) -> Result<Option<Resource>> {
         let key = catalog::full_key(kind, name);
-        match self.tree.get(&self.tree.catalog(), &key, None)? {
-            Some(record) => catalog::decode(&record[..], name).map(Some),
-            None => Ok(None),
-        }
+        let found = self.tree.get(&self.tree.catalog(), &key, None)?;
+        found.map(|value| catalog::decode(&value, name)).transpose()
     }
 
-    /// Creates a resource with `count` new keyspaces, or finds that somebody just did.
-    pub(crate) fn create_resource(&self, kind: ResourceKind, name: &str, count: usize) -> Result<Vec<u32>> {
+    /// Creates a keyspace, or finds that somebody just did.
+    fn create_keyspace(&self, name: &str) -> Result<u32> {
         let once = self.catalog.lock();
-        if let Some(ids) = self.resource(kind, name)? {
-            return Ok(ids);
+        if let Some(resource) = self.resource(ResourceKind::Keyspace, name)? {
+            return catalog::bare(&resource, name);
         }
-        let ids: Vec<u32> = (0..count).map(|_| self.tree.new_keyspace_id()).collect();
+        let id = self.tree.new_keyspace_id();
         let mut ops = Ops::default();
-        for id in &ids {
-            ops.push(OpKind::Create, *id, &[], &[])?;
-        }
-        catalog::put(&mut ops, kind, name, &ids)?;
+        ops.push(OpKind::Create, id, &[], &[])?;
+        catalog::put(&mut ops, ResourceKind::Keyspace, name, &[id], &[])?;
         let appended = self.append(&ops, self.durability)?;
         drop(once); // whoever finds it from here on writes behind it
         self.tree.wait(appended.end, self.durability)?;
-        Ok(ids)
+        Ok(id)
     }
 
-    pub(crate) fn drop_resource(&self, kind: ResourceKind, name: &str) -> Result<()> {
+    fn drop_keyspace(&self, name: &str) -> Result<()> {
         let once = self.catalog.lock();
-        let Some(ids) = self.resource(kind, name)? else {
+        let Some(resource) = self.resource(ResourceKind::Keyspace, name)? else {
             return Err(Error::NotFound { kind: "keyspace", name: name.to_owned() });
         };
         let mut ops = Ops::default();
-        for id in ids {
-            ops.push(OpKind::Drop, id, &[], &[])?;
-        }
-        catalog::delete(&mut ops, kind, name)?;
+        ops.push(OpKind::Drop, catalog::bare(&resource, name)?, &[], &[])?;
+        catalog::delete(&mut ops, ResourceKind::Keyspace, name)?;
         let appended = self.append(&ops, self.durability)?;
         drop(once);
         self.tree.wait(appended.end, self.durability)
     }
 
-    pub(crate) fn resources(&self, kind: ResourceKind) -> Result<Vec<String>> {
+    /// The names of a kind of resources in order, from `from` on.
+    fn names_from(&self, kind: ResourceKind, from: &str) -> Result<impl Iterator<Item = String> + use<>> {
         let catalog = self.tree.catalog();
-        let mut range = self.tree.range(&catalog, catalog::span(kind), None);
+        let mut range = self.tree.range(&catalog, catalog::span(kind, from), None);
         let mut names = Vec::new();
         while let Some(entry) = range.next()? {
             names.push(catalog::name_of(entry.key));
         }
-        Ok(names)
+        Ok(names.into_iter())
+    }
+
+    /// All resources, by kind and name.
+    fn names(&self) -> Result<Vec<(ResourceKind, String)>> {
+        let mut all = Vec::new();
+        for kind in ResourceKind::ALL {
+            all.extend(self.names_from(kind, "")?.map(|name| (kind, name)));
+        }
+        Ok(all)
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.background.stop();
         // A store that cannot be closed cleanly is recovered by the next open; there is nobody left to tell.
         let _ = self.tree.close();
     }

@@ -1,7 +1,6 @@
 //! Reading everything to see whether it is what was written.
 
 use crate::error::{Corruption, Result};
-use crate::store::catalog::ResourceKind;
 use crate::store::{Store, catalog};
 use crate::tree::keyspaces::FIRST_KEYSPACE;
 use std::collections::BTreeMap;
@@ -26,8 +25,8 @@ impl Store {
     fn verify_catalog(&self, problems: &mut Vec<Corruption>) -> Result<()> {
         let _still = self.inner.catalog.lock();
         let mut owners: BTreeMap<u32, String> = BTreeMap::new();
-        for name in self.inner.resources(ResourceKind::Keyspace)? {
-            for id in self.inner.resource(ResourceKind::Keyspace, &name)?.unwrap_or_default() {
+        for (kind, name) in self.inner.names()? {
+            for id in self.inner.resource(kind, &name)?.map(|found| found.ids).unwrap_or_default() {
                 if self.inner.tree.keyspace(id).is_none_or(|state| state.is_dropped()) {
                     problems.push(catalog::dangling_record(&name, id));
                 }

@@ -18,6 +18,7 @@ const VALUE_LEN_LEN: usize = size_of::<u32>();
 const OP_HEADER_LEN: usize = KIND_LEN + KEY_LEN_LEN + VALUE_LEN_LEN;
 /// Keyspace ids stand before every key.
 pub(crate) const KEYSPACE_ID_LEN: usize = size_of::<u32>();
+const OP_HEAD_LEN: usize = OP_HEADER_LEN + KEYSPACE_ID_LEN;
 
 const _: () = assert!(KEYSPACE_ID_LEN + KEY_LEN_MAX <= u16::MAX as usize);
 
@@ -90,6 +91,19 @@ pub(crate) fn full_key(id: u32, key: &[u8]) -> Vec<u8> {
     full
 }
 
+/// What stands before key and value of an operation, so that a batch of one needs no buffer. The caller has checked the
+/// key's length.
+#[inline]
+#[expect(clippy::big_endian_bytes, reason = "keyspace ids are ordered as keys")]
+pub(crate) fn op_head(kind: OpKind, keyspace: u32, key: &[u8], value: &[u8]) -> Result<[u8; OP_HEAD_LEN]> {
+    let key_len = u16::try_from(KEYSPACE_ID_LEN + key.len()).map_err(|_| too_long_key(key.len()))?;
+    let value_len = u32::try_from(value.len()).map_err(|_| too_long_value(value.len()))?;
+    let [k0, k1] = key_len.to_le_bytes();
+    let [v0, v1, v2, v3] = value_len.to_le_bytes();
+    let [i0, i1, i2, i3] = keyspace.to_be_bytes();
+    Ok([kind.to_byte(), k0, k1, v0, v1, v2, v3, i0, i1, i2, i3])
+}
+
 /// The encoded operations of one batch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ops {
@@ -99,20 +113,10 @@ pub(crate) struct Ops {
 
 impl Ops {
     /// Adds one operation. The caller has checked the key's length.
-    #[expect(clippy::big_endian_bytes, reason = "keyspace ids are ordered as keys")]
     pub(crate) fn push(&mut self, kind: OpKind, keyspace: u32, key: &[u8], value: &[u8]) -> Result<()> {
-        let key_len = KEYSPACE_ID_LEN + key.len();
-        let key_len = u16::try_from(key_len).map_err(|_| too_long_key(key.len()))?;
-        let value_len = u32::try_from(value.len()).map_err(|_| Error::TooLarge {
-            what: "value",
-            len: value.len() as u64,
-            max: u64::from(u32::MAX),
-        })?;
-        self.payload.reserve(OP_HEADER_LEN + usize::from(key_len) + value.len());
-        self.payload.push(kind.to_byte());
-        self.payload.extend_from_slice(&key_len.to_le_bytes());
-        self.payload.extend_from_slice(&value_len.to_le_bytes());
-        self.payload.extend_from_slice(&keyspace.to_be_bytes());
+        let head = op_head(kind, keyspace, key, value)?;
+        self.payload.reserve(head.len() + key.len() + value.len());
+        self.payload.extend_from_slice(&head);
         self.payload.extend_from_slice(key);
         self.payload.extend_from_slice(value);
         self.count += 1;
@@ -137,6 +141,11 @@ impl Ops {
 #[cold]
 pub(crate) fn too_long_key(len: usize) -> Error {
     Error::TooLarge { what: "key", len: len as u64, max: KEY_LEN_MAX as u64 }
+}
+
+#[cold]
+fn too_long_value(len: usize) -> Error {
+    Error::TooLarge { what: "value", len: len as u64, max: u64::from(u32::MAX) }
 }
 
 /// The operations of `payload`, in order. The first malformed one ends the iteration with its offset in the payload.

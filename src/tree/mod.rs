@@ -117,9 +117,14 @@ impl<S: Storage> Tree<S> {
     /// Logs and applies one batch. It is visible when this returns; wait for its durability with
     /// [`wait`](Self::wait).
     pub(crate) fn write(&self, ops: &Ops) -> Result<Appended> {
+        self.write_parts(&[ops.payload()])
+    }
+
+    /// [`write`](Self::write) of the batch that these slices are together.
+    pub(crate) fn write_parts(&self, payload: &[&[u8]]) -> Result<Appended> {
         let _passing = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match self.log.append(ops.payload()) {
+            match self.log.append_parts(payload) {
                 // A segment that is folded gives its file to the next one.
                 Err(full @ Error::StorageFull { .. }) if !self.fold_oldest().unwrap_or(false) => {
                     return Err(full);

@@ -295,7 +295,7 @@ fn every_short_workload_survives_every_power_cut() {
 
 #[test]
 fn random_workloads_survive_every_power_cut() {
-    crate::report::run_seeds("random workloads", explore_seed);
+    crate::report::run_seeds("random workloads", 8, explore_seed);
 }
 
 /// A hole in one segment gives up the segments behind it. They stay on disk until something is written; folding the

@@ -1,8 +1,9 @@
 //! How long random tests go on, and what they did.
 //!
-//! `FOURFOLD_CRASH_SECONDS`: so long (default: three). `FOURFOLD_CRASH_STATES`: until so many states were seen instead.
-//! `FOURFOLD_CRASH_THREADS`: by so many threads (default: one). `FOURFOLD_CRASH_FIRST`: the first seed (default: 1).
-//! `FOURFOLD_CRASH_SEED`: only this one, however long it takes.
+//! By default each test tries its own number of seeds, which takes a few seconds: the same ones on every machine, however
+//! fast it is. `FOURFOLD_CRASH_SCALE`: so many times as many. `FOURFOLD_CRASH_SECONDS`: so long instead.
+//! `FOURFOLD_CRASH_STATES`: until so many states were seen instead. `FOURFOLD_CRASH_THREADS`: by so many threads (default:
+//! one). `FOURFOLD_CRASH_FIRST`: the first seed (default: 1). `FOURFOLD_CRASH_SEED`: only this one.
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,8 +83,12 @@ impl Budget {
     }
 }
 
-/// Runs `explore` on one seed after another.
-pub(crate) fn run_seeds(what: &str, explore: impl Fn(u64, &Counts, &Budget) -> Result<(), String> + Sync) {
+/// Runs `explore` on one seed after another, on `seeds` of them if nothing else is asked for.
+pub(crate) fn run_seeds(
+    what: &str,
+    seeds: u64,
+    explore: impl Fn(u64, &Counts, &Budget) -> Result<(), String> + Sync,
+) {
     let counts = Counts::default();
     if let Some(seed) = setting("FOURFOLD_CRASH_SEED") {
         explore(seed, &counts, &Budget::unlimited()).unwrap_or_else(|failure| panic!("{failure}"));
@@ -91,14 +96,21 @@ pub(crate) fn run_seeds(what: &str, explore: impl Fn(u64, &Counts, &Budget) -> R
         return;
     }
     let states: Option<u64> = setting("FOURFOLD_CRASH_STATES");
-    let seconds = setting("FOURFOLD_CRASH_SECONDS").unwrap_or(3);
-    let until = states.is_none().then(|| now() + Duration::from_secs(seconds));
-    let budget = Budget { until };
-    let next = AtomicU64::new(setting("FOURFOLD_CRASH_FIRST").unwrap_or(1));
+    let seconds: Option<u64> = setting("FOURFOLD_CRASH_SECONDS");
+    let budget = Budget { until: seconds.map(|seconds| now() + Duration::from_secs(seconds)) };
+    let first = setting("FOURFOLD_CRASH_FIRST").unwrap_or(1);
+    let end = match (states, seconds) {
+        (None, None) => first + seeds * setting("FOURFOLD_CRASH_SCALE").unwrap_or(1),
+        _ => u64::MAX,
+    };
+    let next = AtomicU64::new(first);
     let run = || {
         while !budget.is_spent() && states.is_none_or(|states| counts.states.load(Ordering::Relaxed) < states)
         {
             let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return;
+            }
             explore(seed, &counts, &budget).unwrap_or_else(|failure| panic!("{failure}"));
         }
     };

@@ -1,0 +1,132 @@
+//! What an engine is to the store: state in memory that lives as long as the store, and work that time brings about.
+//!
+//! E1. The store knows no engine by name. Each has a slot, by the kind of its resources, filled when it is first used.
+//! E2. An engine's state never holds a [`Store`], nor what holds one: it would keep itself alive for ever. It is handed
+//!     the store with every call.
+//! E3. What is in memory follows from the keyspaces. So a fork begins with empty slots, and so does the next opening.
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::store::Store;
+use crate::store::catalog::ResourceKind;
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// One of the services on top of the store.
+pub(crate) trait Engine: Any + Send + Sync {
+    /// Does a bounded piece of the work that is due by the store's clock (expiry, moves), and says whether more is due.
+    fn maintain(&self, store: &Store) -> Result<bool>;
+
+    /// When [`maintain`](Self::maintain) has something to do next. An engine that moves it forward calls
+    /// [`Store::wake_sweeper`].
+    fn next_deadline(&self) -> Option<Timestamp>;
+}
+
+/// The engines in use.
+#[derive(Default)]
+pub(crate) struct Engines([OnceLock<Arc<dyn Engine>>; ResourceKind::COUNT]);
+
+impl Engines {
+    fn in_use(&self) -> impl Iterator<Item = &Arc<dyn Engine>> {
+        self.0.iter().filter_map(OnceLock::get)
+    }
+}
+
+impl Store {
+    /// The engine whose resources are of this kind; `make` builds it when it is first asked for.
+    pub(crate) fn engine<E: Engine>(&self, kind: ResourceKind, make: impl FnOnce() -> E) -> Arc<E> {
+        let mut is_new = false;
+        let engine = self.inner.engines.0[kind.slot()].get_or_init(|| {
+            is_new = true;
+            Arc::new(make())
+        });
+        let engine: Arc<dyn Any + Send + Sync> = Arc::clone(engine) as _;
+        if is_new {
+            self.inner.background.sweep(self);
+        }
+        engine.downcast().unwrap_or_else(|_| unreachable!("one kind of resource, one engine"))
+    }
+
+    /// The earliest moment at which an engine has something to do.
+    pub(crate) fn engines_deadline(&self) -> Option<Timestamp> {
+        self.inner.engines.in_use().filter_map(|engine| engine.next_deadline()).min()
+    }
+
+    /// A piece of the work of each engine that is due. Is there more?
+    pub(crate) fn maintain_engines(&self) -> Result<bool> {
+        let mut more = false;
+        for engine in self.inner.engines.in_use() {
+            more |= engine.maintain(self)?;
+        }
+        Ok(more)
+    }
+
+    /// An engine's next deadline is now earlier than it was.
+    pub(crate) fn wake_sweeper(&self) {
+        self.inner.background.wake_sweeper();
+    }
+}
+
+impl fmt::Debug for Engines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Engines").field(&self.in_use().count()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use parking_lot::Mutex;
+    use std::time::Duration;
+
+    /// Counts down to nothing, once a second.
+    struct Countdown(Mutex<Vec<Timestamp>>);
+
+    impl Engine for Countdown {
+        fn maintain(&self, store: &Store) -> Result<bool> {
+            let mut due = self.0.lock();
+            if due.last().is_some_and(|at| *at <= store.now()) {
+                due.pop();
+            }
+            Ok(due.last().is_some_and(|at| *at <= store.now()))
+        }
+
+        fn next_deadline(&self) -> Option<Timestamp> {
+            self.0.lock().last().copied()
+        }
+    }
+
+    fn countdown(now: Timestamp) -> Countdown {
+        Countdown(Mutex::new([3, 2, 1].map(|s| now + Duration::from_secs(s)).to_vec()))
+    }
+
+    #[test]
+    fn maintenance_does_what_is_due_and_no_more() {
+        let clock = ManualClock::default();
+        let store = Store::builder().clock(clock.clone()).open_in_memory();
+        let engine = store.engine(ResourceKind::Queue, || countdown(clock.now()));
+        clock.advance(Duration::from_secs(2));
+        store.maintain().unwrap();
+        assert_eq!(engine.0.lock().len(), 1);
+        assert_eq!(store.engines_deadline(), Some(clock.now() + Duration::from_secs(1)));
+        let again = store.engine::<Countdown>(ResourceKind::Queue, || unreachable!("it is there"));
+        assert!(Arc::ptr_eq(&engine, &again));
+    }
+
+    #[test]
+    fn a_background_thread_wakes_for_what_is_due_and_ends_with_the_store() {
+        let clock = ManualClock::default();
+        let store = Store::builder().clock(clock.clone()).background_threads(1).open_in_memory();
+        let engine = store.engine(ResourceKind::Queue, || countdown(clock.now()));
+        clock.advance(Duration::from_secs(3));
+        store.wake_sweeper();
+        while engine.next_deadline().is_some() {
+            std::thread::yield_now();
+        }
+        let inner = Arc::downgrade(&store.inner);
+        drop(store);
+        assert!(inner.upgrade().is_none(), "the thread holds the store no longer than its users");
+    }
+}
