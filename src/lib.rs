@@ -94,6 +94,10 @@ mod tree;
 
 mod store;
 
+#[cfg(any(test, feature = "bare-log"))]
+#[doc(hidden)]
+pub mod bare;
+
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 
