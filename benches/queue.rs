@@ -99,12 +99,13 @@ fn cycles(c: &mut Criterion<ThreadTime>) {
 
 /// Producers and consumers at once, on disk: messages in a second, and in a second of the process's CPU time.
 fn threads() {
-    println!("on disk: messages sent, received and deleted; k/s, k per CPU second, µs from send to its return (median)");
+    println!(
+        "on disk: messages sent, received and deleted; k/s, k per CPU second, µs from send to its return (median)"
+    );
     for (durability, count) in [(Durability::Buffered, sized(200_000)), (Durability::Synced, sized(10_000))] {
         for (len, batch, pairs) in [(256, 1, 1), (256, 10, 1), (256, 10, 4), (4096, 10, 1)] {
             let dir = tempfile::tempdir().unwrap();
-            let store =
-                Store::builder().durability(durability).open(dir.path().join("store")).unwrap();
+            let store = Store::builder().durability(durability).open(dir.path().join("store")).unwrap();
             let queue = queue(&store, "queue");
             let (cpu, start) = (process_time(), Instant::now());
             let median = run(&queue, &body(len), batch, pairs, count);
@@ -160,7 +161,8 @@ fn run(queue: &Queue, body: &str, batch: usize, pairs: u64, count: u64) -> Durat
                             queue.send(body).unwrap();
                         } else {
                             let entries = 0..batch;
-                            let entries = entries.map(|index| BatchEntry::new(index.to_string(), body.into()));
+                            let entries =
+                                entries.map(|index| BatchEntry::new(index.to_string(), body.into()));
                             queue.send_batch(entries.collect()).unwrap();
                         }
                         times.push(start.elapsed());

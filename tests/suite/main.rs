@@ -7,6 +7,7 @@ mod edges;
 mod format;
 mod golden;
 mod model;
+mod queue;
 mod queue_model;
 mod queue_rules;
 mod repair;
