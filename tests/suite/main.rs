@@ -10,6 +10,7 @@ mod model;
 mod queue;
 mod queue_model;
 mod queue_rules;
+mod queue_wait;
 mod repair;
 mod threads;
 mod tidy;
