@@ -23,7 +23,7 @@ fn body(len: usize) -> String {
 fn queue(store: &Store, name: &str) -> Queue {
     let attributes = QueueAttributes::new().visibility_timeout(300);
     let queue = NewQueue::new(name).attributes(attributes);
-    let queue = if name.ends_with(".fifo") { queue.fifo() } else { queue };
+    let queue = if name.contains('.') { queue.fifo() } else { queue };
     store.queues().create(queue).unwrap()
 }
 
@@ -109,7 +109,7 @@ fn threads() {
             let queue = queue(&store, "queue");
             let (cpu, start) = (process_time(), Instant::now());
             let median = run(&queue, &body(len), batch, pairs, count);
-            let (wall, cpu) = (start.elapsed(), process_time() - cpu);
+            let (wall, cpu) = (start.elapsed(), process_time().saturating_sub(cpu));
             #[expect(clippy::cast_precision_loss, reason = "for people")]
             let per = |time: Duration| count as f64 / time.as_secs_f64() / 1000.0;
             println!(

@@ -146,7 +146,7 @@ impl Life {
         let (number, handle) = self.handles.swap_remove(random.below(self.handles.len()));
         let before = self.disk.calls() + 1;
         // A dead letter is not deleted by a handle of the queue that gave it up.
-        let is_here = self.bodies(&self.queue).contains(&number);
+        let is_here = bodies(&self.queue).contains(&number);
         let fate = self.fates.get_mut(&number).unwrap();
         match self.queue.delete_message(&handle) {
             Ok(()) if is_here => {
@@ -158,10 +158,10 @@ impl Life {
             Err(error) => panic!("{error}"),
         }
     }
+}
 
-    fn bodies(&self, queue: &Queue) -> Vec<u64> {
-        queue.peek(usize::MAX).unwrap().iter().map(|seen| number_of(seen.message.body())).collect()
-    }
+fn bodies(queue: &Queue) -> Vec<u64> {
+    queue.peek(usize::MAX).unwrap().iter().map(|seen| number_of(seen.message.body())).collect()
 }
 
 /// Opens what a power cut after `calls` left, and looks whether it keeps the promises.

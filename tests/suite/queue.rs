@@ -30,7 +30,7 @@ impl World {
 
     fn with(&self, name: &str, attributes: QueueAttributes) -> Queue {
         let queue = NewQueue::new(name).attributes(attributes);
-        self.queues.create(if name.ends_with(".fifo") { queue.fifo() } else { queue }).unwrap()
+        self.queues.create(if name.contains('.') { queue.fifo() } else { queue }).unwrap()
     }
 
     fn pass(&self, seconds: u64) {
@@ -94,7 +94,9 @@ fn a_change_of_visibility_holds_back_what_is_behind() {
     world.pass(70);
     let (got, handles) = take(&queue, 10);
     assert_eq!(got, ["1", "2", "3"]);
-    handles.iter().for_each(|handle| queue.change_visibility(handle, 0).unwrap());
+    for handle in &handles {
+        queue.change_visibility(handle, 0).unwrap();
+    }
     assert_eq!(bodies(&queue, 1), ["1"], "zero means now, and the order is kept");
 }
 
@@ -328,7 +330,9 @@ fn a_noisy_group_does_not_delay_the_others() {
     assert_eq!(got, ["n", "q1", "q2", "q3"]);
     // The same where everything is deleted at once and nothing stays in flight.
     let (_, handles) = take(&queue, 10);
-    handles.iter().for_each(|handle| queue.delete_message(handle).unwrap());
+    for handle in &handles {
+        queue.delete_message(handle).unwrap();
+    }
     send(&queue, "late", &["late"]);
     assert!(bodies(&queue, 2).contains(&"late".to_owned()));
 }
