@@ -8,6 +8,7 @@ mod format;
 mod golden;
 mod model;
 mod queue;
+mod queue_manage;
 mod queue_model;
 mod queue_rules;
 mod queue_wait;
