@@ -7,6 +7,8 @@ mod edges;
 mod format;
 mod golden;
 mod model;
+mod queue_model;
+mod queue_rules;
 mod repair;
 mod threads;
 mod tidy;
