@@ -15,6 +15,7 @@ use crate::{
     store::catalog,
     tree::{batch, manifest::Manifest, run},
 };
+use bytes::Bytes;
 use std::{path::Path, sync::atomic::AtomicBool};
 
 /// While this is set, no checksum of a log, manifest or run is wrong: damage gets to the decoders behind.
@@ -192,6 +193,11 @@ pub fn record(bytes: &[u8]) {
     }
 }
 
+/// Records, keys, tokens and numbers of streams; the first byte chooses.
+pub fn stream(bytes: &[u8]) {
+    crate::stream::fuzz::decode(bytes);
+}
+
 /// [`repair`](crate::repair) of a store on a simulated disk.
 #[cfg(fuzzing)]
 pub fn repair(disk: &SimDisk, dir: &str) -> Result<crate::RepairReport> {
@@ -212,7 +218,7 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record] {
+            for target in [frame, batch, manifest, run, blob, record, stream] {
                 target(&bytes);
             }
         }
