@@ -15,6 +15,7 @@ use crate::{
     store::catalog,
     tree::{batch, manifest::Manifest, run},
 };
+use bytes::Bytes;
 use std::{path::Path, sync::atomic::AtomicBool};
 
 /// While this is set, no checksum of a log, manifest or run is wrong: damage gets to the decoders behind.
