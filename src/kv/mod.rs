@@ -5,6 +5,7 @@
 
 pub(crate) mod codec;
 mod error;
+pub mod expr;
 mod macros;
 mod number;
 mod value;
