@@ -11,6 +11,7 @@ use super::{
 };
 use crate::codec::Malformed;
 use bytes::Bytes;
+use std::cell::RefCell;
 
 /// The first byte of every item.
 const ITEM_FORMAT: u8 = 1;
@@ -132,9 +133,31 @@ pub(crate) fn get_attribute(bytes: &[u8], name: &str) -> Result<Option<Attribute
     }
 }
 
-/// The bytes of an item, as a place to look attributes up in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct EncodedItem<'a>(pub(crate) &'a [u8]);
+/// The bytes of an item, to look attributes up in. Damage counts as an attribute that is not there, and is remembered.
+#[derive(Debug)]
+pub(crate) struct EncodedItem<'a> {
+    bytes: &'a [u8],
+    damage: RefCell<Option<Malformed>>,
+}
+
+impl<'a> EncodedItem<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, damage: RefCell::new(None) }
+    }
+
+    /// An attribute, decoded.
+    pub(crate) fn get(&self, name: &str) -> Option<AttributeValue> {
+        get_attribute(self.bytes, name).unwrap_or_else(|damage| {
+            self.damage.replace(Some(damage));
+            None
+        })
+    }
+
+    /// The damage that was met last, if any was.
+    pub(crate) fn damage(&self) -> Option<Malformed> {
+        self.damage.take()
+    }
+}
 
 /// Takes fields from the front of an item's bytes. A plain slice that shrinks, for speed: offsets are for errors only.
 struct ItemReader<'a> {
