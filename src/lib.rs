@@ -96,6 +96,10 @@ mod store;
 
 pub mod kv;
 
+#[cfg(any(test, feature = "bare-log"))]
+#[doc(hidden)]
+pub mod bare;
+
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 

@@ -2,6 +2,9 @@
 
 use crate::kv::capacity::ReturnConsumedCapacity;
 use crate::kv::error::{Error, Result};
+use crate::kv::expr::legacy::{
+    self, AttributeUpdate, ConditionalOperator, Expected, LegacyCondition, refuse_mixture,
+};
 use crate::kv::expr::{
     Condition, ExpressionKind, KeyCondition, Names, Placeholders, Projection, Update,
 };
@@ -10,6 +13,7 @@ use crate::kv::search::query::Query;
 use crate::kv::search::scan::Scan;
 use crate::kv::search::target::{Select, check_select};
 use crate::kv::value::Item;
+use std::collections::BTreeMap;
 
 named! {
     /// Which attributes a write returns.
@@ -101,6 +105,10 @@ pub struct ConditionParts {
     pub names: Option<Names>,
     /// What `:values` stand for.
     pub values: Option<Item>,
+    /// The older form of a condition.
+    pub expected: Option<BTreeMap<String, Expected>>,
+    /// Must all that is expected be so, or is one enough?
+    pub conditional_operator: Option<ConditionalOperator>,
     /// Is the item as it is in the error, if the condition does not hold?
     pub return_on_failure: bool,
 }
@@ -108,6 +116,7 @@ pub struct ConditionParts {
 impl ConditionParts {
     /// Reads the condition, the only expression of its request.
     pub(crate) fn prepare(&self) -> Result<Option<Condition>> {
+        self.check_mixture(&[], &[])?;
         Ok(self.prepare_with(&[ExpressionKind::Condition], |_, _| Ok(()))?.1)
     }
 
@@ -127,7 +136,25 @@ impl ConditionParts {
             &mut is_text,
         )?;
         finish(placeholders, is_text, kinds)?;
-        Ok((other, condition))
+        Ok((other, condition.or(self.legacy()?)))
+    }
+
+    fn legacy(&self) -> Result<Option<Condition>> {
+        let empty = BTreeMap::new();
+        legacy::expected(self.expected.as_ref().unwrap_or(&empty), self.conditional_operator)
+    }
+
+    /// Are there parameters of both kinds? Others of the request are given by name.
+    fn check_mixture(&self, legacy: &[(&str, bool)], expressions: &[(&str, bool)]) -> Result<()> {
+        let older = [
+            legacy,
+            &[
+                ("Expected", self.expected.is_some()),
+                ("ConditionalOperator", self.conditional_operator.is_some()),
+            ],
+        ];
+        let newer = [expressions, &[("ConditionExpression", self.condition.is_some())]];
+        refuse_mixture(&older.concat(), &newer.concat())
     }
 }
 
@@ -149,12 +176,6 @@ fn read_projection(
     placeholders: &mut Placeholders<'_>,
     is_text: &mut bool,
 ) -> Result<Option<Projection>> {
-    if let (Some(_), Some(_)) = (projection, attributes_to_get) {
-        return Err(Error::validation(
-            "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: \
-             {AttributesToGet} Expression parameters: {ProjectionExpression}",
-        ));
-    }
     if let Some(names) = attributes_to_get {
         return Projection::attributes_to_get(names).map(Some);
     }
@@ -178,6 +199,10 @@ pub(crate) fn prepare_projection(
     names: Option<&Names>,
     attributes_to_get: Option<&[String]>,
 ) -> Result<Option<Projection>> {
+    refuse_mixture(
+        &[("AttributesToGet", attributes_to_get.is_some())],
+        &[("ProjectionExpression", projection.is_some())],
+    )?;
     let mut placeholders = Placeholders::new(names, None)?;
     let mut is_text = false;
     let read = read_projection(projection, attributes_to_get, &mut placeholders, &mut is_text)?;
@@ -188,12 +213,20 @@ pub(crate) fn prepare_projection(
 /// The update and the condition of a request.
 pub(crate) fn prepare_update(
     update: Option<&Expr<Update>>,
+    attribute_updates: Option<&BTreeMap<String, AttributeUpdate>>,
     when: &ConditionParts,
 ) -> Result<(Update, Option<Condition>)> {
+    when.check_mixture(
+        &[("AttributeUpdates", attribute_updates.is_some())],
+        &[("UpdateExpression", update.is_some())],
+    )?;
     when.prepare_with(&[ExpressionKind::Update, ExpressionKind::Condition], |placeholders, is_text| {
         let parse =
             |update: &Expr<Update>| update.read(is_text, |text| Update::parse_with(text, placeholders));
-        Ok(update.map(parse).transpose()?.unwrap_or_default())
+        match attribute_updates {
+            Some(older) => legacy::attribute_updates(older),
+            None => Ok(update.map(parse).transpose()?.unwrap_or_default()),
+        }
     })
 }
 
@@ -223,6 +256,10 @@ pub struct SearchParts {
     pub names: Option<Names>,
     /// What `:values` stand for.
     pub values: Option<Item>,
+    /// The older form of a filter.
+    pub legacy_filter: Option<BTreeMap<String, LegacyCondition>>,
+    /// Must all conditions of the older filter hold, or is one enough?
+    pub conditional_operator: Option<ConditionalOperator>,
     /// The older form of a projection: names of attributes.
     pub attributes_to_get: Option<Vec<String>>,
     /// Is the consumed capacity told?
@@ -244,12 +281,22 @@ pub(crate) struct PreparedScan {
 
 pub(crate) fn prepare_query(request: &Query) -> Result<PreparedQuery> {
     let what = &request.what;
+    // Older conditions on keys may stand beside newer filters and projections.
+    what.check_mixture(
+        &[("QueryFilter", what.legacy_filter.is_some())],
+        &[("KeyConditionExpression", request.key_condition.is_some())],
+    )?;
+    refuse_mixture(
+        &[("KeyConditions", request.key_conditions.is_some())],
+        &[("KeyConditionExpression", request.key_condition.is_some())],
+    )?;
     check_select(what)?;
     let mut placeholders = Placeholders::new(what.names.as_ref(), what.values.as_ref())?;
     let mut is_text = false;
-    let keys = match &request.key_condition {
-        Some(keys) => keys.read(&mut is_text, |text| KeyCondition::parse_with(text, &mut placeholders))?,
-        None => {
+    let keys = match (&request.key_condition, &request.key_conditions) {
+        (Some(keys), _) => keys.read(&mut is_text, |text| KeyCondition::parse_with(text, &mut placeholders))?,
+        (None, Some(older)) => legacy::key_conditions(older)?,
+        (None, None) => {
             return Err(Error::validation(
                 "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
             ));
@@ -262,6 +309,7 @@ pub(crate) fn prepare_query(request: &Query) -> Result<PreparedQuery> {
 
 pub(crate) fn prepare_scan(request: &Scan) -> Result<PreparedScan> {
     let what = &request.what;
+    what.check_mixture(&[("ScanFilter", what.legacy_filter.is_some())], &[])?;
     check_select(what)?;
     let mut placeholders = Placeholders::new(what.names.as_ref(), what.values.as_ref())?;
     let mut is_text = false;
@@ -277,8 +325,27 @@ impl SearchParts {
         is_text: &mut bool,
     ) -> Result<(Option<Condition>, Option<Projection>)> {
         let filter = read_condition(self.filter.as_ref(), ExpressionKind::Filter, placeholders, is_text)?;
+        let empty = BTreeMap::new();
+        let older = self.legacy_filter.as_ref().unwrap_or(&empty);
+        let filter = filter.or(legacy::filter(older, self.conditional_operator)?);
         let names = self.attributes_to_get.as_deref();
         Ok((filter, read_projection(self.projection.as_ref(), names, placeholders, is_text)?))
+    }
+}
+
+impl SearchParts {
+    /// Are there parameters of both kinds? Others of the request are given by name.
+    fn check_mixture(&self, older: &[(&str, bool)], newer: &[(&str, bool)]) -> Result<()> {
+        let older = [
+            &[("AttributesToGet", self.attributes_to_get.is_some())],
+            older,
+            &[("ConditionalOperator", self.conditional_operator.is_some())],
+        ];
+        let given = [
+            ("ProjectionExpression", self.projection.is_some()),
+            ("FilterExpression", self.filter.is_some()),
+        ];
+        refuse_mixture(&older.concat(), &[&given, newer].concat())
     }
 }
 

@@ -96,15 +96,6 @@ impl Findings {
     pub(super) fn report(self, kind: ExpressionKind) -> Result<()> {
         self.first.map_or(Ok(()), |(_, reason)| Err(kind.invalid(reason)))
     }
-
-    /// The one to report of both.
-    pub(super) fn or(self, other: Self) -> Self {
-        match (&self.first, &other.first) {
-            (Some((a, _)), Some((b, _))) if b < a => other,
-            (None, _) => other,
-            _ => self,
-        }
-    }
 }
 
 #[cfg(test)]

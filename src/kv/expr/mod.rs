@@ -12,6 +12,7 @@ mod build;
 mod condition;
 mod findings;
 mod key_condition;
+pub mod legacy;
 mod lexer;
 mod parser;
 mod path;

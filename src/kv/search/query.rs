@@ -3,6 +3,7 @@
 use crate::kv::Tables;
 use crate::kv::error::Result;
 use crate::kv::expr::KeyCondition;
+use crate::kv::expr::legacy::LegacyCondition;
 use crate::kv::layout::KeyAttribute;
 use crate::kv::request::{Expr, SearchParts, prepare_query, search_methods};
 use crate::kv::search::bounds;
@@ -12,6 +13,7 @@ use crate::kv::state::Table;
 use crate::kv::tables::validate::constraint;
 use crate::kv::throttle;
 use crate::kv::write::shape_of;
+use std::collections::BTreeMap;
 
 /// A search of one partition of a table or an index, in the order of its sort keys.
 ///
@@ -26,6 +28,8 @@ pub struct Query {
     pub table: String,
     /// Which keys.
     pub key_condition: Option<Expr<KeyCondition>>,
+    /// The older form of it.
+    pub key_conditions: Option<BTreeMap<String, LegacyCondition>>,
     /// From the largest sort key to the smallest?
     pub is_backward: bool,
     /// What is kept and returned of the items.

@@ -4,6 +4,7 @@ use crate::kv::Tables;
 use crate::kv::capacity::{Bill, ReturnConsumedCapacity};
 use crate::kv::error::Result;
 use crate::kv::expr::Update;
+use crate::kv::expr::legacy::AttributeUpdate;
 use crate::kv::request::{
     ConditionParts, Expr, ReturnValues, check_return_values, condition_methods, prepare_update,
     return_values_method,
@@ -16,6 +17,7 @@ use crate::kv::verbs::metrics::item_collection_metrics;
 use crate::kv::verbs::put::WriteOutput;
 use crate::kv::write::{commit, shape_of};
 use crate::store::pending::Pending;
+use std::collections::BTreeMap;
 
 /// A change of some attributes of an item, which is made if it is not there.
 ///
@@ -35,6 +37,8 @@ pub struct UpdateItem {
     pub key: Item,
     /// What is to change; without one the item is made with its key alone.
     pub update: Option<Expr<Update>>,
+    /// The older form of an update.
+    pub attribute_updates: Option<BTreeMap<String, AttributeUpdate>>,
     /// What must hold, and the placeholders of both expressions.
     pub when: ConditionParts,
     /// What is returned of the item.
@@ -79,7 +83,7 @@ impl Tables {
         use ReturnValues::{AllNew, AllOld, UpdatedNew, UpdatedOld};
         check_return_values(request.return_values, &[AllOld, UpdatedOld, AllNew, UpdatedNew])?;
         let (update, condition) =
-            prepare_update(request.update.as_ref(), &request.when)
+            prepare_update(request.update.as_ref(), request.attribute_updates.as_ref(), &request.when)
                 .map_err(crate::kv::Error::in_request)?;
         let table = self.state.table(&self.store, &request.table)?;
         let action = Action::Update(update);
