@@ -96,6 +96,7 @@ mod store;
 
 pub mod queue;
 pub mod stream;
+pub mod kv;
 
 #[cfg(any(test, feature = "bare-log"))]
 #[doc(hidden)]

@@ -6,6 +6,7 @@ mod contract;
 mod edges;
 mod format;
 mod golden;
+mod kv;
 mod model;
 mod queue_model;
 mod queue_rules;
