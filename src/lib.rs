@@ -94,6 +94,8 @@ mod tree;
 
 mod store;
 
+pub mod objects;
+
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 
