@@ -1,7 +1,13 @@
 //! Buckets of objects, as S3 keeps them.
 
 pub(crate) mod checksum;
+pub(crate) mod lifecycle;
 
 pub use checksum::{
     Checksum, ChecksumAlgorithm, ChecksumError, ChecksumHasher, ChecksumOfParts, ChecksumType, ContentMd5,
+};
+pub use lifecycle::{
+    Day, Expiration, LifecycleAnd, LifecycleConfiguration, LifecycleError, LifecycleFilter, LifecycleRule,
+    LifecycleStatus, LifecycleTag, NoncurrentExpiration, NoncurrentTransition, Transition, TransitionClass,
+    TransitionMinimum,
 };
