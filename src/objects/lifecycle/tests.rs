@@ -510,7 +510,7 @@ proptest! {
     #[test]
     fn what_is_stored_comes_back(configuration in any_configuration()) {
         let stored = configuration.encode();
-        prop_assert_eq!(LifecycleConfiguration::decode(&stored).as_ref(), Ok(&configuration));
+        prop_assert_eq!(LifecycleConfiguration::decode(&stored), Ok(configuration.clone()));
         for len in 0..stored.len() {
             prop_assert!(LifecycleConfiguration::decode(&stored[..len]).is_err());
         }
@@ -538,7 +538,7 @@ proptest! {
         hour in 0..48_u32,
     ) {
         let created = NEW_YEAR + HOUR * hour;
-        let what = What::Current(Object { size, tags: &tags, class: None }, created);
+        let what = What::Current(object(size, &tags), created);
         let subject = Subject { key: &key, what };
         let removes = |now| configuration.due(&subject, now, Day::default()).is_some_and(|due| due.action == Action::Expire);
         let first = (0..24 * 12).map(|hour| NEW_YEAR + HOUR * hour).find(|now| removes(*now));
