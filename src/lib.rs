@@ -96,6 +96,8 @@ mod store;
 
 pub mod objects;
 
+mod targets;
+
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 

@@ -5,6 +5,7 @@ mod batch;
 mod builder;
 pub(crate) mod catalog;
 mod checkpoint;
+pub(crate) mod deliver;
 pub(crate) mod engine;
 mod keyspace;
 pub(crate) mod pending;

@@ -3,8 +3,7 @@
 use crate::clock::Timestamp;
 use crate::objects::lifecycle::rule::Conditions;
 use crate::objects::lifecycle::{
-    Day, LifecycleConfiguration, LifecycleRule, LifecycleStatus, LifecycleTag, TransitionClass,
-    TransitionMinimum,
+    Day, LifecycleConfiguration, LifecycleRule, LifecycleStatus, TransitionClass, TransitionMinimum,
 };
 
 /// Objects below this do not change their storage class by themselves.
@@ -34,7 +33,8 @@ pub(crate) enum What<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Object<'a> {
     pub(crate) size: u64,
-    pub(crate) tags: &'a [LifecycleTag],
+    /// Keys and values.
+    pub(crate) tags: &'a [(String, String)],
     /// None while it is warmer than all of them.
     pub(crate) class: Option<TransitionClass>,
 }
@@ -101,7 +101,7 @@ impl Conditions<'_> {
         };
         self.larger_than.is_none_or(|limit| object.size > limit)
             && self.smaller_than.is_none_or(|limit| object.size < limit)
-            && self.tags.iter().all(|tag| object.tags.contains(tag))
+            && self.tags.iter().all(|tag| tag.is_among(object.tags))
     }
 }
 

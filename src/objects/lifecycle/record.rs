@@ -1,14 +1,14 @@
 //! A lifecycle configuration as it is stored with its bucket.
 
 use crate::clock::Timestamp;
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
+use crate::objects::fields::{Result, list, one_of, option, text, write_option, write_text};
 use crate::objects::lifecycle::{
     Expiration, LifecycleAnd, LifecycleConfiguration, LifecycleFilter, LifecycleRule, LifecycleStatus,
     LifecycleTag, NoncurrentExpiration, NoncurrentTransition, Transition, TransitionClass, TransitionMinimum,
 };
 
 const VERSION: u8 = 1;
-type Result<T> = std::result::Result<T, Malformed>;
 
 impl LifecycleConfiguration {
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -123,50 +123,6 @@ fn read_filter(from: &mut Reader<'_>) -> Result<LifecycleFilter> {
             })
         })?,
     })
-}
-
-fn write_option<T>(to: &mut Writer, value: Option<T>, write: impl FnOnce(&mut Writer, T)) {
-    to.u8(u8::from(value.is_some()));
-    if let Some(value) = value {
-        write(to, value);
-    }
-}
-
-fn option<T>(from: &mut Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<Option<T>> {
-    match one_of(from, "an optional field", &[0, 1])? {
-        1 => read(from).map(Some),
-        _ => Ok(None),
-    }
-}
-
-fn list<T>(
-    from: &mut Reader<'_>,
-    what: &'static str,
-    mut read: impl FnMut(&mut Reader<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
-    let count = from.count(1, what)?;
-    (0..count).map(|_| read(from)).collect()
-}
-
-/// A byte that can only be one of these.
-fn one_of(from: &mut Reader<'_>, what: &'static str, known: &[u8]) -> Result<u8> {
-    let before = from.clone();
-    let found = from.u8(what)?;
-    if known.contains(&found) {
-        return Ok(found);
-    }
-    Err(before.malformed(what, format_args!("one of {known:?}"), found))
-}
-
-fn write_text(to: &mut Writer, text: &String) {
-    to.bytes(text.as_bytes());
-}
-
-fn text(from: &mut Reader<'_>) -> Result<String> {
-    let before = from.clone();
-    let bytes = from.bytes("text")?;
-    let text = std::str::from_utf8(bytes).map_err(|error| before.malformed("text", "UTF-8", error))?;
-    Ok(text.to_owned())
 }
 
 fn write_tag(to: &mut Writer, tag: &LifecycleTag) {

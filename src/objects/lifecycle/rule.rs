@@ -177,6 +177,10 @@ impl LifecycleTag {
     pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
         Self { key: key.into(), value: value.into() }
     }
+
+    pub(crate) fn is_among(&self, tags: &[(String, String)]) -> bool {
+        tags.iter().any(|(key, value)| *key == self.key && *value == self.value)
+    }
 }
 
 /// One condition, or several under [`and`](Self::and), or none.
