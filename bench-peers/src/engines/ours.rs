@@ -36,6 +36,10 @@ fn build(dir: &Path, options: Options, durability: Durability) -> Result<Box<dyn
 
 impl Kv for Ours {
     fn write(&self, items: &[(&[u8], &[u8])]) -> Result<()> {
+        if let [(key, value)] = items {
+            self.kv.put(key, value)?;
+            return Ok(());
+        }
         let mut batch = self.store.batch();
         for (key, value) in items {
             batch.put(&self.kv, key, value)?;
