@@ -1,6 +1,7 @@
 //! Buckets: create, find, delete, list.
 
 use crate::clock::Timestamp;
+use crate::objects::Dials;
 use crate::objects::bucket_record::BucketRecord;
 use crate::objects::error::{Error, Result};
 use crate::objects::limits::BUCKETS_MAX;
@@ -29,8 +30,8 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Buckets {
-    store: Store,
-    state: Arc<State>,
+    pub(crate) store: Store,
+    pub(crate) state: Arc<State>,
 }
 
 /// What [`Buckets::create_bucket`] is asked for.
@@ -193,6 +194,12 @@ impl Buckets {
         Err(Error::IllegalLocationConstraint { given: given.map(str::to_owned) })
     }
 
+    /// Sets how this engine departs from the service, for tests of what is built on it.
+    pub fn set_dials(&self, dials: Dials) {
+        self.state.set_dials(dials);
+        self.state.sweeper.begin(&self.store);
+    }
+
     /// The bucket of this name.
     ///
     /// # Errors
@@ -289,4 +296,4 @@ impl Buckets {
 /// Where a bucket needs no location.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 /// No bucket's name is before this; what is has another use.
-const FIRST_NAME: &str = "0";
+pub(crate) const FIRST_NAME: &str = "0";

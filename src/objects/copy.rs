@@ -1,20 +1,22 @@
 //! Copying objects, whole or as parts of an upload: records change, bytes stay where they are.
 
 use crate::clock::Timestamp;
+use crate::objects::EventType;
 use crate::objects::checksum::{Checksum, ChecksumAlgorithm, ChecksumHasher, ChecksumType};
 use crate::objects::condition::{Conditions, WriteConditions};
 use crate::objects::error::{Error, Result};
 use crate::objects::extents::References;
 use crate::objects::limits::{OBJECT_TAGS_MAX, PUT_LEN_MAX};
 use crate::objects::multipart::{PartRecord, check_number};
+use crate::objects::notify::Change;
 use crate::objects::put::check_key;
 use crate::objects::range::{self, ContentRange};
 use crate::objects::record::{Content, Object, Piece, Version, cut};
 use crate::objects::sink::{Expected, Sink, digest};
+use crate::objects::staged::Pending;
 use crate::objects::state::{Both, BucketState, Settings};
 use crate::objects::versions::{Versions, View};
 use crate::objects::{Bucket, ETag, Metadata, PartOutput, StorageClass, Tags, VersionId};
-use crate::store::pending::Pending;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -311,7 +313,8 @@ impl Bucket {
             source_version_id: shown,
             checksum,
         };
-        Ok(self.commit(batch, &references)?.map(|()| output))
+        let change = Change { kind: EventType::ObjectCreatedCopy, key: &request.key, version: &version };
+        Ok(self.commit_and_tell(settings, batch, &references, &[change])?.map(|()| output))
     }
 
     /// Copies an object, or a range of it, as a part of an upload. The bytes are shared; they are read for their MD5 and

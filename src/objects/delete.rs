@@ -1,11 +1,13 @@
 //! Deleting objects, versions and delete markers.
 
+use crate::objects::EventType;
 use crate::objects::error::{Error, Result};
 use crate::objects::extents::References;
 use crate::objects::limits::DELETE_KEYS_MAX;
+use crate::objects::notify::Change;
 use crate::objects::put::check_key;
+use crate::objects::staged::Pending;
 use crate::objects::{Bucket, VersionId, Versioning};
-use crate::store::pending::Pending;
 
 /// What is to be deleted.
 ///
@@ -105,27 +107,31 @@ impl Bucket {
             }
         }
         let (mut batch, mut references) = (self.store.batch(), References::default());
-        let output = match id {
+        let (output, changed) = match id {
             Some(id) => {
                 let found = versions.with_id(id)?;
                 let delete_marker = found.as_ref().is_some_and(|version| version.object.is_none());
-                if let Some(version) = found {
-                    versions.remove(&version, &mut batch, &mut references)?;
+                if let Some(version) = &found {
+                    versions.remove(version, &mut batch, &mut references)?;
                 }
-                DeleteOutput { delete_marker, version_id: Some(id) }
+                let output = DeleteOutput { delete_marker, version_id: Some(id) };
+                (output, found.map(|version| (EventType::ObjectRemovedDelete, version)))
             }
             None if settings.record.versioning == Versioning::Off => {
-                if let Some(version) = newest {
-                    versions.remove(&version, &mut batch, &mut references)?;
+                if let Some(version) = &newest {
+                    versions.remove(version, &mut batch, &mut references)?;
                 }
-                DeleteOutput::default()
+                (DeleteOutput::default(), newest.map(|version| (EventType::ObjectRemovedDelete, version)))
             }
             None => {
                 let marker = versions.add(&self.store, newest.as_ref(), None, &mut batch, &mut references)?;
-                DeleteOutput { delete_marker: true, version_id: Some(marker.id()) }
+                let output = DeleteOutput { delete_marker: true, version_id: Some(marker.id()) };
+                (output, Some((EventType::ObjectRemovedDeleteMarkerCreated, marker)))
             }
         };
-        Ok(self.commit(batch, &references)?.map(|()| output))
+        let change =
+            changed.as_ref().map(|(kind, version)| Change { kind: *kind, key: &request.key, version });
+        Ok(self.commit_and_tell(&settings, batch, &references, change.as_slice())?.map(|()| output))
     }
 
     /// Deletes up to [1,000](DELETE_KEYS_MAX) objects or versions, each by itself: the answers are in the order of the
@@ -163,12 +169,16 @@ impl Bucket {
             return Err(Error::MalformedXml);
         }
         drop(self.bucket.settings()?);
-        let (mut last, mut outputs) = (None, Vec::with_capacity(requests.len()));
+        let (mut last, mut outputs) = (None::<Pending<()>>, Vec::with_capacity(requests.len()));
         for request in requests {
             match self.stage_delete(request) {
                 Ok(pending) => {
                     let mut output = DeleteOutput::default();
-                    last = Some(pending.map(|done| output = done));
+                    let pending = pending.map(|done| output = done);
+                    last = Some(match last {
+                        Some(earlier) => pending.after(earlier),
+                        None => pending,
+                    });
                     outputs.push(Ok(output));
                 }
                 Err(Error::Storage(fault)) => return Err(fault.into()),

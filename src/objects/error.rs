@@ -1,7 +1,7 @@
 //! What a bucket refuses, in the service's words.
 
 use crate::error::Fault;
-use crate::objects::{ChecksumError, ETag, VersionId};
+use crate::objects::{ChecksumError, ETag, LifecycleError, NotificationError, VersionId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -225,6 +225,10 @@ pub enum Error {
     },
     /// A checksum is malformed, or is not that of the data.
     Checksum(ChecksumError),
+    /// Lifecycle rules that cannot be, or are not there.
+    Lifecycle(LifecycleError),
+    /// Notification rules that cannot be.
+    Notification(NotificationError),
     /// A fault of the store below.
     Storage(crate::Error),
 }
@@ -280,6 +284,8 @@ impl Error {
             Self::NoSuchSetting { setting, .. } => setting.missing().0,
             Self::IncompleteBody { .. } => "IncompleteBody",
             Self::Checksum(error) => error.code(),
+            Self::Lifecycle(error) => error.code(),
+            Self::Notification(error) => error.code(),
             Self::Storage(_) => "InternalError",
         }
     }
@@ -301,7 +307,8 @@ impl Error {
             | Self::NoSuchVersion { .. }
             | Self::NoSuchUpload { .. }
             | Self::NoSuchTagSet { .. }
-            | Self::NoSuchSetting { .. } => 404,
+            | Self::NoSuchSetting { .. }
+            | Self::Lifecycle(LifecycleError::Missing { .. }) => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::BucketAlreadyExists { .. }
             | Self::BucketAlreadyOwnedByYou { .. }
@@ -310,7 +317,7 @@ impl Error {
             | Self::ConditionalRequestConflict { .. } => 409,
             Self::PreconditionFailed { .. } => 412,
             Self::InvalidRange { .. } | Self::InvalidPartNumber { .. } => 416,
-            Self::NotImplemented { .. } => 501,
+            Self::NotImplemented { .. } | Self::Notification(NotificationError::NoEventBus) => 501,
             Self::Storage(_) => 500,
             _ => 400,
         }
@@ -384,6 +391,9 @@ impl Error {
             ],
             Self::InvalidStorageClass { given } => vec![("StorageClassRequested", given.clone())],
             Self::InvalidTag { key, .. } => vec![("TagKey", key.clone())],
+            Self::Checksum(error) => error.details(),
+            Self::Lifecycle(error) => error.details(),
+            Self::Notification(error) => error.details(),
             _ => Vec::new(),
         }
     }
@@ -410,6 +420,8 @@ impl fmt::Display for Error {
             }
             Self::NoSuchSetting { setting, .. } => f.write_str(setting.missing().1),
             Self::Checksum(error) => error.fmt(f),
+            Self::Lifecycle(error) => error.fmt(f),
+            Self::Notification(error) => error.fmt(f),
             Self::Storage(error) => error.fmt(f),
             _ => f.write_str(self.text()),
         }
@@ -481,6 +493,8 @@ impl std::error::Error for Error {
         match self {
             Self::Storage(error) => Some(error),
             Self::Checksum(error) => Some(error),
+            Self::Lifecycle(error) => Some(error),
+            Self::Notification(error) => Some(error),
             Self::IncompleteBody { source } => Some(source.as_ref()),
             _ => None,
         }
@@ -490,6 +504,18 @@ impl std::error::Error for Error {
 impl From<crate::Error> for Error {
     fn from(error: crate::Error) -> Self {
         Self::Storage(error)
+    }
+}
+
+impl From<LifecycleError> for Error {
+    fn from(error: LifecycleError) -> Self {
+        Self::Lifecycle(error)
+    }
+}
+
+impl From<NotificationError> for Error {
+    fn from(error: NotificationError) -> Self {
+        Self::Notification(error)
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) mod checksum;
 mod condition;
 mod copy;
 mod delete;
+mod dials;
 mod error;
 mod etag;
 mod extents;
@@ -66,6 +67,7 @@ mod range;
 mod record;
 mod settings;
 mod sink;
+mod staged;
 mod state;
 mod tagging;
 mod versions;
@@ -79,14 +81,15 @@ pub use checksum::{
 pub use condition::Conditions;
 pub use copy::{CopyObject, CopyOutput, CopySource, PartCopyOutput, UploadPartCopy};
 pub use delete::{DeleteObject, DeleteOutput};
+pub use dials::Dials;
 pub use error::{Error, Result};
 pub use etag::ETag;
 pub use get::{GetObject, GetOutput, HeadOutput, ObjectInfo};
 pub use id::{UploadId, VersionId};
 pub use lifecycle::{
     Day, Expiration, LifecycleAnd, LifecycleConfiguration, LifecycleError, LifecycleFilter, LifecycleRule,
-    LifecycleStatus, LifecycleTag, NoncurrentExpiration, NoncurrentTransition, Transition, TransitionClass,
-    TransitionMinimum,
+    LifecycleStatus, LifecycleTag, NoncurrentExpiration, NoncurrentTransition, ObjectExpiration, Transition,
+    TransitionClass, TransitionMinimum,
 };
 pub use list::{
     ListObjects, ListObjectsV1, ListUploads, ListVersions, ObjectEntry, ObjectPage, ObjectPageV1,
@@ -104,9 +107,10 @@ pub use settings::{Setting, Versioning};
 pub use tagging::Tagging;
 
 use crate::objects::extents::References;
+use crate::objects::notify::Calls;
+use crate::objects::staged::Pending;
 use crate::objects::state::{BucketState, Settings, State};
 use crate::objects::versions::{Versions, View};
-use crate::store::pending::Pending;
 use crate::store::{Batch, Store};
 use std::sync::Arc;
 
@@ -137,7 +141,7 @@ impl Bucket {
         if counted.is_left_to_sweep {
             self.state.extents.freed(&self.store);
         }
-        Ok(pending)
+        Ok(Pending::new(pending, Calls::default()))
     }
 }
 

@@ -5,10 +5,11 @@ use crate::objects::condition::WriteConditions;
 use crate::objects::error::{Error, Result};
 use crate::objects::extents::References;
 use crate::objects::limits::{KEY_LEN_MAX, OBJECT_TAGS_MAX, PUT_LEN_MAX};
+use crate::objects::notify::Change;
 use crate::objects::record::Object;
 use crate::objects::sink::{Expected, Sink};
-use crate::objects::{Bucket, ETag, Metadata, StorageClass, Tags, VersionId};
-use crate::store::pending::Pending;
+use crate::objects::staged::Pending;
+use crate::objects::{Bucket, ETag, EventType, Metadata, StorageClass, Tags, VersionId};
 use bytes::Bytes;
 use futures_core::Stream;
 use std::future::poll_fn;
@@ -226,7 +227,8 @@ impl ObjectWriter {
             checksum: body.checksum,
             size: body.len,
         };
-        Ok(bucket.commit(batch, &references)?.map(|()| output))
+        let change = Change { kind: EventType::ObjectCreatedPut, key: &request.key, version: &version };
+        Ok(bucket.commit_and_tell(&settings, batch, &references, &[change])?.map(|()| output))
     }
 }
 

@@ -4,8 +4,8 @@ use crate::clock::Timestamp;
 use crate::objects::buckets::DEFAULT_REGION;
 use crate::objects::error::{Error, Result};
 use crate::objects::limits::{BUCKET_TAGS_MAX, SETTING_LEN_MAX};
+use crate::objects::staged::Pending;
 use crate::objects::{Bucket, Tags};
-use crate::store::pending::Pending;
 use bytes::Bytes;
 
 /// Does a bucket keep versions? Once enabled it can only be suspended, never be as before.

@@ -5,10 +5,15 @@
 //! (ascending). None is held while waiting for the disk.
 
 use crate::clock::Timestamp;
+use crate::objects::Dials;
 use crate::objects::bucket_record::BucketRecord;
 use crate::objects::error::{Error, Result};
 use crate::objects::extents::Extents;
+use crate::objects::lifecycle::{LIFECYCLE, LifecycleConfiguration, Sweeper};
 use crate::objects::names;
+use crate::objects::notify::{Calls, Functions, NOTIFICATION, NotificationConfiguration};
+use crate::objects::record::malformed;
+use crate::objects::staged::Pending;
 use crate::store::catalog::{Resource, ResourceKind, dangling};
 use crate::store::engine::Engine;
 use crate::store::space::Space;
@@ -29,6 +34,9 @@ pub(crate) struct State {
     buckets: RwLock<HashMap<Arc<str>, Arc<BucketState>>>,
     stripes: Box<[Mutex<()>]>,
     pub(crate) extents: Extents,
+    pub(crate) functions: Functions,
+    pub(crate) sweeper: Sweeper,
+    dials: RwLock<Dials>,
 }
 
 /// A bucket in use.
@@ -46,6 +54,22 @@ pub(crate) struct BucketState {
 pub(crate) struct Settings {
     pub(crate) record: BucketRecord,
     pub(crate) is_deleted: bool,
+    /// Of the record, decoded.
+    pub(crate) lifecycle: Option<Arc<LifecycleConfiguration>>,
+    pub(crate) notification: Option<Arc<NotificationConfiguration>>,
+}
+
+impl Settings {
+    fn of(record: BucketRecord) -> crate::Result<Self> {
+        let lifecycle = record.settings.get(&LIFECYCLE);
+        let lifecycle = lifecycle.map(|stored| LifecycleConfiguration::decode(stored)).transpose();
+        let lifecycle = lifecycle.map_err(|flaw| malformed(&flaw, "lifecycle configuration"))?;
+        let notification = record.settings.get(&NOTIFICATION);
+        let notification = notification.map(|stored| NotificationConfiguration::decode(stored)).transpose();
+        let notification = notification.map_err(|flaw| malformed(&flaw, "notification configuration"))?;
+        let (lifecycle, notification) = (lifecycle.map(Arc::new), notification.map(Arc::new));
+        Ok(Self { record, is_deleted: false, lifecycle, notification })
+    }
 }
 
 impl BucketState {
@@ -72,7 +96,17 @@ impl BucketState {
         &self,
         store: &Store,
         change: impl FnOnce(&mut BucketRecord) -> Result<T>,
-    ) -> Result<crate::store::pending::Pending<T>> {
+    ) -> Result<Pending<T>> {
+        self.change_and(store, change, |batch| Ok((store.commit(batch)?, Calls::default())))
+    }
+
+    /// [`change`](Self::change) whose batch is committed by `commit`, which may add to it.
+    pub(crate) fn change_and<T>(
+        &self,
+        store: &Store,
+        change: impl FnOnce(&mut BucketRecord) -> Result<T>,
+        commit: impl FnOnce(Batch) -> crate::Result<(crate::store::pending::Pending<()>, Calls)>,
+    ) -> Result<Pending<T>> {
         let mut settings = self.settings.write();
         if settings.is_deleted {
             return Err(self.missing());
@@ -81,9 +115,10 @@ impl BucketState {
         let answer = change(&mut record)?;
         let mut batch = store.batch();
         batch.put_resource(ResourceKind::Bucket, &self.name, &self.ids(), &record.encode())?;
-        let pending = store.commit(batch)?;
-        settings.record = record;
-        Ok(pending.map(|()| answer))
+        let changed = Settings::of(record)?;
+        let (pending, calls) = commit(batch)?;
+        *settings = changed;
+        Ok(Pending::new(pending, calls).map(|()| answer))
     }
 
     /// Deletes it, if `check` agrees, in the batch that this makes.
@@ -143,12 +178,23 @@ impl<'a> Both<'a> {
 }
 
 impl State {
+    pub(crate) fn dials(&self) -> Dials {
+        *self.dials.read()
+    }
+
+    pub(crate) fn set_dials(&self, dials: Dials) {
+        *self.dials.write() = dials;
+    }
+
     pub(crate) fn new(store: &Store) -> Self {
         Self {
             naming: Mutex::default(),
             buckets: RwLock::default(),
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             extents: Extents::new(store),
+            functions: Functions::default(),
+            sweeper: Sweeper::default(),
+            dials: RwLock::default(),
         }
     }
 
@@ -187,7 +233,7 @@ impl State {
             versions: space(0)?,
             nulls: space(1)?,
             uploads: space(2)?,
-            settings: RwLock::new(Settings { record, is_deleted: false }),
+            settings: RwLock::new(Settings::of(record)?),
         });
         self.buckets.write().insert(Arc::clone(&bucket.name), Arc::clone(&bucket));
         Ok(bucket)
@@ -218,10 +264,17 @@ impl State {
 
 impl Engine for State {
     fn maintain(&self, store: &Store) -> crate::Result<bool> {
-        self.extents.sweep(store)
+        let rules = match self.sweeper.sweep(store, self.dials().day) {
+            Ok(more) => more,
+            Err(Error::Storage(fault)) => return Err(fault),
+            // A refusal is of an object that changed meanwhile: the next run looks at it again.
+            Err(_) => false,
+        };
+        Ok(self.extents.sweep(store)? || rules)
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        self.extents.has_freed().then_some(Timestamp::UNIX_EPOCH)
+        let freed = self.extents.has_freed().then_some(Timestamp::UNIX_EPOCH);
+        [freed, self.sweeper.next_deadline()].into_iter().flatten().min()
     }
 }

@@ -1,11 +1,13 @@
 //! Tags of objects.
 
+use crate::objects::EventType;
 use crate::objects::error::{Error, Result};
 use crate::objects::extents::References;
 use crate::objects::limits::OBJECT_TAGS_MAX;
+use crate::objects::notify::Change;
 use crate::objects::record::{Object, Version};
+use crate::objects::staged::Pending;
 use crate::objects::{Bucket, Tags, VersionId};
-use crate::store::pending::Pending;
 
 /// Tags of an object, and which version they are of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +83,9 @@ impl Bucket {
         let mut batch = self.store.batch();
         let version = Version { object: Some(Object { tags, ..object }), ..version };
         versions.put(&version, &mut batch)?;
-        Ok(self.commit(batch, &References::default())?.map(|()| output))
+        let kind = if method == "PUT" { EventType::ObjectTaggingPut } else { EventType::ObjectTaggingDelete };
+        let change = Change { kind, key, version: &version };
+        Ok(self.commit_and_tell(&settings, batch, &References::default(), &[change])?.map(|()| output))
     }
 }
 

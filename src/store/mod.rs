@@ -312,6 +312,11 @@ impl Store {
         })
     }
 
+    /// Where the log ends: behind everything that is visible.
+    pub(crate) fn frontier(&self) -> Position {
+        self.inner.tree.log().frontier()
+    }
+
     /// The store's clock, which never goes back.
     pub(crate) fn clock(&self) -> &MonotoneClock {
         &self.inner.clock

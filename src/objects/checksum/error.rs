@@ -96,6 +96,17 @@ impl ChecksumError {
     pub const fn fault(&self) -> Fault {
         Fault::Caller
     }
+
+    /// What stands beside the message in the answer's body.
+    pub fn details(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::InvalidMd5 { given } => vec![("Content-MD5", given.clone())],
+            Self::BadMd5 { expected, calculated } => {
+                vec![("ExpectedDigest", expected.clone()), ("CalculatedDigest", calculated.clone())]
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for ChecksumError {

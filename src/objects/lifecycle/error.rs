@@ -133,7 +133,10 @@ pub enum LifecycleError {
         given: String,
     },
     /// The bucket has no lifecycle configuration.
-    Missing,
+    Missing {
+        /// Its name.
+        bucket: String,
+    },
 }
 
 impl LifecycleError {
@@ -162,13 +165,29 @@ impl LifecycleError {
             | Self::OverlappingPrefixes { .. }
             | Self::BadTransitionMinimum { .. } => "InvalidRequest",
             Self::InvalidTag { .. } => "InvalidTag",
-            Self::Missing => "NoSuchLifecycleConfiguration",
+            Self::Missing { .. } => "NoSuchLifecycleConfiguration",
         }
     }
 
     /// Always the caller's.
     pub const fn fault(&self) -> Fault {
         Fault::Caller
+    }
+
+    /// What stands beside the message in the answer's body.
+    pub fn details(&self) -> Vec<(&'static str, String)> {
+        let argument =
+            |name: &str, value: String| vec![("ArgumentName", name.to_owned()), ("ArgumentValue", value)];
+        match self {
+            Self::DuplicateId { id } => argument("ID", id.clone()),
+            Self::NotPositive { field, given, .. } | Self::Negative { field, given, .. } => {
+                argument(field, given.to_string())
+            }
+            Self::TooManyVersions { given, .. } => argument("NewerNoncurrentVersions", given.to_string()),
+            Self::InvalidTag { key } => vec![("TagKey", key.clone())],
+            Self::Missing { bucket } => vec![("BucketName", bucket.clone())],
+            _ => Vec::new(),
+        }
     }
 }
 

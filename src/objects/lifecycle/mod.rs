@@ -5,7 +5,7 @@
 //! L2. Days end at midnights: an action after n days is due at the first midnight later than that.
 //! L3. What removes goes before what changes the storage class.
 //!
-//! Not here: finding what the rules look at, and doing what they say.
+//! Not here: what a version or an upload is made of.
 
 mod day;
 mod due;
@@ -13,16 +13,21 @@ mod error;
 mod header;
 mod record;
 mod rule;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod verbs;
 
 pub use day::Day;
 pub(crate) use day::HttpDate;
-pub(crate) use due::{Action, Due, Object, Subject, What};
+pub(crate) use due::{Action, Object, Subject, What};
 pub use error::LifecycleError;
 pub(crate) use header::Removal;
 pub use rule::{
     Expiration, LifecycleAnd, LifecycleConfiguration, LifecycleFilter, LifecycleRule, LifecycleStatus,
     LifecycleTag, NoncurrentExpiration, NoncurrentTransition, Transition, TransitionClass, TransitionMinimum,
 };
+pub(crate) use sweep::Sweeper;
+pub(crate) use verbs::LIFECYCLE;
+pub use verbs::ObjectExpiration;

@@ -4,8 +4,8 @@ use crate::objects::error::Result;
 use crate::objects::extents::References;
 use crate::objects::id::{Id, UploadId};
 use crate::objects::multipart::{PartRecord, UploadRecord};
+use crate::objects::staged::Pending;
 use crate::objects::{Bucket, Error, keys};
-use crate::store::pending::Pending;
 
 impl Bucket {
     /// Aborts an upload: its parts are gone.

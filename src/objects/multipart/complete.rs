@@ -1,5 +1,6 @@
 //! Completing an upload.
 
+use crate::objects::EventType;
 use crate::objects::checksum::{
     Checksum, ChecksumAlgorithm, ChecksumError, ChecksumHasher, ChecksumOfParts, ChecksumType,
 };
@@ -9,12 +10,13 @@ use crate::objects::extents::References;
 use crate::objects::id::UploadId;
 use crate::objects::limits::{OBJECT_LEN_MAX, PART_LEN_MIN};
 use crate::objects::multipart::{PartRecord, UploadRecord};
+use crate::objects::notify::Change;
 use crate::objects::record::{Content, Object, PartInfo, Version};
 use crate::objects::sink::digest;
+use crate::objects::staged::Pending;
 use crate::objects::state::Settings;
 use crate::objects::{Bucket, ETag, VersionId, keys};
 use crate::store::Batch;
-use crate::store::pending::Pending;
 use std::collections::BTreeMap;
 
 /// Which parts make the object, in which order.
@@ -142,7 +144,9 @@ impl Bucket {
         let version =
             versions.add(&self.store, newest.as_ref(), Some(object), &mut batch, &mut references)?;
         let output = output_of(&settings, &version)?;
-        Ok(self.commit(batch, &references)?.map(|()| output))
+        let kind = EventType::ObjectCreatedCompleteMultipartUpload;
+        let change = Change { kind, key: &request.key, version: &version };
+        Ok(self.commit_and_tell(&settings, batch, &references, &[change])?.map(|()| output))
     }
 
     /// An upload that is gone may be completed already.

@@ -6,8 +6,8 @@ use crate::objects::id::{Id, UploadId};
 use crate::objects::limits::OBJECT_TAGS_MAX;
 use crate::objects::multipart::UploadRecord;
 use crate::objects::put::check_key;
+use crate::objects::staged::Pending;
 use crate::objects::{Bucket, ChecksumAlgorithm, ChecksumType, Metadata, StorageClass, Tags, keys};
-use crate::store::pending::Pending;
 
 /// What is said of an object that comes in parts: fixed when its upload begins.
 ///

@@ -6,9 +6,9 @@ use crate::objects::extents::References;
 use crate::objects::limits::{PART_NUMBER_MAX, PUT_LEN_MAX};
 use crate::objects::multipart::{PartRecord, UploadRecord};
 use crate::objects::sink::{Expected, Sink};
+use crate::objects::staged::Pending;
 use crate::objects::{Bucket, ETag, keys};
 use crate::store::Batch;
-use crate::store::pending::Pending;
 use bytes::Bytes;
 
 /// Which part of which upload.

@@ -106,6 +106,12 @@ impl Deliveries {
 pub(crate) struct Calls(Vec<(Function, Bytes)>);
 
 impl Calls {
+    /// These, and then `later`.
+    pub(crate) fn then(mut self, later: Self) -> Self {
+        self.0.extend(later.0);
+        self
+    }
+
     /// Calls them, in order. The caller holds no lock: a function may use the bucket.
     pub(crate) fn run(self) {
         for (function, body) in self.0 {

@@ -14,11 +14,11 @@ pub(crate) struct Event<'a> {
     /// Of an object that is there now, or was expired.
     pub(crate) size: Option<u64>,
     /// Without quotes.
-    pub(crate) etag: Option<&'a str>,
+    pub(crate) etag: Option<String>,
     /// In a bucket that is, or was, versioned.
-    pub(crate) version_id: Option<&'a str>,
-    /// Where a transition led to.
-    pub(crate) class: Option<&'a str>,
+    pub(crate) version_id: Option<String>,
+    /// The storage class; told of where a transition led to.
+    pub(crate) class: Option<&'static str>,
 }
 
 /// Where and when it happened, and who did it.
@@ -181,8 +181,8 @@ pub(crate) fn record(scene: &Scene<'_>, event: &Event<'_>, rule_id: &str) -> Byt
             object: Object {
                 key: form_encoded(event.key),
                 size: event.size.filter(|_| form.size),
-                e_tag: event.etag.or(Some(EMPTY_ETAG)).filter(|_| form.etag),
-                version_id: event.version_id,
+                e_tag: event.etag.as_deref().or(Some(EMPTY_ETAG)).filter(|_| form.etag),
+                version_id: event.version_id.as_deref(),
                 sequencer: form.sequencer.then(|| format!("{:018X}", scene.sequence)),
             },
         },

@@ -16,6 +16,7 @@ mod record;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod verbs;
 
 pub(crate) use deliveries::{Calls, Deliveries, check_targets};
 pub use error::NotificationError;
@@ -23,3 +24,4 @@ pub use event::EventType;
 pub(crate) use functions::Functions;
 pub(crate) use message::{Event, Scene};
 pub use rule::{KeyFilter, NotificationConfiguration, NotificationRule};
+pub(crate) use verbs::{Change, NOTIFICATION, random_id};

@@ -26,7 +26,14 @@ fn scene(bucket: &str) -> Scene<'_> {
 }
 
 fn event(kind: EventType, key: &str) -> Event<'_> {
-    Event { kind, key, size: Some(5), etag: Some("etag"), version_id: Some("v"), class: Some("GLACIER") }
+    Event {
+        kind,
+        key,
+        size: Some(5),
+        etag: Some("etag".to_owned()),
+        version_id: Some("v".to_owned()),
+        class: Some("GLACIER"),
+    }
 }
 
 fn parsed(message: &Bytes) -> Value {
@@ -56,7 +63,8 @@ fn a_record_in_full() {
 /// Which fields each kind has.
 #[test]
 fn kinds_tell_different_things() {
-    let object = |kind, version_id| {
+    let object = |kind, version_id: Option<&str>| {
+        let version_id = version_id.map(str::to_owned);
         let event = Event { version_id, etag: None, ..event(kind, "k") };
         let message = parsed(&message::record(&scene("b"), &event, "r"));
         let record = message["Records"][0].clone();
