@@ -29,8 +29,8 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Buckets {
-    store: Store,
-    state: Arc<State>,
+    pub(super) store: Store,
+    pub(super) state: Arc<State>,
 }
 
 /// What [`Buckets::create_bucket`] is asked for.
@@ -289,4 +289,4 @@ impl Buckets {
 /// Where a bucket needs no location.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 /// No bucket's name is before this; what is has another use.
-const FIRST_NAME: &str = "0";
+pub(super) const FIRST_NAME: &str = "0";

@@ -40,6 +40,7 @@
 //! like are [settings](Setting) that are kept and returned, and nothing acts on them. Storage classes are labels.
 
 mod attributes;
+mod audit;
 mod body;
 mod bucket_record;
 mod buckets;
@@ -47,6 +48,7 @@ pub(crate) mod checksum;
 mod condition;
 mod copy;
 mod delete;
+mod dials;
 mod error;
 mod etag;
 mod extents;
@@ -68,6 +70,7 @@ mod tagging;
 mod versions;
 
 pub use attributes::{Attributes, GetAttributes, ObjectPart, ObjectParts, PartsPage};
+pub use audit::Audit;
 pub use body::Body;
 pub use buckets::{BucketInfo, BucketPage, Buckets, CreateBucket, ListBuckets};
 pub use checksum::{
@@ -76,6 +79,7 @@ pub use checksum::{
 pub use condition::Conditions;
 pub use copy::{CopyObject, CopyOutput, CopySource, PartCopyOutput, UploadPartCopy};
 pub use delete::{DeleteObject, DeleteOutput};
+pub use dials::Dials;
 pub use error::{Error, Result};
 pub use etag::ETag;
 pub use get::{GetObject, GetOutput, HeadOutput, ObjectInfo};

@@ -5,6 +5,7 @@
 //! (ascending). None is held while waiting for the disk.
 
 use crate::clock::Timestamp;
+use crate::objects::Dials;
 use crate::objects::bucket_record::BucketRecord;
 use crate::objects::error::{Error, Result};
 use crate::objects::extents::Extents;
@@ -29,6 +30,7 @@ pub(crate) struct State {
     buckets: RwLock<HashMap<Arc<str>, Arc<BucketState>>>,
     stripes: Box<[Mutex<()>]>,
     pub(crate) extents: Extents,
+    pub(crate) dials: RwLock<Dials>,
 }
 
 /// A bucket in use.
@@ -149,6 +151,7 @@ impl State {
             buckets: RwLock::default(),
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             extents: Extents::new(store),
+            dials: RwLock::default(),
         }
     }
 
