@@ -169,7 +169,7 @@ fn walk_blobs(bytes: &[u8]) -> Result<()> {
 
 /// A record of the catalog, and every field that the codec knows.
 pub fn record(bytes: &[u8]) {
-    if let Ok(resource) = catalog::decode(&Bytes::copy_from_slice(bytes), "name") {
+    if let Ok(resource) = catalog::decode(&bytes::Bytes::copy_from_slice(bytes), "name") {
         assert_eq!(bytes.len(), 4 + 4 * resource.ids.len() + resource.record.len());
     }
     let Some((plan, bytes)) = bytes.split_first_chunk::<4>() else { return };

@@ -95,6 +95,9 @@ mod tree;
 mod store;
 
 pub mod objects;
+#[cfg(any(test, feature = "bare-log"))]
+#[doc(hidden)]
+pub mod bare;
 
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;

@@ -1,7 +1,7 @@
 //! Copies of a log: into another directory, or as an independent log in memory.
 
 use super::{
-    Hooks, Live, Log, Options, Poison, Preparer, Tail,
+    Hooks, Live, Log, Options, Poison, Preparer, Tail, Writing,
     arena::Pool,
     commit::Commit,
     format::{self, HEADER_LEN},
@@ -79,7 +79,7 @@ impl<S: Storage, T: Table> Log<S, T> {
             poison,
             preparer,
             live: Mutex::new(live),
-            unsynced: Mutex::new(Vec::new()),
+            writing: Mutex::new(Writing::default()),
             hooks,
             asked: AtomicBool::new(false),
         };

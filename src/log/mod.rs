@@ -34,6 +34,7 @@ mod tail;
 #[cfg(not(fourfold_loom))]
 mod tests;
 mod verify;
+mod write;
 
 pub(crate) use self::{
     recovery::Report,
@@ -56,6 +57,7 @@ use poison::Poison;
 use prepare::{Prepared, Preparer};
 use std::{collections::VecDeque, future::Future, sync::Arc};
 use tail::Tail;
+use write::Writing;
 
 /// How the log is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,8 +151,8 @@ pub(crate) struct Log<S: Storage, T: Table> {
     preparer: Preparer<S, T>,
     commit: Commit,
     live: Mutex<VecDeque<Live<S::File, T>>>,
-    /// Files with bytes that are written and not synced. Only the leader of a commit looks.
-    unsynced: Mutex<Vec<Arc<S::File>>>,
+    /// Only the leader of a commit looks.
+    writing: Mutex<Writing<S::File>>,
     hooks: Arc<dyn Hooks<T>>,
     /// A buffered writer asked the background to write.
     asked: AtomicBool,
@@ -203,7 +205,7 @@ impl<S: Storage, T: Table> Log<S, T> {
             poison,
             preparer,
             live: Mutex::new(live),
-            unsynced: Mutex::new(Vec::new()),
+            writing: Mutex::new(Writing::default()),
             hooks,
             asked: AtomicBool::new(false),
         };
@@ -466,7 +468,7 @@ impl<S: Storage, T: Table> Persist for Log<S, T> {
         if sync {
             self.hooks.before_sync()?;
         }
-        let mut unsynced = self.unsynced.lock();
+        let mut writing = self.writing.lock();
         let touched: Vec<_> = {
             let live = self.live.lock();
             let touched = live.iter().filter(|live| live.segment.end() > from && live.segment.base() < upto);
@@ -477,20 +479,17 @@ impl<S: Storage, T: Table> Persist for Log<S, T> {
             let first = within(&segment, from).max(HEADER_LEN);
             let end = within(&segment, upto);
             if first < end {
-                file.write_at(segment.value(first, end - first), first.into())?;
-                if unsynced.last().is_none_or(|last| !Arc::ptr_eq(last, &file)) {
-                    unsynced.push(file);
-                }
+                writing.write(&segment, &file, first, end)?;
             }
         }
         let mut durable = self.commit.durable();
         if sync {
             if !flaw!("ack_before_sync") {
-                for file in unsynced.iter() {
+                for file in &writing.unsynced {
                     file.sync()?;
                 }
             }
-            unsynced.clear();
+            writing.unsynced.clear();
             durable = upto;
         }
         Ok(Progress { written: upto, durable })

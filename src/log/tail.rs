@@ -236,7 +236,7 @@ impl<T: Table, W: Words> Tail<T, W> {
         self.poison.check()?;
         let next = self.next.load(Ordering::Acquire);
         let tail = self.active(next).tail.load(Ordering::Relaxed);
-        if tail == HEADER_LEN.into() {
+        if tail == u64::from(HEADER_LEN) {
             // Just opened by an append that has not claimed yet: it may stay so for long, and what is to be sealed is
             // the segment before.
             return self.settle(self.geometry.base(next - 1));

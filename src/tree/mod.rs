@@ -271,7 +271,10 @@ impl<S: Storage> Tree<S> {
     fn opening(&self, segment: &Arc<TreeSegment>) -> Result<()> {
         self.call_helper();
         while self.waiting() >= self.waiting_max && self.fold_oldest()? {}
-        while (self.helper.get().is_none() || self.level_0_is_full()) && self.compact_step()? {}
+        if self.helper.get().is_none() {
+            while self.compact_step()? {}
+        }
+        while self.level_0_is_full() && self.help_compact()? {}
         let mut view = self.view.write();
         let mut next = View::clone(&view);
         next.memtables.insert(0, Arc::clone(segment));

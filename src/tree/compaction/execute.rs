@@ -26,6 +26,21 @@ impl<S: Storage> Tree<S> {
     /// Carries out the most useful plan, if there is one. `false`: the tree is in shape.
     pub(crate) fn compact_step(&self) -> Result<bool> {
         let _one_at_a_time = self.compacting.lock();
+        self.compact_once()
+    }
+
+    /// Waits for the plan that is being carried out, or carries one out if there is none. `false`: the tree is in shape.
+    pub(crate) fn help_compact(&self) -> Result<bool> {
+        match self.compacting.try_lock() {
+            Some(_one_at_a_time) => self.compact_once(),
+            None => {
+                drop(self.compacting.lock());
+                Ok(true)
+            }
+        }
+    }
+
+    fn compact_once(&self) -> Result<bool> {
         self.log.check()?;
         match self.plan(|state| pick(state, &self.limits)) {
             Some(plan) => self.execute(plan).map(|()| true),
