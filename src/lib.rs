@@ -94,6 +94,9 @@ mod tree;
 
 mod store;
 
+#[cfg(any(test, feature = "bare-log"))]
+#[doc(hidden)]
+pub mod bare;
 pub mod objects;
 
 mod targets;

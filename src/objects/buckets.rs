@@ -1,7 +1,6 @@
 //! Buckets: create, find, delete, list.
 
 use crate::clock::Timestamp;
-use crate::objects::Dials;
 use crate::objects::bucket_record::BucketRecord;
 use crate::objects::error::{Error, Result};
 use crate::objects::limits::BUCKETS_MAX;
@@ -30,8 +29,8 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Buckets {
-    pub(crate) store: Store,
-    pub(crate) state: Arc<State>,
+    pub(super) store: Store,
+    pub(super) state: Arc<State>,
 }
 
 /// What [`Buckets::create_bucket`] is asked for.
@@ -194,12 +193,6 @@ impl Buckets {
         Err(Error::IllegalLocationConstraint { given: given.map(str::to_owned) })
     }
 
-    /// Sets how this engine departs from the service, for tests of what is built on it.
-    pub fn set_dials(&self, dials: Dials) {
-        self.state.set_dials(dials);
-        self.state.sweeper.begin(&self.store);
-    }
-
     /// The bucket of this name.
     ///
     /// # Errors
@@ -296,4 +289,4 @@ impl Buckets {
 /// Where a bucket needs no location.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 /// No bucket's name is before this; what is has another use.
-pub(crate) const FIRST_NAME: &str = "0";
+pub(super) const FIRST_NAME: &str = "0";

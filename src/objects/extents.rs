@@ -152,6 +152,11 @@ impl Extents {
         Ok(self.spaces(store)?.map(|spaces| spaces.data.clone()))
     }
 
+    /// Data, counts and notes, if there ever was an extent.
+    pub(crate) fn keyspaces(&self, store: &Store) -> Result<Option<[&Space; 3]>> {
+        Ok(self.spaces(store)?.map(|spaces| [&spaces.data, &spaces.counts, &spaces.freed]))
+    }
+
     /// Counts references made and dropped into `batch`. They may not change until the guards are gone, which is when the
     /// batch was appended.
     pub(crate) fn count(

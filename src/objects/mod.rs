@@ -40,6 +40,7 @@
 //! like are [settings](Setting) that are kept and returned, and nothing acts on them. Storage classes are labels.
 
 mod attributes;
+mod audit;
 mod body;
 mod bucket_record;
 mod buckets;
@@ -73,6 +74,7 @@ mod tagging;
 mod versions;
 
 pub use attributes::{Attributes, GetAttributes, ObjectPart, ObjectParts, PartsPage};
+pub use audit::Audit;
 pub use body::Body;
 pub use buckets::{BucketInfo, BucketPage, Buckets, CreateBucket, ListBuckets};
 pub use checksum::{

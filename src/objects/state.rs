@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(crate) extents: Extents,
     pub(crate) functions: Functions,
     pub(crate) sweeper: Sweeper,
-    dials: RwLock<Dials>,
+    pub(crate) dials: RwLock<Dials>,
 }
 
 /// A bucket in use.
@@ -178,14 +178,6 @@ impl<'a> Both<'a> {
 }
 
 impl State {
-    pub(crate) fn dials(&self) -> Dials {
-        *self.dials.read()
-    }
-
-    pub(crate) fn set_dials(&self, dials: Dials) {
-        *self.dials.write() = dials;
-    }
-
     pub(crate) fn new(store: &Store) -> Self {
         Self {
             naming: Mutex::default(),
@@ -264,7 +256,7 @@ impl State {
 
 impl Engine for State {
     fn maintain(&self, store: &Store) -> crate::Result<bool> {
-        let rules = match self.sweeper.sweep(store, self.dials().day) {
+        let rules = match self.sweeper.sweep(store, self.dials.read().day) {
             Ok(more) => more,
             Err(Error::Storage(fault)) => return Err(fault),
             // A refusal is of an object that changed meanwhile: the next run looks at it again.

@@ -36,13 +36,6 @@ impl View<'_> {
             View::Then(snapshot) => snapshot.prefix_in(space, prefix),
         }
     }
-
-    pub(crate) fn range(self, space: &Space, from: &[u8], to: &[u8]) -> Range {
-        match self {
-            View::Now(store) => space.range(store, from..to),
-            View::Then(snapshot) => snapshot.range_in(space, from..to),
-        }
-    }
 }
 
 /// The versions of a key.
@@ -61,15 +54,6 @@ impl Versions<'_> {
             return self.at(0);
         }
         self.first(self.view.prefix(&self.bucket.versions, &keys::versions_of(self.key)))
-    }
-
-    /// The newest version that is older than the one at `place`.
-    pub(crate) fn older(&self, place: u64) -> Result<Option<Version>> {
-        if place == 0 {
-            return Ok(None);
-        }
-        let (from, to) = (keys::version(self.key, place - 1), keys::behind_versions(self.key));
-        self.first(self.view.range(&self.bucket.versions, &from, &to))
     }
 
     fn first(&self, mut range: Range) -> Result<Option<Version>> {

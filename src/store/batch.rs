@@ -89,13 +89,6 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.ops.count() == 0
     }
-
-    /// Forgets its operations and keeps its memory.
-    pub fn clear(&mut self) {
-        self.ops.clear();
-        self.pending = Pending::new(&self.inner.tree);
-        self.names = false;
-    }
 }
 
 /// What engines do with keyspaces and resources of their own.

@@ -164,7 +164,7 @@ impl Bucket {
         if version_id.is_some() && versions.newest()?.is_none_or(|newest| newest.place != version.place) {
             return Ok(None);
         }
-        let day = self.state.dials().day;
+        let day = self.state.dials.read().day;
         Ok(lifecycle.expiration_of(key, facts(&object), version.modified, day).map(Into::into))
     }
 
@@ -176,6 +176,6 @@ impl Bucket {
     pub fn abortion(&self, key: &str, initiated: Timestamp) -> Result<Option<ObjectExpiration>> {
         let settings = self.bucket.settings()?;
         let Some(lifecycle) = &settings.lifecycle else { return Ok(None) };
-        Ok(lifecycle.abortion_of(key, initiated, self.state.dials().day).map(Into::into))
+        Ok(lifecycle.abortion_of(key, initiated, self.state.dials.read().day).map(Into::into))
     }
 }

@@ -8,7 +8,7 @@ use crate::objects::condition::WriteConditions;
 use crate::objects::error::{Error, Result};
 use crate::objects::extents::References;
 use crate::objects::id::UploadId;
-use crate::objects::limits::{OBJECT_LEN_MAX, PART_LEN_MIN};
+use crate::objects::limits::OBJECT_LEN_MAX;
 use crate::objects::multipart::{PartRecord, UploadRecord};
 use crate::objects::notify::Change;
 use crate::objects::record::{Content, Object, PartInfo, Version};
@@ -133,7 +133,8 @@ impl Bucket {
             Err(error) => return Err(error),
         };
         let mut parts = self.all_parts(id.nonce)?;
-        let object = object_of(request, id.nonce, &upload, &mut parts)?;
+        let part_len_min = self.state.dials.read().part_len_min;
+        let object = object_of(request, (id.nonce, &upload), &mut parts, part_len_min)?;
         let versions = self.versions(&settings, &request.key);
         let newest = versions.newest()?;
         conditions.check(&request.key, newest.as_ref())?;
@@ -203,9 +204,9 @@ fn output_of(settings: &Settings, version: &Version) -> Result<CompleteOutput> {
 /// The object of the parts that are named, which are taken out of `parts`.
 fn object_of(
     request: &CompleteUpload,
-    nonce: u128,
-    upload: &UploadRecord,
+    (nonce, upload): (u128, &UploadRecord),
     parts: &mut BTreeMap<u32, PartRecord>,
+    part_len_min: u64,
 ) -> Result<Object> {
     if request.parts.is_empty() {
         return Err(Error::request("You must specify at least one part"));
@@ -228,7 +229,7 @@ fn object_of(
         }
         named.push((part.part_number, known));
     }
-    check_lens(request, &named)?;
+    check_lens(request, &named, part_len_min)?;
     let len = named.iter().map(|(_, part)| part.len).sum();
     let mut md5 = ChecksumHasher::new(ChecksumAlgorithm::Md5);
     let mut checksum = ChecksumOfParts::new(upload.algorithm, upload.kind);
@@ -272,13 +273,13 @@ fn check_type(request: &CompleteUpload, upload: &UploadRecord) -> Result<()> {
 }
 
 /// All but the last part are long enough, and the whole is as long as it should and may be.
-fn check_lens(request: &CompleteUpload, named: &[(u32, PartRecord)]) -> Result<()> {
-    let short =
-        named.split_last().and_then(|(_, others)| others.iter().find(|(_, part)| part.len < PART_LEN_MIN));
+fn check_lens(request: &CompleteUpload, named: &[(u32, PartRecord)], part_len_min: u64) -> Result<()> {
+    let others = named.split_last().map_or(&[][..], |(_, others)| others);
+    let short = others.iter().find(|(_, part)| part.len < part_len_min);
     if let Some((part_number, part)) = short {
         return Err(Error::EntityTooSmall {
             len: part.len,
-            min: PART_LEN_MIN,
+            min: part_len_min,
             part_number: *part_number,
             etag: ETag::new(part.digest, 0),
         });
