@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn ordered_bytes_keep_their_order_whatever_follows() {
-        let words: Vec<&[u8]> = vec![b"", b"\0", b"\0\0", b"\0\x01", b"\0\xff", b"\x01", b"a", b"a\0", b"a\0b", b"b"];
+        let words: Vec<&[u8]> =
+            vec![b"", b"\0", b"\0\0", b"\0\x01", b"\0\xff", b"\x01", b"a", b"a\0", b"a\0b", b"b"];
         for pair in words.windows(2) {
             let (mut low, mut high) = (ordered(pair[0]), ordered(pair[1]));
             low.extend_from_slice(&[0xff; 4]);

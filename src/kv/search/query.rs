@@ -84,7 +84,8 @@ impl Tables {
         let mut bounds = bounds::of_query(&found, target.hash(), target.range(), target.index.is_none())?;
         let is_forward = !request.is_backward;
         if let Some(start) = &what.exclusive_start_key {
-            let outside = "The provided starting key is outside query boundaries based on provided conditions";
+            let outside =
+                "The provided starting key is outside query boundaries based on provided conditions";
             let key = target.start(start, &bounds, outside)?;
             bounds = bounds.behind(key, is_forward);
         }
