@@ -44,6 +44,7 @@
 //! tables, backups, PartiQL, imports and exports, resource policies and contributor insights are not there.
 
 pub(crate) mod backfill;
+pub(crate) mod batch;
 pub(crate) mod capacity;
 pub(crate) mod changes;
 pub(crate) mod codec;
@@ -73,8 +74,11 @@ pub(crate) mod transact;
 pub(crate) mod ttl;
 mod value;
 pub(crate) mod verbs;
+pub(crate) mod verify;
 pub(crate) mod write;
 
+pub use batch::get::{BATCH_BYTES_MAX, BATCH_GET_MAX, BatchGetItem, BatchGetOutput, KeysAndAttributes};
+pub use batch::write::{BATCH_WRITE_MAX, BatchWriteItem, BatchWriteOutput, WriteRequest};
 pub use capacity::{Capacity, ConsumedCapacity, READ_UNIT_BYTES, ReturnConsumedCapacity, WRITE_UNIT_BYTES};
 pub use changes::describe::{
     DescribeStream, ListStreams, STREAM_PAGE_MAX, ShardDescription, StreamDescription, StreamPage, StreamStatus,
@@ -110,7 +114,10 @@ pub use tables::validate::{
     GLOBAL_INDEXES_MAX, INDEX_KEYS_MAX, KEY_NAME_LEN_MAX, LOCAL_INDEXES_MAX, NON_KEY_ATTRIBUTES_MAX,
     NON_KEY_ATTRIBUTES_TOTAL_MAX,
 };
+pub use transact::get::{TransactGet, TransactGetItems, TransactGetOutput};
+pub use transact::prepare::{TRANSACTION_ACTIONS_MAX, TRANSACTION_BYTES_MAX};
 pub use transact::tokens::TOKEN_AGE;
+pub use transact::write::{ConditionCheck, TransactWrite, TransactWriteItems, TransactWriteOutput};
 pub use ttl::{TimeToLive, TimeToLiveStatus};
 pub use value::{AttributeValue, ITEM_SIZE_MAX, Item, NAME_LEN_MAX, NESTING_MAX, Set, SetMember, Type};
 pub use verbs::delete::DeleteItem;

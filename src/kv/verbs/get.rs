@@ -6,7 +6,7 @@ use crate::kv::error::Result;
 use crate::kv::expr::{Names, Projection};
 use crate::kv::item;
 use crate::kv::request::{Expr, prepare_projection};
-use crate::kv::state::{Shape, Table};
+use crate::kv::state::Table;
 use crate::kv::throttle;
 use crate::kv::value::Item;
 use crate::kv::write::shape_of;
@@ -109,12 +109,5 @@ pub(crate) fn project(item: Item, projection: Option<&Projection>) -> Item {
     match projection {
         Some(projection) => projection.apply(&item),
         None => item,
-    }
-}
-
-impl Shape {
-    /// Does reading the index or the table need more than what lies there?
-    pub(crate) fn is_key(&self, attribute: &str) -> bool {
-        self.layout.attributes().any(|key| key.name == attribute)
     }
 }
