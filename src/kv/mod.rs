@@ -8,6 +8,7 @@ mod error;
 pub mod expr;
 mod macros;
 mod number;
+pub mod serde;
 mod value;
 
 pub use error::{CancellationReason, Error, Result, ThrottlingReason};

@@ -129,7 +129,7 @@ mod tests {
             ["a", "<=", "b", "<>", "c", ">=", "d", "<", "e", ">", "f", "<EOF>"]
         );
         assert_eq!(texts(" \t\r\n"), ["<EOF>"]);
-        assert_eq!(texts("#:_é#1a"), ["#", ":", "_", "é", "#1a", "<EOF>"]);
+        assert_eq!(texts("#:é_#1a:_"), ["#", ":", "é", "_", "#1a", ":_", "<EOF>"]);
         assert_eq!(texts("#a#b:c:d"), ["#a", "#b", ":c", ":d", "<EOF>"]);
     }
 

@@ -12,6 +12,7 @@ mod build;
 mod condition;
 mod findings;
 mod key_condition;
+pub mod legacy;
 mod lexer;
 mod parser;
 mod path;
@@ -32,3 +33,6 @@ pub use update::{PreparedUpdate, Touched, Update};
 
 pub(crate) use key_condition::{KeyAttribute, KeyRange};
 pub(crate) use placeholders::Placeholders;
+
+#[cfg(test)]
+mod tests;
