@@ -64,6 +64,7 @@ pub(crate) mod record;
 pub(crate) mod request;
 pub(crate) mod schema;
 pub(crate) mod search;
+pub mod serde;
 pub(crate) mod stale;
 pub(crate) mod state;
 pub(crate) mod stored;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     codec::Malformed,
     kv::{
-        codec::EncodedItem,
+        codec::{EncodedItem, damaged},
         error::Result,
         value::{AttributeValue, Item},
     },
@@ -78,10 +78,16 @@ impl Condition {
         evaluate::holds(&self.tree, item, &self.values)
     }
 
-    /// As [`evaluate`](Self::evaluate), of an item's bytes: only the attributes that the condition asks for are decoded.
+    /// As [`evaluate`](Self::evaluate), of an item's [bytes](Item::to_bytes): only the attributes that the condition
+    /// asks for are decoded.
     ///
     /// # Errors
-    /// If the bytes are damaged, as far as they were read.
+    /// [`Error::Storage`](crate::kv::Error::Storage) if the bytes are damaged, as far as they were read.
+    pub fn evaluate_bytes(&self, bytes: &[u8]) -> Result<bool> {
+        self.evaluate_encoded(bytes).map_err(damaged)
+    }
+
+    /// The same, for whoever can say where the bytes are from.
     pub(crate) fn evaluate_encoded(&self, bytes: &[u8]) -> Result<bool, Malformed> {
         let item = EncodedItem::new(bytes);
         let holds = evaluate::holds(&self.tree, &item, &self.values);
