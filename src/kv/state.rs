@@ -7,6 +7,7 @@ use crate::kv::changes::feed::{Feed, Feeds};
 use crate::kv::counts::Counts;
 use crate::kv::dials::Dials;
 use crate::kv::error::{Error, Result};
+use crate::kv::hot::Hot;
 use crate::kv::layout::{IndexLayout, TableLayout};
 use crate::kv::record::{self, Definition, StreamDefinition};
 use crate::kv::stale::Stale;
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) running: Running,
     pub(crate) dials: RwLock<Dials>,
+    /// Is there a dial that wants to know what requests cost?
+    pub(crate) is_metered: AtomicBool,
     /// When what is too old is looked for again, in milliseconds.
     pub(crate) forget_at: AtomicU64,
     /// Tables that seem to be there a while after they were dropped. Lost with the process.
@@ -57,6 +60,7 @@ pub(crate) struct Table {
     pub(crate) counting: Mutex<()>,
     pub(crate) transit: Transit,
     pub(crate) meters: Meters,
+    pub(crate) hot: Hot,
     /// No item expires before, in milliseconds; 0 if that is not known.
     pub(crate) expiry: AtomicU64,
     /// How far an index that was left half built is.
@@ -107,6 +111,7 @@ impl State {
             tokens: Tokens::default(),
             running: Running::default(),
             dials: RwLock::default(),
+            is_metered: AtomicBool::new(false),
             forget_at: AtomicU64::new(0),
             ghosts: Mutex::default(),
         }
@@ -197,6 +202,7 @@ impl Table {
             counting: Mutex::default(),
             transit: Transit::default(),
             meters: Meters::default(),
+            hot: Hot::default(),
             expiry: AtomicU64::new(0),
             building: Mutex::default(),
             shape: RwLock::new(shape),

@@ -50,8 +50,9 @@ impl Model {
         };
     }
 
-    fn n(&self, key: &Key) -> i64 {
-        self.items.get(key).and_then(|item| item.get("n")).map_or(0, int)
+    /// The number of an item, if there are both.
+    fn n(&self, key: &Key) -> Option<i64> {
+        self.items.get(key).and_then(|item| item.get("n")).map(int)
     }
 }
 
@@ -148,7 +149,7 @@ impl Run {
         } else {
             put
         };
-        let holds = put.when.condition.is_none() || !self.model.items.contains_key(&key) || self.model.n(&key) == n;
+        let holds = put.when.condition.is_none() || !self.model.items.contains_key(&key) || self.model.n(&key) == Some(n);
         match self.tables.put_item(put) {
             Ok(output) => {
                 assert!(holds);
@@ -175,7 +176,7 @@ impl Run {
         let mut new = old.clone().unwrap_or_else(|| key_item(&key));
         let update = match self.random.below(4) {
             0 => {
-                new.insert("n".into(), (self.model.n(&key) + 1).into());
+                new.insert("n".into(), (self.model.n(&key).unwrap_or(0) + 1).into());
                 update.update("ADD n :one").value(":one", 1)
             }
             1 => {
@@ -217,9 +218,9 @@ impl Run {
                     PutItem::new("things", item).into()
                 }
                 1 => {
-                    holds &= self.model.items.contains_key(&key) && self.model.n(&key) >= n;
+                    holds &= self.model.n(&key).is_some_and(|found| found >= n);
                     let mut item = self.model.items.get(&key).cloned().unwrap_or_default();
-                    item.insert("n".into(), (self.model.n(&key) + 1).into());
+                    item.insert("n".into(), (self.model.n(&key).unwrap_or(0) + 1).into());
                     after.set(&key, Some(item));
                     let update = UpdateItem::new("things", key_item(&key)).update("SET n = n + :one");
                     update.condition("n >= :n").value(":n", n).value(":one", 1).into()

@@ -129,7 +129,7 @@ impl Tables {
         let mut bill = Bill::default();
         for given in &of_table.keys {
             let key = shape.layout.key(given)?;
-            let is_admitted = throttle::admit_read(self, &table, &shape, None, Some(key.hash)).is_ok();
+            let is_admitted = throttle::admit_read(self, &table, &shape, None, Some(&key)).is_ok();
             if *left == 0 || *bytes >= BATCH_BYTES_MAX || !is_admitted {
                 let rest = output.unprocessed.entry(name.to_owned());
                 let rest =
@@ -142,7 +142,7 @@ impl Tables {
             let size = record.as_ref().map_or(0, |record| item::size(record));
             *bytes += size;
             let units = Bill::of_table(read_units(size, of_table.consistent_read));
-            throttle::charge_read(self, &table, &shape, &units, Some(key.hash));
+            throttle::charge_read(self, &table, &shape, &units, Some(&key));
             bill.add(&units);
             if let Some(record) = record {
                 items.push(project(item::decode(&record)?, projection.as_ref()));

@@ -114,7 +114,7 @@ impl Tables {
                 {
                     let shape = shape_of(&self.store, &table)?;
                     if left == 0
-                        || throttle::admit_write(self, &table, &shape, Some(entry.key.hash)).is_err()
+                        || throttle::admit_write(self, &table, &shape, Some(&entry.key)).is_err()
                     {
                         let rest = output.unprocessed.entry(table.name.clone()).or_default();
                         rest.push(entry.request.clone());
@@ -174,7 +174,7 @@ impl Tables {
         for entry in chunk {
             let decided = entry.write.decide(store, table, &shape, &mut batch, &entry.key, &nothing)?;
             let units = Bill::of_write(&decided.effect);
-            throttle::charge_write(self, table, &shape, &units, Some(entry.key.hash));
+            throttle::charge_write(self, table, &shape, &units, Some(&entry.key));
             bill.add(&units);
             effects.push(decided.effect);
         }

@@ -224,7 +224,7 @@ impl Tables {
             shapes.insert(&**name, shape_of(store, table)?);
         }
         for (action, (_, key)) in prepared.iter().zip(&keys) {
-            throttle::admit_write(self, &action.table, &shapes[&*action.table.name], Some(key.hash))?;
+            throttle::admit_write(self, &action.table, &shapes[&*action.table.name], Some(key))?;
         }
         let locks = state.lock_all(keys.iter().map(|(items, key)| state.stripe(*items, key.hash)).collect());
         let mut batch = store.batch();
@@ -268,8 +268,8 @@ impl Tables {
             let bill = bills.entry(&effect.table.name).or_default();
             bill.add(&once);
             bill.add(&once);
-            throttle::charge_write(self, effect.table, effect.shape, &once, Some(key.hash));
-            throttle::charge_write(self, effect.table, effect.shape, &once, Some(key.hash));
+            throttle::charge_write(self, effect.table, effect.shape, &once, Some(key));
+            throttle::charge_write(self, effect.table, effect.shape, &once, Some(key));
         }
         bills.into_iter().filter_map(|(table, bill)| bill.report(table, asked, Some(Kind::Write))).collect()
     }

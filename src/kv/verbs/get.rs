@@ -90,11 +90,11 @@ impl Tables {
         )?;
         let shape = shape_of(store, table)?;
         let key = shape.layout.key(&request.key)?;
-        throttle::admit_read(self, table, &shape, None, Some(key.hash))?;
+        throttle::admit_read(self, table, &shape, None, Some(&key))?;
         let record = shape.items.get(store, &key.bytes)?;
         let size = record.as_ref().map_or(0, |record| item::size(record));
         let bill = Bill::of_table(read_units(size, request.consistent_read));
-        throttle::charge_read(self, table, &shape, &bill, Some(key.hash));
+        throttle::charge_read(self, table, &shape, &bill, Some(&key));
         let item = match record {
             Some(record) => Some(project(item::decode(&record)?, projection.as_ref())),
             None => None,
