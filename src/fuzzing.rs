@@ -296,7 +296,8 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record, item, number, expression, table_records] {
+            for target in [frame, batch, manifest, run, blob, record, item, number, expression, table_records]
+            {
                 target(&bytes);
             }
         }

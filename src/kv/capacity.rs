@@ -199,7 +199,9 @@ mod tests {
             let found = read_units(bytes, consistent);
             assert!((found - expected).abs() < f64::EPSILON, "{bytes} bytes: {found}");
         }
-        for (bytes, expected) in [(0, 1.0), (512, 1.0), (1024, 1.0), (1025, 2.0), (1536, 2.0), (400 << 10, 400.0)] {
+        for (bytes, expected) in
+            [(0, 1.0), (512, 1.0), (1024, 1.0), (1025, 2.0), (1536, 2.0), (400 << 10, 400.0)]
+        {
             let found = write_units(bytes);
             assert!((found - expected).abs() < f64::EPSILON, "{bytes} bytes: {found}");
         }

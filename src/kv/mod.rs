@@ -83,8 +83,8 @@ pub use batch::get::{BATCH_BYTES_MAX, BATCH_GET_MAX, BatchGetItem, BatchGetOutpu
 pub use batch::write::{BATCH_WRITE_MAX, BatchWriteItem, BatchWriteOutput, WriteRequest};
 pub use capacity::{Capacity, ConsumedCapacity, READ_UNIT_BYTES, ReturnConsumedCapacity, WRITE_UNIT_BYTES};
 pub use changes::describe::{
-    DescribeStream, ListStreams, STREAM_PAGE_MAX, ShardDescription, StreamDescription, StreamPage, StreamStatus,
-    StreamSummary,
+    DescribeStream, ListStreams, STREAM_PAGE_MAX, ShardDescription, StreamDescription, StreamPage,
+    StreamStatus, StreamSummary,
 };
 pub use changes::feed::CHANGE_RETENTION;
 pub use changes::iterator::ShardPosition;
@@ -100,8 +100,8 @@ pub use number::{DIGITS_MAX, Number};
 pub use request::{ConditionParts, Expr, ReturnValues, SearchParts};
 pub use schema::{
     AttributeDefinition, BillingMode, Index, KeyElement, KeyType, OnDemandThroughput, Projection,
-    ProjectionType, ScalarType, SseSpecification, StreamSpecification, StreamViewType, TableClass, TableStatus,
-    Tag, Throughput, WarmThroughput,
+    ProjectionType, ScalarType, SseSpecification, StreamSpecification, StreamViewType, TableClass,
+    TableStatus, Tag, Throughput, WarmThroughput,
 };
 pub use search::page::{PAGE_BYTES_MAX, Page};
 pub use search::query::Query;

@@ -5,9 +5,7 @@ use crate::kv::error::{Error, Result};
 use crate::kv::expr::legacy::{
     self, AttributeUpdate, ConditionalOperator, Expected, LegacyCondition, refuse_mixture,
 };
-use crate::kv::expr::{
-    Condition, ExpressionKind, KeyCondition, Names, Placeholders, Projection, Update,
-};
+use crate::kv::expr::{Condition, ExpressionKind, KeyCondition, Names, Placeholders, Projection, Update};
 use crate::kv::names::named;
 use crate::kv::search::query::Query;
 use crate::kv::search::scan::Scan;
@@ -294,7 +292,9 @@ pub(crate) fn prepare_query(request: &Query) -> Result<PreparedQuery> {
     let mut placeholders = Placeholders::new(what.names.as_ref(), what.values.as_ref())?;
     let mut is_text = false;
     let keys = match (&request.key_condition, &request.key_conditions) {
-        (Some(keys), _) => keys.read(&mut is_text, |text| KeyCondition::parse_with(text, &mut placeholders))?,
+        (Some(keys), _) => {
+            keys.read(&mut is_text, |text| KeyCondition::parse_with(text, &mut placeholders))?
+        }
         (None, Some(older)) => legacy::key_conditions(older)?,
         (None, None) => {
             return Err(Error::validation(

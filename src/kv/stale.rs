@@ -45,10 +45,9 @@ impl Stale {
         if changes.is_empty() {
             self.is_used.store(false, Ordering::Release);
         }
-        let within = changes.range(lower.to_vec()..).take_while(|(key, _)| upper.is_none_or(|end| &key[..] < end));
-        within
-            .filter_map(|(key, changes)| Some((key.clone(), changes.front()?.1.clone())))
-            .collect()
+        let within =
+            changes.range(lower.to_vec()..).take_while(|(key, _)| upper.is_none_or(|end| &key[..] < end));
+        within.filter_map(|(key, changes)| Some((key.clone(), changes.front()?.1.clone()))).collect()
     }
 }
 

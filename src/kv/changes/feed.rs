@@ -336,7 +336,9 @@ impl Feed {
         tail.trimmed = horizon;
         tail.begin();
         let mut shards = tail.shards.clone();
-        shards.retain(|shard| shard.to.is_none_or(|to| to > horizon || oldest < shard.opened + CHANGE_RETENTION));
+        shards.retain(|shard| {
+            shard.to.is_none_or(|to| to > horizon || oldest < shard.opened + CHANGE_RETENTION)
+        });
         let mut batch = store.batch();
         batch.floor_in(self.space.id(), &key(horizon))?;
         self.put(&mut batch, &tail, &shards, tail.ended)?;

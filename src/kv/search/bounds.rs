@@ -43,7 +43,9 @@ impl Bounds {
     /// As the store wants it; what is empty is an empty range, never one that ends before it begins.
     pub(crate) fn range(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
         match &self.upper {
-            Some(upper) if *upper <= self.lower => (Bound::Included(&self.lower), Bound::Excluded(&self.lower)),
+            Some(upper) if *upper <= self.lower => {
+                (Bound::Included(&self.lower), Bound::Excluded(&self.lower))
+            }
             Some(upper) => (Bound::Included(&self.lower), Bound::Excluded(upper)),
             None => (Bound::Included(&self.lower), Bound::Unbounded),
         }
@@ -92,7 +94,11 @@ fn of_test(start: Vec<u8>, test: &KeyTest, scalar_type: ScalarType, is_raw: bool
         let scalar = scalar(value, scalar_type)?;
         check_sort_len(scalar.len())?;
         let mut key = start.clone();
-        if is_raw { scalar.write(&mut key) } else { push_ordered(&mut key, scalar) }
+        if is_raw {
+            scalar.write(&mut key)
+        } else {
+            push_ordered(&mut key, scalar)
+        }
         Ok::<_, Error>(key)
     };
     let behind = |value: &AttributeValue| {
@@ -113,7 +119,11 @@ fn of_test(start: Vec<u8>, test: &KeyTest, scalar_type: ScalarType, is_raw: bool
         KeyTest::BeginsWith(value) => {
             let scalar = scalar(value, scalar_type)?;
             let mut prefix = start.clone();
-            if is_raw { scalar.write(&mut prefix) } else { push_escaped(&mut prefix, scalar) }
+            if is_raw {
+                scalar.write(&mut prefix)
+            } else {
+                push_escaped(&mut prefix, scalar)
+            }
             Bounds::prefix(prefix)
         }
     })

@@ -126,9 +126,11 @@ impl Search<'_> {
     fn charge(&self, bill: &mut Bill, bytes: [usize; PARTITIONS], end: Option<u32>) {
         let units = if self.by_partition {
             let first = crate::kv::keys::place(&self.bounds.lower);
-            let upper = self.bounds.upper.as_deref().map_or(u32::MAX, |upper| {
-                crate::kv::keys::place(upper).saturating_sub(1)
-            });
+            let upper = self
+                .bounds
+                .upper
+                .as_deref()
+                .map_or(u32::MAX, |upper| crate::kv::keys::place(upper).saturating_sub(1));
             let read = partition(first)..=partition(end.unwrap_or(upper)).max(partition(first));
             read.map(|number| read_units(bytes[number], self.is_consistent)).sum()
         } else {

@@ -86,7 +86,8 @@ impl Tables {
         let partition = target.index.is_none().then(|| Key::containing(&bounds.lower));
         let is_forward = !request.is_backward;
         if let Some(start) = &what.exclusive_start_key {
-            let outside = "The provided starting key is outside query boundaries based on provided conditions";
+            let outside =
+                "The provided starting key is outside query boundaries based on provided conditions";
             let key = target.start(start, &bounds, outside)?;
             bounds = bounds.behind(key, is_forward);
         }

@@ -48,7 +48,9 @@ impl Walk {
                 return Ok(self.ahead.take().map(|(key, value)| (crate::kv::keys::place(&key), value)));
             };
             match &self.ahead {
-                Some((key, _)) if self.is_forward == (&key[..] < &stale.key()[..]) && key[..] != stale.key()[..] => {
+                Some((key, _))
+                    if self.is_forward == (&key[..] < &stale.key()[..]) && key[..] != stale.key()[..] =>
+                {
                     return Ok(self.ahead.take().map(|(key, value)| (crate::kv::keys::place(&key), value)));
                 }
                 Some((key, _)) if key[..] == stale.key()[..] => self.ahead = None,

@@ -158,12 +158,7 @@ impl Tables {
             }
             None => None,
         };
-        batch.put_resource(
-            ResourceKind::Table,
-            &name,
-            &definition.spaces(),
-            &record::encode(&definition),
-        )?;
+        batch.put_resource(ResourceKind::Table, &name, &definition.spaces(), &record::encode(&definition))?;
         let pending = store.commit(batch)?;
         if let Some(feed) = feed {
             state.feeds.insert(store, feed)?;

@@ -85,6 +85,7 @@ fn clear(description: &mut TableDescription) {
 /// Another change of the table is under way.
 pub(crate) fn in_use(how: &str, name: &str) -> Error {
     Error::ResourceInUse {
-        message: format!("Attempt to change a resource which is still in use: Table is being {how}: {name}").into(),
+        message: format!("Attempt to change a resource which is still in use: Table is being {how}: {name}")
+            .into(),
     }
 }

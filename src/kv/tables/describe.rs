@@ -1,6 +1,7 @@
 //! `DescribeTable`: what a table is, as the service says it.
 
 use crate::clock::Timestamp;
+use crate::kv::Tables;
 use crate::kv::error::{Error, Result};
 use crate::kv::record::{Definition, IndexDefinition, Provisioned};
 use crate::kv::schema::{
@@ -9,7 +10,6 @@ use crate::kv::schema::{
 };
 use crate::kv::state::{Index, Shape, State, Table};
 use crate::kv::tables::validate::check_name;
-use crate::kv::Tables;
 use crate::store::Store;
 
 /// A table as `DescribeTable` tells it. What is `None` or empty is left out of the service's answer.
@@ -183,10 +183,7 @@ impl Tables {
             warm: definition.warm,
             local_indexes: indexes(true),
             global_indexes: indexes(false),
-            stream: definition
-                .stream
-                .as_ref()
-                .map(|stream| StreamSpecification::enabled(stream.view)),
+            stream: definition.stream.as_ref().map(|stream| StreamSpecification::enabled(stream.view)),
             latest_stream_label: definition.stream_label.clone(),
             latest_stream_arn: definition
                 .stream_label

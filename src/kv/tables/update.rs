@@ -199,7 +199,9 @@ impl Tables {
         }
         let known = shape.indexes.clone();
         *shape = Shape::open(store, state, &table.name, definition, &known)?;
-        for index in shape.indexes.iter().filter(|index| known.iter().all(|old| old.space.id() != index.space.id())) {
+        for index in
+            shape.indexes.iter().filter(|index| known.iter().all(|old| old.space.id() != index.space.id()))
+        {
             index.counts.start();
         }
         Ok(pending)
@@ -276,7 +278,8 @@ impl Tables {
             match update {
                 GlobalIndexUpdate::Create(index) => create_index(definition, batch, index)?,
                 GlobalIndexUpdate::Delete(name) => {
-                    let found = definition.indexes.iter().position(|index| index.name == *name && !index.is_local);
+                    let found =
+                        definition.indexes.iter().position(|index| index.name == *name && !index.is_local);
                     let index = definition.indexes.remove(found.ok_or_else(|| no_index(name))?);
                     batch.drop_space(index.space)?;
                 }
@@ -285,7 +288,8 @@ impl Tables {
                     let of_name = |index: &&mut crate::kv::record::IndexDefinition| {
                         index.name == changed.name && !index.is_local
                     };
-                    let index = definition.indexes.iter_mut().find(of_name).ok_or_else(|| no_index(&changed.name))?;
+                    let index =
+                        definition.indexes.iter_mut().find(of_name).ok_or_else(|| no_index(&changed.name))?;
                     if let Some(units) = changed.throughput {
                         change_throughput(&mut index.throughput, units, now, "index")?;
                     }
@@ -343,7 +347,9 @@ fn limited(limits: OnDemandThroughput) -> Option<OnDemandThroughput> {
 }
 
 fn no_index(name: &str) -> Error {
-    Error::ResourceNotFound { message: format!("Requested resource not found: Index: {name} not found").into() }
+    Error::ResourceNotFound {
+        message: format!("Requested resource not found: Index: {name} not found").into(),
+    }
 }
 
 fn check_request(request: &UpdateTable) -> Result<()> {

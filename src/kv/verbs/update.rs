@@ -118,8 +118,11 @@ impl Tables {
         let bill = Bill::of_write(&decided.effect);
         throttle::charge_write(self, table, &shape, &bill, Some(&key));
         let consumed_capacity = bill.report(&table.name, reports.capacity, None);
-        let item_collection_metrics =
-            reports.metrics.then(|| item_collection_metrics(store, &shape, &key, &decided)).transpose()?.flatten();
+        let item_collection_metrics = reports
+            .metrics
+            .then(|| item_collection_metrics(store, &shape, &key, &decided))
+            .transpose()?
+            .flatten();
         let attributes = decided.returned(returns)?;
         Ok(pending.map(|()| WriteOutput { attributes, consumed_capacity, item_collection_metrics }))
     }
