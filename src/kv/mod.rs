@@ -53,6 +53,8 @@ pub(crate) mod dials;
 mod error;
 pub mod expr;
 pub(crate) mod feed_locks;
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) mod fuzz;
 pub(crate) mod handle;
 pub(crate) mod hot;
 pub(crate) mod item;

@@ -618,7 +618,7 @@ fn delayed_indexes_show_the_past() {
         items.iter().map(|item| item["x"].as_number().unwrap().to_string().parse().unwrap()).collect()
     };
     things.put(item! { "p" => "a", "y" => "k", "x" => 1 }).unwrap();
-    assert_eq!(seen(false), []);
+    assert!(seen(false).is_empty());
     clock.advance(Duration::from_secs(1));
     assert_eq!(seen(false), [1]);
     things.put(item! { "p" => "a", "y" => "k", "x" => 2 }).unwrap();

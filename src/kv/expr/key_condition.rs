@@ -181,11 +181,11 @@ impl KeyCondition {
     }
 }
 
-fn check_values(attribute: &KeyAttribute<'_>, test: &KeyTest) -> Result<()> {
-    if matches!(test, KeyTest::BeginsWith(_)) && attribute.kind == Type::N {
+fn check_values(attribute: &KeyAttribute<'_>, asked: &KeyTest) -> Result<()> {
+    if matches!(asked, KeyTest::BeginsWith(_)) && attribute.kind == Type::N {
         return Err(Error::validation("Query key condition not supported"));
     }
-    for value in test.values() {
+    for value in asked.values() {
         if value.kind() != attribute.kind {
             return Err(Error::validation(
                 "One or more parameter values were invalid: Condition parameter type does not match schema type",

@@ -48,22 +48,20 @@ impl Slots {
     ) -> Vec<AttributeValue> {
         let mut values = Vec::with_capacity(self.slots.len());
         for Slot { placeholder, comparison, at } in &self.slots {
-            match placeholders.value(placeholder) {
-                Some(value) => values.push(value.clone()),
-                None => {
-                    let reason = format_args!(
-                        "An expression attribute value used in expression is not defined; attribute value: {placeholder}"
-                    );
-                    findings.note(Rank::Value, *comparison, *at, reason);
-                    values.push(AttributeValue::Null);
-                }
+            let value = placeholders.value(placeholder);
+            if value.is_none() {
+                let reason = format_args!(
+                    "An expression attribute value used in expression is not defined; attribute value: {placeholder}"
+                );
+                findings.note(Rank::Value, *comparison, *at, reason);
             }
+            values.push(value.cloned().unwrap_or(AttributeValue::Null));
         }
         values
     }
 
     /// Fills from values alone, each of which must be used.
-    pub(super) fn placeholders<'a>(values: &'a Item) -> Result<Placeholders<'a>> {
+    pub(super) fn placeholders(values: &Item) -> Result<Placeholders<'_>> {
         Placeholders::new(None, Some(values).filter(|values| !values.is_empty()))
     }
 }
@@ -132,10 +130,10 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
             operators: 0,
             comparison: 0,
         };
-        match parser.has_redundant_parentheses() {
-            true => Err(kind.invalid("The expression has redundant parentheses;")),
-            false => Ok(parser),
+        if parser.has_redundant_parentheses() {
+            return Err(kind.invalid("The expression has redundant parentheses;"));
         }
+        Ok(parser)
     }
 
     /// Parentheses around nothing but parentheses, where neither belongs to a function or a list.
@@ -247,18 +245,15 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
             }
             Kind::Name => {
                 self.at += 1;
-                Ok(match self.placeholders.name(token.text) {
-                    Some(name) => name.to_owned(),
-                    None => {
-                        let reason = format_args!(
-                            "An expression attribute name used in the document path is not defined; \
-                             attribute name: {}",
-                            token.text
-                        );
-                        self.note(Rank::Name, token.at, reason);
-                        String::new()
-                    }
-                })
+                let name = self.placeholders.name(token.text);
+                if name.is_none() {
+                    let reason = format_args!(
+                        "An expression attribute name used in the document path is not defined; attribute name: {}",
+                        token.text
+                    );
+                    self.note(Rank::Name, token.at, reason);
+                }
+                Ok(name.unwrap_or_default().to_owned())
             }
             _ => self.syntax_error(),
         }

@@ -200,11 +200,11 @@ fn find<'a>(item: &'a mut Item, root: &str, steps: &[Step]) -> Option<&'a mut At
 }
 
 fn put(item: &mut Item, path: &Path, value: AttributeValue) {
-    let Some((last, parent)) = path.steps().split_last() else {
+    let Some((step, parent)) = path.steps().split_last() else {
         item.insert(path.root().to_owned(), value);
         return;
     };
-    match (last, find(item, path.root(), parent)) {
+    match (step, find(item, path.root(), parent)) {
         (Step::Field(name), Some(AttributeValue::M(map))) => {
             map.insert(name.clone(), value);
         }
@@ -218,11 +218,11 @@ fn put(item: &mut Item, path: &Path, value: AttributeValue) {
 }
 
 fn take(item: &mut Item, path: &Path) {
-    let Some((last, parent)) = path.steps().split_last() else {
+    let Some((step, parent)) = path.steps().split_last() else {
         item.remove(path.root());
         return;
     };
-    match (last, find(item, path.root(), parent)) {
+    match (step, find(item, path.root(), parent)) {
         (Step::Field(name), Some(AttributeValue::M(map))) => {
             map.remove(name);
         }
