@@ -1,4 +1,4 @@
-//! Tables: items of attributes with the semantics of Amazon DynamoDB.
+//! Tables: items of attributes with the semantics of Amazon `DynamoDB`.
 //!
 //! [`Store::tables`] gives [`Tables`], the operations of the service by their names, with requests and answers as plain
 //! structs; [`Tables::table`] gives a [`Table`], which has short forms of the common ones.
@@ -41,7 +41,7 @@
 //!
 //! Reads see the newest state, eventually consistent ones too, and indexes change with their table; [`Dials`] has delays
 //! for those who test that. Nothing is throttled unless asked for. Tables can be used as soon as they are made. Global
-//! tables, backups, PartiQL, imports and exports, resource policies and contributor insights are not there.
+//! tables, backups, `PartiQL`, imports and exports, resource policies and contributor insights are not there.
 
 pub(crate) mod backfill;
 pub(crate) mod batch;

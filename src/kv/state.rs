@@ -190,7 +190,7 @@ impl State {
     /// The number of the lock of an item.
     pub(crate) fn stripe(&self, items: u32, hash: u64) -> usize {
         let mixed = hash ^ u64::from(items).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed as usize % STRIPES
+        usize::try_from(mixed % self.stripes.len() as u64).unwrap_or(0)
     }
 
     pub(crate) fn lock(&self, stripe: usize) -> MutexGuard<'_, ()> {

@@ -7,6 +7,7 @@ mod edges;
 mod format;
 mod golden;
 mod kv;
+mod kv_linear;
 mod kv_many;
 mod kv_model;
 mod kv_threads;

@@ -44,12 +44,14 @@ impl Query {
     }
 
     /// Which keys: the partition keys are equal to something, sort keys may be compared.
+    #[must_use]
     pub fn key_condition(mut self, condition: impl Into<Expr<KeyCondition>>) -> Self {
         self.key_condition = Some(condition.into());
         self
     }
 
     /// From the largest sort key to the smallest.
+    #[must_use]
     pub fn backward(mut self) -> Self {
         self.is_backward = true;
         self

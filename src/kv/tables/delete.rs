@@ -31,10 +31,8 @@ impl Tables {
         state.load(store)?;
         let _control = state.control.lock();
         let Some(table) = state.find(store, name)? else {
-            return Err(match state.is_ghost(store, name) {
-                true => in_use("deleted", name),
-                false => Error::no_table(name),
-            });
+            let is_going = state.is_ghost(store, name);
+            return Err(if is_going { in_use("deleted", name) } else { Error::no_table(name) });
         };
         if table.is_creating(store) {
             return Err(in_use("created", name));

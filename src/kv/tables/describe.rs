@@ -288,9 +288,8 @@ pub(crate) fn describe_index(
         },
         status: (!index.is_local).then_some(status),
         backfilling: index.is_building,
-        throughput: (!index.is_local).then(|| match is_by_request {
-            true => ThroughputDescription::default(),
-            false => throughput(&index.throughput),
+        throughput: (!index.is_local).then(|| {
+            if is_by_request { ThroughputDescription::default() } else { throughput(&index.throughput) }
         }),
         on_demand: index.on_demand,
         warm: index.warm,
