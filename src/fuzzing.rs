@@ -241,6 +241,24 @@ pub fn kv_expression(bytes: &[u8]) {
     crate::kv::fuzz::expression(bytes);
 }
 
+/// The records of tables, streams and changes, and the text of a shard iterator.
+pub fn kv_records(bytes: &[u8]) {
+    use kv::changes::{feed::FeedRecord, iterator::Place, record as change};
+    use kv::record::{Definition, decode, encode};
+    if let Ok(definition) = decode::<Definition>(bytes, "definition") {
+        assert_eq!(encode(&definition), bytes, "what is accepted is what was written");
+    }
+    if let Ok(feed) = decode::<FeedRecord>(bytes, "stream") {
+        assert_eq!(encode(&feed), bytes, "what is accepted is what was written");
+    }
+    if change::decode(bytes).is_ok() {
+        assert!(change::head(bytes).is_ok(), "a change has a head");
+    }
+    if let Some((arn, place)) = std::str::from_utf8(bytes).ok().and_then(Place::parse) {
+        assert!(Place::parse(&place.text(arn)).is_some(), "what is printed is parsed");
+    }
+}
+
 /// [`repair`](crate::repair) of a store on a simulated disk.
 #[cfg(fuzzing)]
 pub fn repair(disk: &SimDisk, dir: &str) -> Result<crate::RepairReport> {
@@ -261,7 +279,7 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            let kv = [kv_item, kv_number, kv_expression];
+            let kv = [kv_item, kv_number, kv_expression, kv_records];
             for target in [frame, batch, manifest, run, blob, record, stream, rules].into_iter().chain(kv) {
                 target(&bytes);
             }

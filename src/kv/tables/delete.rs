@@ -2,6 +2,7 @@
 
 use crate::kv::error::{Error, Result};
 use crate::kv::schema::TableStatus;
+use crate::kv::state::plain_name;
 use crate::kv::tables::validate::check_name;
 use crate::kv::{TableDescription, Tables};
 use crate::store::catalog::ResourceKind;
@@ -25,6 +26,7 @@ impl Tables {
 
     fn stage_delete_table(&self, name: &str) -> Result<Pending<TableDescription>> {
         let (store, state) = (&self.store, &*self.state);
+        let name = plain_name(name);
         check_name(name, "tableName")?;
         state.load(store)?;
         let _control = state.control.lock();

@@ -8,7 +8,7 @@ use crate::kv::schema::{
     AttributeDefinition, BillingMode, KeyElement, OnDemandThroughput, Projection, ProjectionType,
     SseSpecification, StreamSpecification, TableClass, TableStatus, WarmThroughput,
 };
-use crate::kv::state::{Index, Shape, State, Table};
+use crate::kv::state::{Index, Shape, State, Table, plain_name};
 use crate::kv::tables::validate::check_name;
 use crate::store::Store;
 
@@ -144,6 +144,7 @@ impl Tables {
     /// `ResourceNotFoundException` if there is none.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
         let (store, state) = (&self.store, &*self.state);
+        let name = plain_name(name);
         check_name(name, "tableName")?;
         match state.find(store, name)? {
             Some(table) => self.description(&table),

@@ -7,7 +7,7 @@ use crate::kv::schema::{
     AttributeDefinition, BillingMode, Index, OnDemandThroughput, SseSpecification, StreamSpecification,
     StreamViewType, TableClass, TableStatus, Throughput, WarmThroughput,
 };
-use crate::kv::state::{Shape, Table};
+use crate::kv::state::{Shape, Table, plain_name};
 use crate::kv::tables::create::define_index;
 use crate::kv::tables::delete::in_use;
 use crate::kv::tables::validate::{
@@ -129,11 +129,12 @@ impl Tables {
 
     fn stage_update_table(&self, request: UpdateTable) -> Result<Pending<TableDescription>> {
         let (store, state) = (&self.store, &*self.state);
-        check_name(&request.table, "tableName")?;
+        let name = plain_name(&request.table);
+        check_name(name, "tableName")?;
         check_request(&request)?;
         state.load(store)?;
         let _control = state.control.lock();
-        let table = state.find(store, &request.table)?.ok_or_else(|| Error::no_table(&request.table))?;
+        let table = state.find(store, name)?.ok_or_else(|| Error::no_table(name))?;
         if table.is_creating(store) {
             return Err(in_use("created", &table.name));
         }

@@ -108,7 +108,7 @@ impl Tables {
         let shape = shape_of(store, table)?;
         let key = write.key(&shape, given)?;
         write.check_keys(&shape)?;
-        throttle::admit_write(self, table, &shape, Some(key.hash))?;
+        throttle::admit_write(self, table, &shape, Some(&key))?;
         let returns = write.returns;
         let lock = state.lock(state.stripe(shape.items.id(), key.hash));
         let mut batch = store.batch();
@@ -116,7 +116,7 @@ impl Tables {
         let pending = commit(store, state, batch, std::slice::from_ref(&decided.effect))?;
         drop(lock);
         let bill = Bill::of_write(&decided.effect);
-        throttle::charge_write(self, table, &shape, &bill, Some(key.hash));
+        throttle::charge_write(self, table, &shape, &bill, Some(&key));
         let consumed_capacity = bill.report(&table.name, reports.capacity, None);
         let item_collection_metrics = reports
             .metrics
