@@ -243,8 +243,8 @@ pub fn kv_expression(bytes: &[u8]) {
 
 /// The records of tables, streams and changes, and the text of a shard iterator.
 pub fn kv_records(bytes: &[u8]) {
-    use kv::changes::{feed::FeedRecord, iterator::Place, record as change};
-    use kv::record::{Definition, decode, encode};
+    use crate::kv::changes::{feed::FeedRecord, iterator::Place, record as change};
+    use crate::kv::record::{Definition, decode, encode};
     if let Ok(definition) = decode::<Definition>(bytes, "definition") {
         assert_eq!(encode(&definition), bytes, "what is accepted is what was written");
     }

@@ -26,7 +26,7 @@ const INDEX_MAX: usize = i32::MAX as usize;
 /// Calls and parentheses within each other, at most (X1).
 const DEPTH_MAX: usize = 64;
 
-/// The values of an expression, in the order in which it names them.
+/// The values of an expression, each once, in the order in which it names them first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
@@ -293,6 +293,11 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
     /// A `:value`.
     pub(super) fn slot(&mut self) -> Result<usize> {
         let token = self.expect(Kind::Value)?;
+        // A value that is named again is not copied again, as large as it may be.
+        let known = self.slots.slots.iter().position(|slot| slot.placeholder == token.text);
+        if let Some(known) = known {
+            return Ok(known);
+        }
         let slot = Slot { placeholder: token.text.to_owned(), comparison: self.comparison, at: token.at };
         self.slots.slots.push(slot);
         Ok(self.slots.slots.len() - 1)

@@ -152,6 +152,24 @@ fn errors_on_items() {
 }
 
 #[test]
+fn nothing_larger_than_an_item_is_made() {
+    let error = "Item size to update has exceeded the maximum allowed size";
+    let refusal = |text: &str, item: &Item, values: &Item| {
+        let update = Update::parse(text, &names(&[]), values).unwrap();
+        let mut after = item.clone();
+        let refused = update.apply(&mut after, true).map(drop).unwrap_err().to_string();
+        assert_eq!(&after, item);
+        refused
+    };
+    let half = item! { ":v" => "x".repeat(crate::kv::ITEM_SIZE_MAX / 2 + 1) };
+    assert_eq!(refusal("SET a = :v, b = :v", &item! {}, &half), error);
+    let list = item! { "a" => vec![AttributeValue::Null; 100_000] };
+    // Each is twice as long as the one within.
+    let doubled = (0..5).fold("a".to_owned(), |inner, _| format!("list_append({inner},{inner})"));
+    assert_eq!(refusal(&format!("SET a = {doubled}"), &list, &item! {}), error);
+}
+
+#[test]
 fn items_that_do_not_exist() {
     for (text, creates, item) in [
         ("SET a = :one", true, item! { "a" => 1 }),
