@@ -231,6 +231,39 @@ pub fn rules(bytes: &[u8]) {
     }
 }
 
+/// An item, whole and by attributes.
+pub fn kv_item(bytes: &[u8]) {
+    crate::kv::fuzz::item(bytes);
+}
+
+/// A number, as text and as key.
+pub fn kv_number(bytes: &[u8]) {
+    crate::kv::fuzz::number(bytes);
+}
+
+/// An expression of every kind, evaluated where it is one.
+pub fn kv_expression(bytes: &[u8]) {
+    crate::kv::fuzz::expression(bytes);
+}
+
+/// The records of tables, streams and changes, and the text of a shard iterator.
+pub fn kv_records(bytes: &[u8]) {
+    use crate::kv::changes::{feed::FeedRecord, iterator::Place, record as change};
+    use crate::kv::record::{Definition, decode, encode};
+    if let Ok(definition) = decode::<Definition>(bytes, "definition") {
+        assert_eq!(encode(&definition), bytes, "what is accepted is what was written");
+    }
+    if let Ok(feed) = decode::<FeedRecord>(bytes, "stream") {
+        assert_eq!(encode(&feed), bytes, "what is accepted is what was written");
+    }
+    if change::decode(bytes).is_ok() {
+        assert!(change::head(bytes).is_ok(), "a change has a head");
+    }
+    if let Some((arn, place)) = std::str::from_utf8(bytes).ok().and_then(Place::parse) {
+        assert!(Place::parse(&place.text(arn)).is_some(), "what is printed is parsed");
+    }
+}
+
 /// [`repair`](crate::repair) of a store on a simulated disk.
 #[cfg(fuzzing)]
 pub fn repair(disk: &SimDisk, dir: &str) -> Result<crate::RepairReport> {
@@ -251,7 +284,10 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record, queue_record, stream, rules] {
+            let kv = [kv_item, kv_number, kv_expression, kv_records];
+            for target in
+                [frame, batch, manifest, run, blob, record, queue_record, stream, rules].into_iter().chain(kv)
+            {
                 target(&bytes);
             }
         }
