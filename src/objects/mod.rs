@@ -63,6 +63,8 @@ mod metadata;
 mod multipart;
 mod names;
 pub(crate) mod notify;
+#[cfg(feature = "object_store")]
+pub mod object_store;
 mod put;
 mod range;
 mod record;

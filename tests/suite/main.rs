@@ -7,6 +7,10 @@ mod edges;
 mod format;
 mod golden;
 mod model;
+#[cfg(feature = "object_store")]
+mod object_store;
+mod objects_lifecycle;
+mod objects_notify;
 mod repair;
 mod threads;
 mod tidy;

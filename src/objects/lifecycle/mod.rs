@@ -21,7 +21,7 @@ mod verbs;
 
 pub use day::Day;
 pub(crate) use day::HttpDate;
-pub(crate) use due::{Action, Object, Subject, What};
+pub(crate) use due::{Action, Subject, What};
 pub use error::LifecycleError;
 pub(crate) use header::Removal;
 pub use rule::{
