@@ -52,11 +52,14 @@ mod dials;
 mod error;
 mod etag;
 mod extents;
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) mod fuzz;
 mod get;
 mod id;
 mod keys;
 pub mod limits;
 mod list;
+mod md5;
 mod metadata;
 mod multipart;
 mod names;
