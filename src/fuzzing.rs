@@ -221,6 +221,11 @@ pub fn rules(bytes: &[u8]) {
     }
 }
 
+/// Records of buckets, objects, uploads and parts, their keys, and the texts of ids and ranges.
+pub fn objects(bytes: &[u8]) {
+    crate::objects::fuzz::records(bytes);
+}
+
 /// [`repair`](crate::repair) of a store on a simulated disk.
 #[cfg(fuzzing)]
 pub fn repair(disk: &SimDisk, dir: &str) -> Result<crate::RepairReport> {
@@ -241,7 +246,7 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record, rules] {
+            for target in [frame, batch, manifest, run, blob, record, objects, rules] {
                 target(&bytes);
             }
         }

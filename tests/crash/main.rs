@@ -11,6 +11,7 @@ mod faults;
 mod life;
 mod machine;
 mod model;
+mod objects;
 mod process;
 mod random;
 mod report;

@@ -9,8 +9,11 @@ mod golden;
 mod model;
 #[cfg(feature = "object_store")]
 mod object_store;
+mod objects;
 mod objects_lifecycle;
+mod objects_model;
 mod objects_notify;
+mod objects_threads;
 mod repair;
 mod threads;
 mod tidy;
