@@ -192,6 +192,11 @@ pub fn record(bytes: &[u8]) {
     }
 }
 
+/// Records, keys, tokens and numbers of streams; the first byte chooses.
+pub fn stream(bytes: &[u8]) {
+    crate::stream::fuzz::decode(bytes);
+}
+
 /// What is stored of a bucket's rules and of checksums, and the texts that callers give of the latter.
 pub fn rules(bytes: &[u8]) {
     use crate::objects::{
@@ -246,7 +251,7 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record, objects, rules] {
+            for target in [frame, batch, manifest, run, blob, record, stream, objects, rules] {
                 target(&bytes);
             }
         }

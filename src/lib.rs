@@ -94,6 +94,10 @@ mod tree;
 
 mod store;
 
+pub mod kv;
+pub mod queue;
+pub mod stream;
+
 #[cfg(any(test, feature = "bare-log"))]
 #[doc(hidden)]
 pub mod bare;
