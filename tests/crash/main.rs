@@ -14,3 +14,4 @@ mod model;
 mod process;
 mod random;
 mod report;
+mod stream;

@@ -10,6 +10,7 @@ mod model;
 mod repair;
 mod stream;
 mod stream_consumers;
+mod stream_model;
 mod stream_reads;
 mod stream_shards;
 mod stream_threads;
