@@ -15,7 +15,6 @@ use crate::{
     store::catalog,
     tree::{batch, manifest::Manifest, run},
 };
-use bytes::Bytes;
 use std::{path::Path, sync::atomic::AtomicBool};
 
 /// While this is set, no checksum of a log, manifest or run is wrong: damage gets to the decoders behind.
@@ -198,6 +197,35 @@ pub fn stream(bytes: &[u8]) {
     crate::stream::fuzz::decode(bytes);
 }
 
+/// What is stored of a bucket's rules and of checksums, and the texts that callers give of the latter.
+pub fn rules(bytes: &[u8]) {
+    use crate::objects::{
+        Checksum, ChecksumAlgorithm, ContentMd5, LifecycleConfiguration, NotificationConfiguration,
+    };
+    if let Ok(configuration) = LifecycleConfiguration::decode(bytes) {
+        assert_eq!(configuration.encode(), bytes, "what is accepted is what was written");
+        let _ = configuration.validate();
+    }
+    if let Ok(configuration) = NotificationConfiguration::decode(bytes) {
+        assert_eq!(configuration.encode(), bytes, "what is accepted is what was written");
+        let _ = configuration.validate();
+    }
+    let mut reader = Reader::new(bytes);
+    if let Ok(checksum) = Checksum::decode(&mut reader) {
+        let mut again = crate::codec::Writer::new();
+        checksum.encode(&mut again);
+        assert!(bytes.starts_with(again.as_slice()), "what is accepted is what was written");
+        assert_eq!(Checksum::parse(checksum.algorithm(), &checksum.to_string()), Ok(checksum));
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = ContentMd5::parse(text);
+    for algorithm in ChecksumAlgorithm::ALL {
+        if let Ok(checksum) = Checksum::parse(algorithm, text) {
+            assert_eq!(checksum.base64().len(), algorithm.digest_len().div_ceil(3) * 4);
+        }
+    }
+}
+
 /// [`repair`](crate::repair) of a store on a simulated disk.
 #[cfg(fuzzing)]
 pub fn repair(disk: &SimDisk, dir: &str) -> Result<crate::RepairReport> {
@@ -218,7 +246,7 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record, stream] {
+            for target in [frame, batch, manifest, run, blob, record, stream, rules] {
                 target(&bytes);
             }
         }

@@ -94,11 +94,16 @@ mod tree;
 
 mod store;
 
+pub mod kv;
+pub mod queue;
 pub mod stream;
 
 #[cfg(any(test, feature = "bare-log"))]
 #[doc(hidden)]
 pub mod bare;
+pub mod objects;
+
+mod targets;
 
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;

@@ -89,13 +89,6 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.ops.count() == 0
     }
-
-    /// Forgets its operations and keeps its memory.
-    pub fn clear(&mut self) {
-        self.ops.clear();
-        self.pending = Pending::new(&self.inner.tree);
-        self.names = false;
-    }
 }
 
 /// What engines do with keyspaces and resources of their own.
@@ -131,6 +124,11 @@ impl Batch {
     /// Bytes that it takes in the log so far.
     pub(crate) fn byte_len(&self) -> usize {
         self.ops.payload().len()
+    }
+
+    /// [`put_in`](Self::put_in) of a value that goes to the blob log whatever its length.
+    pub(crate) fn put_blob_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
+        self.pending.put(&mut self.ops, id, key, value)
     }
 
     /// [`delete`](Self::delete) by the keyspace's id.

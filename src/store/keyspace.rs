@@ -226,7 +226,7 @@ impl Range {
     }
 
     /// The value that [`advance`](Self::advance) stepped to, borrowed; `None` if it lies in the blob log and takes a
-    /// read, by [`value`](Self::value).
+    /// read, by [`value`](Self::value), and where there is no entry.
     pub fn value_ref(&self) -> Option<&[u8]> {
         let entry = self.walk.front_entry()?;
         (entry.kind == Kind::Put).then_some(entry.value)

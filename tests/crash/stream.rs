@@ -259,7 +259,7 @@ fn live(
     for (number, image) in images.iter().enumerate() {
         let calls = start + number as u64;
         let count = |is: &dyn Fn(&Change) -> bool| changes.iter().rposition(is).map_or(0, |last| last + 1);
-        let last = count(&|change| change.asked <= calls);
+        let asked = count(&|change| change.asked <= calls);
         let limits = CrashLimits {
             exhaustive_items: 3,
             exhaustive_states: 12,
@@ -274,6 +274,8 @@ fn live(
         let killed = std::iter::once((image.kill(), count(&|change| change.written <= calls)));
         for (left, first) in crashed.chain(killed) {
             counts.state();
+            // What took no call was asked for and promised between two.
+            let last = asked.max(first);
             look_at(&left, &ManualClock::new(now), &states, &closed, first, last)
                 .map_err(|error| told(format!("after call {calls}: {error}")))?;
             if lives > 0 && random.one_in(60) {
