@@ -54,12 +54,22 @@ struct State {
     tags: Vec<(String, String)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Shard {
     range: (u128, u128),
     parents: Vec<String>,
     end: Option<SequenceNumber>,
     records: Vec<(u64, SequenceNumber, Vec<u8>)>,
+}
+
+/// Records by time and the first bytes of what they hold, as a failure is best read.
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let records =
+            self.records.iter().map(|(at, number, data)| format!("{at} {number} {:02x?}", &data[..3]));
+        let records: Vec<_> = records.collect();
+        write!(f, "{:?} {:?} {:?} {records:#?}", self.range, self.parents, self.end)
+    }
 }
 
 impl State {
@@ -98,6 +108,8 @@ impl State {
 /// When shards were closed, by the numbers that they ended with.
 type Closed = BTreeMap<SequenceNumber, u64>;
 
+type Issued = Vec<(String, SequenceNumber, u64)>;
+
 /// States in order, with the calls between which each was asked for and promised.
 struct Change {
     asked: u64,
@@ -105,7 +117,7 @@ struct Change {
     durable: u64,
 }
 
-struct Life<'a> {
+struct Life {
     disk: SimDisk,
     clock: ManualClock,
     store: Store,
@@ -113,8 +125,8 @@ struct Life<'a> {
     states: Vec<State>,
     changes: Vec<Change>,
     closed: Closed,
-    /// The highest number that each shard gave out, in this life or before.
-    issued: &'a mut BTreeMap<String, SequenceNumber>,
+    /// Numbers that shards gave out, in this life or before, and after how many calls of this one.
+    issued: Issued,
     number: u64,
 }
 
@@ -123,7 +135,7 @@ fn open(disk: &SimDisk, clock: &ManualClock, durability: Durability) -> fourfold
     builder.flush_bytes(2000).seed(7).clock(clock.clone()).open_simulated(disk, DIR)
 }
 
-impl Life<'_> {
+impl Life {
     fn stream(&self) -> Stream {
         self.store.streams().stream("stream").unwrap()
     }
@@ -149,10 +161,12 @@ impl Life<'_> {
 
     /// A number that was given out is above all before it.
     fn issue(&mut self, shard: &str, number: SequenceNumber) -> Result<(), String> {
-        match self.issued.insert(shard.to_owned(), number) {
-            Some(before) if before >= number => Err(format!("{shard} gave out {number} after {before}")),
-            _ => Ok(()),
+        let before = self.issued.iter().rev().find(|(known, ..)| *known == shard);
+        if let Some((_, before, _)) = before.filter(|(_, before, _)| *before >= number) {
+            return Err(format!("{shard} gave out {number} after {before}"));
         }
+        self.issued.push((shard.to_owned(), number, self.disk.calls()));
+        Ok(())
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
@@ -212,7 +226,7 @@ fn live(
     disk: &SimDisk,
     clock: &ManualClock,
     random: &mut Random,
-    (issued, closed): (&mut BTreeMap<String, SequenceNumber>, Closed),
+    (issued, closed): (Issued, Closed),
     lives: u32,
     counts: &Counts,
     budget: &Budget,
@@ -270,20 +284,23 @@ fn live(
         };
         let crashed = image
             .crash_states(limits)
-            .map(|survival| (image.crash(&survival), count(&|change| change.durable <= calls)));
-        let killed = std::iter::once((image.kill(), count(&|change| change.written <= calls)));
-        for (left, first) in crashed.chain(killed) {
+            .map(|survival| (image.crash(&survival), count(&|change| change.durable <= calls), true));
+        let killed = std::iter::once((image.kill(), count(&|change| change.written <= calls), false));
+        for (left, first, is_durable) in crashed.chain(killed) {
             counts.state();
             // What took no call was asked for and promised between two.
             let last = asked.max(first);
             look_at(&left, &ManualClock::new(now), &states, &closed, first, last)
                 .map_err(|error| told(format!("after call {calls}: {error}")))?;
-            if lives > 0 && random.one_in(60) {
+            // What a killed process left, a power cut before the next opening can still take.
+            if lives > 0 && is_durable && random.one_in(400) {
                 counts.life();
                 // The disk that was looked at is dead; another one like it goes on.
                 let again = left.kill();
                 let clock = ManualClock::new(now);
-                let inherited = (&mut issued.clone(), closed.clone());
+                let issued = issued.iter().filter(|(.., given)| *given <= calls);
+                let issued = issued.map(|(shard, number, _)| (shard.clone(), *number, 0)).collect();
+                let inherited = (issued, closed.clone());
                 live(&again, &clock, random, inherited, lives - 1, counts, budget).map_err(told)?;
             }
         }
@@ -324,7 +341,7 @@ fn look_at(
 fn explore(seed: u64, counts: &Counts, budget: &Budget) -> Result<(), String> {
     let mut random = Random::new(seed);
     let clock = ManualClock::default();
-    live(&SimDisk::new(), &clock, &mut random, (&mut BTreeMap::new(), Closed::new()), 2, counts, budget)
+    live(&SimDisk::new(), &clock, &mut random, (Issued::new(), Closed::new()), 2, counts, budget)
         .map_err(|error| format!("FOURFOLD_CRASH_SEED={seed}\n{error}"))
 }
 
