@@ -21,7 +21,7 @@ const SHARD: &str = "shardId-000000000000";
 const STORE_BYTES: u64 = 256 << 20;
 
 fn keys() -> Vec<String> {
-    (0..1000).map(|number| format!("user-{:08x}", scatter(number) as u32)).collect()
+    (0..1000).map(|number| format!("user-{:08x}", scatter(number) >> 32)).collect()
 }
 
 fn stream(store: &Store, shards: u32) -> Stream {

@@ -117,6 +117,10 @@ fn id(index: usize) -> String {
     format!("shardId-{index:012}")
 }
 
+fn pick(listed: &[usize], choice: usize) -> usize {
+    listed[choice % listed.len()]
+}
+
 fn number(data: &[u8]) -> u64 {
     std::str::from_utf8(data).unwrap().parse().unwrap()
 }
@@ -142,10 +146,6 @@ impl Pair {
     fn data(&mut self) -> String {
         self.next_data += 1;
         self.next_data.to_string()
-    }
-
-    fn pick(&self, listed: &[usize], choice: usize) -> usize {
-        listed[choice % listed.len()]
     }
 
     fn record(&mut self, hash: u128, key: &str, data: &str, shard_id: &str) {
@@ -197,7 +197,7 @@ impl Pair {
         if open.len() > 12 {
             return;
         }
-        let index = self.pick(&open, choice);
+        let index = pick(&open, choice);
         let shard = self.model.shards[&index].clone();
         let result = self.stream.split_shard(&id(index), at);
         if at > shard.start + 1 && at < shard.end {
@@ -233,7 +233,7 @@ impl Pair {
     /// From the horizon on, a page at a time; and a cursor that goes on where it was.
     fn read(&mut self, choice: usize, limit: u32) {
         let listed = self.model.listed();
-        let index = self.pick(&listed, choice);
+        let index = pick(&listed, choice);
         let streams = self.store.as_ref().unwrap().streams();
         let mut iterator = Some(self.stream.shard_iterator(&id(index), Start::TrimHorizon).unwrap());
         let mut found = Vec::new();
@@ -287,7 +287,7 @@ impl Pair {
 
     fn seek(&mut self, choice: usize, back: u64) {
         let listed = self.model.listed();
-        let index = self.pick(&listed, choice);
+        let index = pick(&listed, choice);
         let time = self.model.now - back;
         let start = Start::AtTimestamp(Timestamp::from_millis(time));
         let found = self.stream.cursor(&id(index), start).unwrap().try_next().unwrap();
