@@ -53,16 +53,21 @@ mod error;
 mod etag;
 mod extents;
 pub(crate) mod fields;
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) mod fuzz;
 mod get;
 mod id;
 mod keys;
 pub(crate) mod lifecycle;
 pub mod limits;
 mod list;
+mod md5;
 mod metadata;
 mod multipart;
 mod names;
 pub(crate) mod notify;
+#[cfg(feature = "object_store")]
+pub mod object_store;
 mod put;
 mod range;
 mod record;

@@ -87,6 +87,7 @@ mod configure;
 mod core;
 mod dead_letter;
 mod delete;
+mod deliver;
 mod dials;
 mod digest;
 mod engine;
@@ -118,8 +119,12 @@ mod throttle;
 mod tokens;
 mod waiters;
 
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) use record::fuzz_records;
+
 pub use attributes::{NewQueue, QueueAttributes};
 pub use batch::{BatchEntry, BatchFailure, BatchResult};
+pub(crate) use deliver::ToQueues;
 pub use dials::Dials;
 pub use error::{Error, Result};
 pub use handle::Queue;

@@ -12,6 +12,8 @@ mod kv;
 mod life;
 mod machine;
 mod model;
+mod objects;
 mod process;
+mod queue;
 mod random;
 mod report;

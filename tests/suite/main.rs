@@ -12,8 +12,18 @@ mod kv_many;
 mod kv_model;
 mod kv_threads;
 mod model;
+#[cfg(feature = "object_store")]
+mod object_store;
+mod objects;
+mod objects_lifecycle;
+mod objects_model;
+mod objects_notify;
+mod objects_threads;
+mod queue;
+mod queue_manage;
 mod queue_model;
 mod queue_rules;
+mod queue_wait;
 mod repair;
 mod stream;
 mod stream_consumers;
