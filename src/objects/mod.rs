@@ -18,7 +18,7 @@
 //! assert_eq!(page.objects[0].key, "readme");
 //!
 //! let object = bucket.get("readme")?;
-//! assert_eq!(object.info.etag.to_string(), "\"6e18b8e5a8ea81ba3b32b9f6cd46df61\"");
+//! assert_eq!(object.info.etag.to_string(), "\"bd8c96098c8bfcbd618bec472e06d14e\"");
 //! assert_eq!(object.body.bytes()?, "what lies here");
 //! # Ok(()) }
 //! ```
