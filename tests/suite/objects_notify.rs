@@ -5,6 +5,7 @@ use fourfold::objects::{
     Bucket, Buckets, CompleteUpload, CopyObject, CopySource, CreateUpload, DeleteObject, EventType,
     KeyFilter, NotificationConfiguration, NotificationRule, Tags, UploadPart, Versioning,
 };
+use fourfold::stream::{CreateStream, Start};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 
@@ -178,4 +179,48 @@ fn rules_are_kept_and_refused() {
     let refused = world.bucket.set_notifications(bus).unwrap_err();
     assert_eq!((refused.code(), refused.status()), ("NotImplemented", 501));
     world.store.maintain().unwrap();
+}
+
+/// A queue and a stream of the same store are told in the batch of the change.
+#[test]
+fn queues_and_streams_are_told_with_the_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    {
+        let store = Store::open(&path).unwrap();
+        let bucket = store.buckets().create("bucket").unwrap();
+        store.queues().create("q").unwrap();
+        store.streams().create("s", CreateStream::default().shard_count(1)).unwrap();
+        let arn = |service: &str, name: &str| format!("arn:aws:{service}:us-east-1:000000000000:{name}");
+        let to_queue = NotificationRule::new(arn("sqs", "q"), [EventType::ObjectCreated]);
+        let to_stream = NotificationRule::new(arn("kinesis", "stream/s"), [EventType::ObjectRemoved]);
+        bucket.set_notifications(NotificationConfiguration::new([to_queue, to_stream])).unwrap();
+        bucket.put("a", "text").unwrap();
+        bucket.delete("a").unwrap();
+        let gone = NotificationRule::new(arn("sqs", "gone"), [EventType::ObjectCreated]);
+        let refused = bucket.set_notifications(NotificationConfiguration::new([gone])).unwrap_err();
+        assert_eq!(
+            refused.details()[1],
+            ("ArgumentValue1", "The destination queue does not exist".to_owned())
+        );
+    }
+    // What was told is as durable as what it is about.
+    let store = Store::open(&path).unwrap();
+    let messages = store.queues().get("q").unwrap().receive(10).unwrap();
+    let name = |message: &Value| message.get("Event").unwrap_or(&message["Records"][0]["eventName"]).clone();
+    let told: Vec<_> =
+        messages.iter().map(|message| name(&serde_json::from_str(message.body()).unwrap())).collect();
+    assert_eq!(told, ["s3:TestEvent", "ObjectCreated:Put"]);
+    let stream = store.streams().stream("s").unwrap();
+    let mut cursor = stream.cursor("shardId-000000000000", Start::TrimHorizon).unwrap();
+    let mut told = Vec::new();
+    while let Some(record) = cursor.try_next().unwrap() {
+        told.push(name(&serde_json::from_slice(record.data()).unwrap()));
+    }
+    // Under two partition keys: the test event has that of the bucket, the other that of the object.
+    assert_eq!(told, ["s3:TestEvent", "ObjectRemoved:Delete"]);
+    store.queues().delete("q").unwrap();
+    let bucket = store.buckets().bucket("bucket").unwrap();
+    bucket.put("b", "text").unwrap();
+    assert!(bucket.get("b").is_ok(), "a queue that is gone does not hold up the change");
 }
