@@ -192,6 +192,11 @@ pub fn record(bytes: &[u8]) {
     }
 }
 
+/// Records, keys and receipt handles of queues.
+pub fn queue_record(bytes: &[u8]) {
+    crate::queue::fuzz_records(bytes);
+}
+
 /// Records, keys, tokens and numbers of streams; the first byte chooses.
 pub fn stream(bytes: &[u8]) {
     crate::stream::fuzz::decode(bytes);
@@ -226,6 +231,39 @@ pub fn rules(bytes: &[u8]) {
     }
 }
 
+/// An item, whole and by attributes.
+pub fn kv_item(bytes: &[u8]) {
+    crate::kv::fuzz::item(bytes);
+}
+
+/// A number, as text and as key.
+pub fn kv_number(bytes: &[u8]) {
+    crate::kv::fuzz::number(bytes);
+}
+
+/// An expression of every kind, evaluated where it is one.
+pub fn kv_expression(bytes: &[u8]) {
+    crate::kv::fuzz::expression(bytes);
+}
+
+/// The records of tables, streams and changes, and the text of a shard iterator.
+pub fn kv_records(bytes: &[u8]) {
+    use crate::kv::changes::{feed::FeedRecord, iterator::Place, record as change};
+    use crate::kv::record::{Definition, decode, encode};
+    if let Ok(definition) = decode::<Definition>(bytes, "definition") {
+        assert_eq!(encode(&definition), bytes, "what is accepted is what was written");
+    }
+    if let Ok(feed) = decode::<FeedRecord>(bytes, "stream") {
+        assert_eq!(encode(&feed), bytes, "what is accepted is what was written");
+    }
+    if change::decode(bytes).is_ok() {
+        assert!(change::head(bytes).is_ok(), "a change has a head");
+    }
+    if let Some((arn, place)) = std::str::from_utf8(bytes).ok().and_then(Place::parse) {
+        assert!(Place::parse(&place.text(arn)).is_some(), "what is printed is parsed");
+    }
+}
+
 /// Records of buckets, objects, uploads and parts, their keys, and the texts of ids and ranges.
 pub fn objects(bytes: &[u8]) {
     crate::objects::fuzz::records(bytes);
@@ -251,7 +289,11 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record, stream, objects, rules] {
+            let kv = [kv_item, kv_number, kv_expression, kv_records];
+            for target in [frame, batch, manifest, run, blob, record, queue_record, stream, objects, rules]
+                .into_iter()
+                .chain(kv)
+            {
                 target(&bytes);
             }
         }

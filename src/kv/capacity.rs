@@ -150,9 +150,8 @@ impl Bill {
             read: (in_transaction == Some(Kind::Read)).then_some(units),
             write: (in_transaction == Some(Kind::Write)).then_some(units),
         };
-        let indexes = |of: &BTreeMap<String, f64>| match with_indexes {
-            true => of.iter().map(|(name, units)| (name.clone(), capacity(*units))).collect(),
-            false => BTreeMap::new(),
+        let indexes = |of: &BTreeMap<String, f64>| {
+            of.iter().filter(|_| with_indexes).map(|(name, units)| (name.clone(), capacity(*units))).collect()
         };
         Some(ConsumedCapacity {
             table_name: table.to_owned(),

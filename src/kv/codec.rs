@@ -6,12 +6,13 @@
 //! The layout is described in `docs/format.md`, section Items.
 
 use super::{
+    error::{Error, Result},
     number::Number,
     value::{AttributeValue, Item, NESTING_MAX, Set},
 };
 use crate::codec::Malformed;
 use bytes::Bytes;
-use std::cell::RefCell;
+use std::{cell::RefCell, path::Path};
 
 /// The first byte of every item.
 const ITEM_FORMAT: u8 = 1;
@@ -27,6 +28,46 @@ const TAG_L: u8 = 8;
 const TAG_FALSE: u8 = 9;
 const TAG_TRUE: u8 = 10;
 const TAG_NULL: u8 = 11;
+
+/// The bytes of an item, as tables store them, for those who keep items elsewhere.
+impl Item {
+    /// The item as bytes: compact, and stable across releases. It must be a [valid](Self::validate) one to be read
+    /// again.
+    ///
+    /// ```
+    /// use fourfold::kv::{Item, item};
+    /// let item = item! { "id" => 7, "tags" => ["a", "b"] };
+    /// let bytes = item.to_bytes();
+    /// assert_eq!(Item::from_bytes(&bytes)?, item);
+    /// assert_eq!(Item::attribute_of(&bytes, "id")?, Some(7.into()));
+    /// # Ok::<(), fourfold::kv::Error>(())
+    /// ```
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode_item(self)
+    }
+
+    /// The item that these bytes are.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if they are damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        decode_item(bytes).map_err(damaged)
+    }
+
+    /// One attribute of the item that these bytes are, if it has it. The others are passed over, not decoded.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if the bytes are damaged, as far as they were read.
+    pub fn attribute_of(bytes: &[u8], name: &str) -> Result<Option<AttributeValue>> {
+        get_attribute(bytes, name).map_err(damaged)
+    }
+}
+
+/// The error of whoever does not know where the bytes are from.
+#[cold]
+pub(crate) fn damaged(malformed: Malformed) -> Error {
+    Error::Storage(malformed.in_file(Path::new("item")))
+}
 
 /// The bytes of an item. It must be a valid one ([`Item::validate`]) to be read again.
 pub(crate) fn encode_item(item: &Item) -> Vec<u8> {
@@ -79,7 +120,9 @@ fn write_value(value: &AttributeValue, out: &mut Vec<u8>) {
         AttributeValue::M(map) => write_sized(TAG_M, out, |out| write_map(map, out)),
         AttributeValue::L(list) => write_sized(TAG_L, out, |out| {
             write_len(list.len(), out);
-            list.iter().for_each(|value| write_value(value, out));
+            for value in list {
+                write_value(value, out);
+            }
         }),
         AttributeValue::Bool(truth) => out.push(if *truth { TAG_TRUE } else { TAG_FALSE }),
         AttributeValue::Null => out.push(TAG_NULL),
@@ -127,10 +170,8 @@ pub(crate) fn decode_item(bytes: &[u8]) -> Result<Item, Malformed> {
 /// attribute, so it does not notice damage behind.
 pub(crate) fn get_attribute(bytes: &[u8], name: &str) -> Result<Option<AttributeValue>, Malformed> {
     let mut reader = ItemReader::new(bytes);
-    match reader.find(name)? {
-        true => reader.value(NESTING_MAX).map(Some),
-        false => Ok(None),
-    }
+    let is_there = reader.find(name)?;
+    if is_there { reader.value(NESTING_MAX).map(Some) } else { Ok(None) }
 }
 
 /// The bytes of an item, to look attributes up in. Damage counts as an attribute that is not there, and is remembered.
@@ -349,4 +390,4 @@ impl<'a> ItemReader<'a> {
 
 #[cfg(test)]
 #[path = "codec_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! How many items a table or an index has, and their bytes: exact, without reading a table when it is opened.
 //!
-//! N1. What is known is a base, counted at one moment, and the sum of what changed since the opening. Until somebody
+//! Q1. What is known is a base, counted at one moment, and the sum of what changed since the opening. Until somebody
 //!     asks, there is no base; a new table's is zero.
 
 use crate::kv::error::Result;
@@ -54,7 +54,7 @@ impl Counts {
         }
     }
 
-    /// There were so many when changes summed up to `changed` (N1).
+    /// There were so many when changes summed up to `changed` (Q1).
     fn base(&self, counted: (i64, i64), changed: (i64, i64)) {
         self.add(counted.0 - changed.0, counted.1 - changed.1);
         self.is_based.store(true, Ordering::Release);

@@ -1,6 +1,7 @@
 //! What tests of applications turn up to see what the service sometimes does.
 
 use crate::kv::Tables;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Behaviour of the service that is off unless asked for: delays, throttling, batches that are not done in one go.
@@ -27,6 +28,8 @@ pub struct Dials {
     pub throttle: bool,
     /// Is one partition key limited to 3,000 read and 1,000 write units per second?
     pub throttle_partitions: bool,
+    /// Is it counted how much each partition is used, for [`Tables::hot_partitions`]?
+    pub count_partitions: bool,
     /// Entries of a batch that are done; the others are given back as unprocessed. 0: all are done.
     pub batch_entries_max: usize,
     /// How long an item stays after it has expired.
@@ -40,7 +43,10 @@ pub struct Dials {
 impl Tables {
     /// Sets the dials of this store's tables. They are not stored.
     pub fn set_dials(&self, dials: Dials) {
+        let is_metered = dials.throttle || dials.throttle_partitions || dials.count_partitions;
         *self.state.dials.write() = dials;
+        // Relaxed: see `Tables::meters`.
+        self.state.is_metered.store(is_metered, Ordering::Relaxed);
         self.store.wake_sweeper();
     }
 

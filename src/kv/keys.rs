@@ -88,6 +88,15 @@ impl Key {
         key
     }
 
+    /// The partition that a key of a table is in.
+    pub(crate) fn containing(key: &[u8]) -> Self {
+        let len =
+            key.get(PLACE_LEN..).and_then(<[u8]>::first_chunk).map_or(0, |len| u16::from_be_bytes(*len));
+        let end = PLACE_LEN + LEN_LEN + usize::from(len);
+        let bytes = key.get(..end).unwrap_or(key).to_vec();
+        Self { hash: xxh3_64(bytes.get(PLACE_LEN..).unwrap_or_default()), bytes }
+    }
+
     /// What follows the place: the same for an entry of any index of the item.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[PLACE_LEN..]

@@ -3,7 +3,7 @@
 use crate::kv::error::{Error, Result};
 use crate::kv::expr;
 use crate::kv::item;
-use crate::kv::keys::{Key, PLACE_LEN, Scalar, push_ordered};
+use crate::kv::keys::{Key, Scalar, push_ordered};
 use crate::kv::record::{Definition, IndexDefinition};
 use crate::kv::schema::{KeyElement, KeyType, ProjectionType, ScalarType};
 use crate::kv::value::{AttributeValue, Item, Type};
@@ -234,22 +234,16 @@ impl IndexLayout {
             return Ok(None);
         }
         let mut key = Key::partition(hash).bytes;
-        range.into_iter().for_each(|value| push_ordered(&mut key, value));
+        for value in range {
+            push_ordered(&mut key, value);
+        }
         if self.is_local {
             // The partition stands at its front already.
-            key.extend_from_slice(&base.rest()[self.partition_len(&key)..]);
+            key.extend_from_slice(&base.rest()[Key::containing(&base.bytes).rest().len()..]);
         } else {
             key.extend_from_slice(base.rest());
         }
         Ok(Some(key))
-    }
-
-    /// Bytes of the one part behind the place of a local index's key.
-    #[expect(clippy::unused_self, reason = "it is about keys of local indexes")]
-    fn partition_len(&self, key: &[u8]) -> usize {
-        let len =
-            key.get(PLACE_LEN..).and_then(<[u8]>::first_chunk).map_or(0, |len| u16::from_be_bytes(*len));
-        2 + usize::from(len)
     }
 
     fn scalar<'a>(&self, item: &'a Item, attribute: &KeyAttribute) -> Result<Option<Scalar<'a>>> {

@@ -1,4 +1,4 @@
-//! Tables: items of attributes with the semantics of Amazon DynamoDB.
+//! Tables: items of attributes with the semantics of Amazon `DynamoDB`.
 //!
 //! [`Store::tables`] gives [`Tables`], the operations of the service by their names, with requests and answers as plain
 //! structs; [`Tables::table`] gives a [`Table`], which has short forms of the common ones.
@@ -41,9 +41,10 @@
 //!
 //! Reads see the newest state, eventually consistent ones too, and indexes change with their table; [`Dials`] has delays
 //! for those who test that. Nothing is throttled unless asked for. Tables can be used as soon as they are made. Global
-//! tables, backups, PartiQL, imports and exports, resource policies and contributor insights are not there.
+//! tables, backups, `PartiQL`, imports and exports, resource policies and contributor insights are not there.
 
 pub(crate) mod backfill;
+pub(crate) mod batch;
 pub(crate) mod capacity;
 pub(crate) mod changes;
 pub(crate) mod codec;
@@ -52,7 +53,10 @@ pub(crate) mod dials;
 mod error;
 pub mod expr;
 pub(crate) mod feed_locks;
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) mod fuzz;
 pub(crate) mod handle;
+pub(crate) mod hot;
 pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod layout;
@@ -63,6 +67,7 @@ pub(crate) mod record;
 pub(crate) mod request;
 pub(crate) mod schema;
 pub(crate) mod search;
+pub mod serde;
 pub(crate) mod stale;
 pub(crate) mod state;
 pub(crate) mod stored;
@@ -73,8 +78,11 @@ pub(crate) mod transact;
 pub(crate) mod ttl;
 mod value;
 pub(crate) mod verbs;
+pub(crate) mod verify;
 pub(crate) mod write;
 
+pub use batch::get::{BATCH_BYTES_MAX, BATCH_GET_MAX, BatchGetItem, BatchGetOutput, KeysAndAttributes};
+pub use batch::write::{BATCH_WRITE_MAX, BatchWriteItem, BatchWriteOutput, WriteRequest};
 pub use capacity::{Capacity, ConsumedCapacity, READ_UNIT_BYTES, ReturnConsumedCapacity, WRITE_UNIT_BYTES};
 pub use changes::describe::{
     DescribeStream, ListStreams, STREAM_PAGE_MAX, ShardDescription, StreamDescription, StreamPage,
@@ -88,6 +96,7 @@ pub use changes::subscribe::Subscription;
 pub use dials::Dials;
 pub use error::{CancellationReason, Error, Result, ThrottlingReason};
 pub use handle::Table;
+pub use hot::HotPartition;
 pub use layout::{PARTITION_KEY_LEN_MAX, SORT_KEY_LEN_MAX};
 pub use number::{DIGITS_MAX, Number};
 pub use request::{ConditionParts, Expr, ReturnValues, SearchParts};
@@ -110,7 +119,10 @@ pub use tables::validate::{
     GLOBAL_INDEXES_MAX, INDEX_KEYS_MAX, KEY_NAME_LEN_MAX, LOCAL_INDEXES_MAX, NON_KEY_ATTRIBUTES_MAX,
     NON_KEY_ATTRIBUTES_TOTAL_MAX,
 };
+pub use transact::get::{TransactGet, TransactGetItems, TransactGetOutput};
+pub use transact::prepare::{TRANSACTION_ACTIONS_MAX, TRANSACTION_BYTES_MAX};
 pub use transact::tokens::TOKEN_AGE;
+pub use transact::write::{ConditionCheck, TransactWrite, TransactWriteItems, TransactWriteOutput};
 pub use ttl::{TimeToLive, TimeToLiveStatus};
 pub use value::{AttributeValue, ITEM_SIZE_MAX, Item, NAME_LEN_MAX, NESTING_MAX, Set, SetMember, Type};
 pub use verbs::delete::DeleteItem;

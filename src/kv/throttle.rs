@@ -7,12 +7,14 @@ use crate::clock::Timestamp;
 use crate::kv::Tables;
 use crate::kv::capacity::{Bill, Kind};
 use crate::kv::error::{Error, Result, ThrottlingReason};
+use crate::kv::keys::Key;
 use crate::kv::record::Provisioned;
 use crate::kv::schema::{BillingMode, OnDemandThroughput};
 use crate::kv::state::{Index, Shape, Table};
 use crate::kv::tables::describe::table_arn;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 /// Seconds of unused capacity that are kept.
 const BURST_SECS: f64 = 300.0;
@@ -157,23 +159,23 @@ pub(crate) fn admit_read(
     table: &Table,
     shape: &Shape,
     index: Option<&Index>,
-    hash: Option<u64>,
+    key: Option<&Key>,
 ) -> Result<()> {
     if !tables.throttles() {
         return Ok(());
     }
     match index.filter(|index| !index.layout.is_local) {
         Some(index) => admit_index(tables, table, shape, index, Kind::Read),
-        None => admit_table(tables, table, shape, hash, Kind::Read),
+        None => admit_table(tables, table, shape, key, Kind::Read),
     }
 }
 
 /// Lets a write in, or refuses it: also for an index that cannot follow.
-pub(crate) fn admit_write(tables: &Tables, table: &Table, shape: &Shape, hash: Option<u64>) -> Result<()> {
+pub(crate) fn admit_write(tables: &Tables, table: &Table, shape: &Shape, key: Option<&Key>) -> Result<()> {
     if !tables.throttles() {
         return Ok(());
     }
-    admit_table(tables, table, shape, hash, Kind::Write)?;
+    admit_table(tables, table, shape, key, Kind::Write)?;
     let globals = shape.indexes.iter().filter(|index| !index.layout.is_local);
     for index in globals {
         admit_index(tables, table, shape, index, Kind::Write)?;
@@ -181,7 +183,7 @@ pub(crate) fn admit_write(tables: &Tables, table: &Table, shape: &Shape, hash: O
     Ok(())
 }
 
-fn admit_table(tables: &Tables, table: &Table, shape: &Shape, hash: Option<u64>, kind: Kind) -> Result<()> {
+fn admit_table(tables: &Tables, table: &Table, shape: &Shape, key: Option<&Key>, kind: Kind) -> Result<()> {
     let (store, definition) = (&tables.store, &shape.definition);
     let (now, billing) = (store.now(), definition.billing);
     let exceeded = |is_partition| {
@@ -195,8 +197,8 @@ fn admit_table(tables: &Tables, table: &Table, shape: &Shape, hash: Option<u64>,
     {
         return exceeded(false);
     }
-    match hash {
-        Some(hash) if dials.throttle_partitions && !table.meters.partition_has_left(kind, hash, now) => {
+    match key {
+        Some(key) if dials.throttle_partitions && !table.meters.partition_has_left(kind, key.hash, now) => {
             exceeded(true)
         }
         _ => Ok(()),
@@ -217,24 +219,27 @@ fn admit_index(tables: &Tables, table: &Table, shape: &Shape, index: &Index, kin
 }
 
 /// Takes what a read cost.
-pub(crate) fn charge_read(tables: &Tables, table: &Table, shape: &Shape, bill: &Bill, hash: Option<u64>) {
-    charge(tables, table, shape, bill, hash, Kind::Read);
+pub(crate) fn charge_read(tables: &Tables, table: &Table, shape: &Shape, bill: &Bill, key: Option<&Key>) {
+    charge(tables, table, shape, bill, key, Kind::Read);
 }
 
 /// Takes what a write cost.
-pub(crate) fn charge_write(tables: &Tables, table: &Table, shape: &Shape, bill: &Bill, hash: Option<u64>) {
-    charge(tables, table, shape, bill, hash, Kind::Write);
+pub(crate) fn charge_write(tables: &Tables, table: &Table, shape: &Shape, bill: &Bill, key: Option<&Key>) {
+    charge(tables, table, shape, bill, key, Kind::Write);
 }
 
-fn charge(tables: &Tables, table: &Table, shape: &Shape, bill: &Bill, hash: Option<u64>, kind: Kind) {
-    if !tables.throttles() {
+fn charge(tables: &Tables, table: &Table, shape: &Shape, bill: &Bill, key: Option<&Key>, kind: Kind) {
+    if !tables.meters() {
         return;
     }
     // Local indexes live on what their table has.
     let of_table = bill.table + bill.local.values().sum::<f64>();
     table.meters.take(kind, of_table);
-    if let Some(hash) = hash {
-        table.meters.take_of_partition(kind, hash, of_table);
+    if let Some(key) = key {
+        table.meters.take_of_partition(kind, key.hash, of_table);
+        if tables.state.dials.read().count_partitions {
+            table.hot.add(key, kind, of_table);
+        }
     }
     for (name, units) in &bill.global {
         if let Some(index) = shape.index(name) {
@@ -246,7 +251,15 @@ fn charge(tables: &Tables, table: &Table, shape: &Shape, bill: &Bill, hash: Opti
 impl Tables {
     /// Is any throughput limited?
     fn throttles(&self) -> bool {
-        let dials = self.state.dials.read();
-        dials.throttle || dials.throttle_partitions
+        self.meters() && {
+            let dials = self.state.dials.read();
+            dials.throttle || dials.throttle_partitions
+        }
+    }
+
+    /// Does anybody want to know what requests cost?
+    fn meters(&self) -> bool {
+        // Relaxed: a request that races with the turning of a dial may come before or after it.
+        self.state.is_metered.load(Ordering::Relaxed)
     }
 }

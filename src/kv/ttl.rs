@@ -12,7 +12,7 @@ use crate::kv::keys::Key;
 use crate::kv::names::named;
 use crate::kv::number::Number;
 use crate::kv::record::TtlDefinition;
-use crate::kv::state::{Shape, State, Table};
+use crate::kv::state::{Shape, State, Table, plain_name};
 use crate::kv::tables::validate::{check_name, constraint};
 use crate::kv::value::{AttributeValue, Item};
 use crate::kv::write::{After, Before, commit, stage as stage_item};
@@ -83,6 +83,7 @@ impl Tables {
     /// # Errors
     /// `ResourceNotFoundException` if there is no such table.
     pub fn describe_time_to_live(&self, table: &str) -> Result<TimeToLive> {
+        let table = plain_name(table);
         check_name(table, "tableName")?;
         let found = self.state.find(&self.store, table)?.ok_or_else(|| Error::no_table(table))?;
         let shape = found.shape.read();
@@ -96,6 +97,7 @@ impl Tables {
 
     fn stage_time_to_live(&self, table: &str, attribute: &str, enabled: bool) -> Result<Pending<()>> {
         let (store, state) = (&self.store, &*self.state);
+        let table = plain_name(table);
         check_name(table, "tableName")?;
         for (is_bad, rule) in [
             (attribute.is_empty(), "greater than or equal to 1"),

@@ -505,3 +505,7 @@ impl SetMember for Bytes {
         )
     }
 }
+
+#[cfg(test)]
+#[path = "value_tests.rs"]
+mod tests;

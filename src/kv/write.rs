@@ -28,6 +28,10 @@ pub(crate) struct Before {
 }
 
 impl Before {
+    pub(crate) fn new(record: Bytes) -> Self {
+        Self { record, item: OnceCell::new() }
+    }
+
     pub(crate) fn size(&self) -> usize {
         item::size(&self.record)
     }
@@ -109,7 +113,7 @@ impl Shape {
     /// The item at `key`.
     pub(crate) fn before(&self, store: &Store, key: &Key) -> Result<Option<Before>> {
         let Some(record) = self.items.get(store, &key.bytes)? else { return Ok(None) };
-        Ok(Some(Before { record, item: OnceCell::new() }))
+        Ok(Some(Before::new(record)))
     }
 
     /// Can every index hold this item, or leave it out?

@@ -60,11 +60,15 @@ fn a_table_is_made_described_listed_and_dropped() {
         (vec!["alpha".into(), "beta".into()], Some("beta"))
     );
     assert_eq!(tables.list_tables(Some("beta"), None).unwrap().names, ["things"]);
+    let key = || item! { "p" => "a", "c" => "b" };
+    assert_eq!(tables.get_item(&GetItem::new(&made.table_arn, key())).unwrap().item, None);
+    assert_eq!(tables.describe_table(&made.table_arn).unwrap().table_id, made.table_id);
+    check_refused(tables.get_item(&GetItem::new("a b", key())), "ValidationException", "[a-zA-Z0-9_.-]+");
     let gone = tables.delete_table("things").unwrap();
     assert_eq!((gone.table_status, gone.creation_date_time), (Some(TableStatus::Deleting), None));
     check_refused(tables.describe_table("things"), "ResourceNotFoundException", "Table: things not found");
     check_refused(
-        tables.get_item(&GetItem::new("things", item! { "p" => "a", "c" => "b" })),
+        tables.get_item(&GetItem::new("things", key())),
         "ResourceNotFoundException",
         "Requested resource not found",
     );

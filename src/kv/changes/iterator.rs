@@ -8,7 +8,7 @@ use crate::kv::error::{Error, Result};
 use std::time::Duration;
 
 /// How long an iterator can be used.
-const ITERATOR_AGE: Duration = Duration::from_secs(15 * 60);
+const ITERATOR_AGE: Duration = Duration::from_mins(15);
 /// Hexadecimal digits of an iterator: shard, number, time.
 const DIGITS: usize = 8 + 16 + 16;
 

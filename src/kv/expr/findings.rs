@@ -47,7 +47,7 @@ impl ExpressionKind {
 }
 
 /// The kinds of findings, in the order in which they are reported. Those from `Name` on belong to one comparison or
-/// function of a condition: there all of the first come before all of the second.
+/// function of a condition: there all of the first come before all of the second, and names and values are one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     UnknownFunction,
@@ -86,6 +86,7 @@ impl Findings {
     pub(super) fn note(&mut self, rank: Rank, comparison: u32, at: usize, reason: impl fmt::Display) {
         let of_comparison = comparison > 0 && rank >= Rank::Name;
         let (class, comparison) = if of_comparison { (Rank::Function, comparison) } else { (rank, 0) };
+        let rank = if of_comparison && rank == Rank::Value { Rank::Name } else { rank };
         let place = Place { class, comparison, rank, at };
         if self.first.as_ref().is_none_or(|(first, _)| place < *first) {
             self.first = Some((place, reason.to_string()));

@@ -33,3 +33,6 @@ pub use update::{PreparedUpdate, Touched, Update};
 
 pub(crate) use key_condition::{KeyAttribute, KeyRange};
 pub(crate) use placeholders::Placeholders;
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ pub(crate) fn of_query(
     }
     let last = found.last.zip(range.get(found.range.len()));
     match last {
-        Some((test, attribute)) => of_test(start, test, attribute.scalar_type, is_raw),
+        Some((test, attribute)) => of_test(&start, test, attribute.scalar_type, is_raw),
         None => Ok(Bounds::prefix(start)),
     }
 }
@@ -89,15 +89,15 @@ fn scalar(value: &AttributeValue, scalar_type: ScalarType) -> Result<Scalar<'_>>
     ))
 }
 
-fn of_test(start: Vec<u8>, test: &KeyTest, scalar_type: ScalarType, is_raw: bool) -> Result<Bounds> {
+fn of_test(start: &[u8], test: &KeyTest, scalar_type: ScalarType, is_raw: bool) -> Result<Bounds> {
     let exact = |value: &AttributeValue| {
         let scalar = scalar(value, scalar_type)?;
         check_sort_len(scalar.len())?;
-        let mut key = start.clone();
+        let mut key = start.to_vec();
         if is_raw {
-            scalar.write(&mut key)
+            scalar.write(&mut key);
         } else {
-            push_ordered(&mut key, scalar)
+            push_ordered(&mut key, scalar);
         }
         Ok::<_, Error>(key)
     };
@@ -105,24 +105,24 @@ fn of_test(start: Vec<u8>, test: &KeyTest, scalar_type: ScalarType, is_raw: bool
         let key = exact(value)?;
         Ok::<_, Error>(if is_raw { Some(after(key)) } else { after_prefix(key) })
     };
-    let end = after_prefix(start.clone());
+    let end = after_prefix(start.to_vec());
     Ok(match test {
         KeyTest::Equal(value) => Bounds { lower: exact(value)?, upper: behind(value)? },
-        KeyTest::Less(value) => Bounds { lower: start.clone(), upper: Some(exact(value)?) },
-        KeyTest::AtMost(value) => Bounds { lower: start.clone(), upper: behind(value)? },
+        KeyTest::Less(value) => Bounds { lower: start.to_vec(), upper: Some(exact(value)?) },
+        KeyTest::AtMost(value) => Bounds { lower: start.to_vec(), upper: behind(value)? },
         KeyTest::Greater(value) => match behind(value)? {
             Some(lower) => Bounds { lower, upper: end },
-            None => Bounds { lower: start.clone(), upper: Some(start.clone()) },
+            None => Bounds { lower: start.to_vec(), upper: Some(start.to_vec()) },
         },
         KeyTest::AtLeast(value) => Bounds { lower: exact(value)?, upper: end },
         KeyTest::Between(low, high) => Bounds { lower: exact(low)?, upper: behind(high)? },
         KeyTest::BeginsWith(value) => {
             let scalar = scalar(value, scalar_type)?;
-            let mut prefix = start.clone();
+            let mut prefix = start.to_vec();
             if is_raw {
-                scalar.write(&mut prefix)
+                scalar.write(&mut prefix);
             } else {
-                push_escaped(&mut prefix, scalar)
+                push_escaped(&mut prefix, scalar);
             }
             Bounds::prefix(prefix)
         }

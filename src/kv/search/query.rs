@@ -4,6 +4,7 @@ use crate::kv::Tables;
 use crate::kv::error::Result;
 use crate::kv::expr::KeyCondition;
 use crate::kv::expr::legacy::LegacyCondition;
+use crate::kv::keys::Key;
 use crate::kv::layout::KeyAttribute;
 use crate::kv::request::{Expr, SearchParts, prepare_query, search_methods};
 use crate::kv::search::bounds;
@@ -43,12 +44,14 @@ impl Query {
     }
 
     /// Which keys: the partition keys are equal to something, sort keys may be compared.
+    #[must_use]
     pub fn key_condition(mut self, condition: impl Into<Expr<KeyCondition>>) -> Self {
         self.key_condition = Some(condition.into());
         self
     }
 
     /// From the largest sort key to the smallest.
+    #[must_use]
     pub fn backward(mut self) -> Self {
         self.is_backward = true;
         self
@@ -82,6 +85,7 @@ impl Tables {
         }
         let reads_table = target.needs_table(what.select, prepared.projection.as_ref())?;
         let mut bounds = bounds::of_query(&found, target.hash(), target.range(), target.index.is_none())?;
+        let partition = target.index.is_none().then(|| Key::containing(&bounds.lower));
         let is_forward = !request.is_backward;
         if let Some(start) = &what.exclusive_start_key {
             let outside =
@@ -103,7 +107,7 @@ impl Tables {
             by_partition: false,
         };
         let (mut page, bill) = search.run(&self.store)?;
-        throttle::charge_read(self, table, &shape, &bill, None);
+        throttle::charge_read(self, table, &shape, &bill, partition.as_ref());
         page.consumed_capacity = bill.report(&table.name, what.return_consumed_capacity, None);
         Ok(page)
     }

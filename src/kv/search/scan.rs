@@ -42,6 +42,7 @@ impl Scan {
     }
 
     /// One of `total` parts, which together are all, and of which no two have an item in common.
+    #[must_use]
     pub fn segment(mut self, number: u32, total: u32) -> Self {
         (self.segment, self.total_segments) = (Some(number), Some(total));
         self

@@ -361,7 +361,7 @@ fn check_used(request: &CreateTable) -> Result<()> {
 }
 
 /// The view of a stream that is to run, or none.
-pub(crate) fn check_stream(stream: &StreamSpecification) -> Result<Option<StreamViewType>> {
+pub(crate) fn check_stream(stream: StreamSpecification) -> Result<Option<StreamViewType>> {
     match (stream.enabled, stream.view_type) {
         (true, Some(view)) => Ok(Some(view)),
         (true, None) => invalid("StreamViewType must be specified when StreamEnabled is true"),

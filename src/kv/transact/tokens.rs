@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// How long a token is remembered.
-pub const TOKEN_AGE: Duration = Duration::from_secs(10 * 60);
+pub const TOKEN_AGE: Duration = Duration::from_mins(10);
 
 const VERSION: u8 = 1;
 
@@ -44,7 +44,7 @@ pub(crate) struct Claimed<'a> {
     token: String,
     digest: u128,
     at: Timestamp,
-    new_space: Option<u32>,
+    space: u32,
 }
 
 impl Tokens {
@@ -83,8 +83,13 @@ impl Tokens {
             Some(Known::Done(..)) => return Err(Error::IdempotentParameterMismatch),
             None => {}
         }
+        let space = match memory.space {
+            Some(space) => space,
+            None => create(store)?,
+        };
+        memory.space = Some(space);
         memory.known.insert(token.to_owned(), Known::Running);
-        Ok(Some(Claimed { tokens: self, token: token.to_owned(), digest, at: now, new_space: None }))
+        Ok(Some(Claimed { tokens: self, token: token.to_owned(), digest, at: now, space }))
     }
 
     /// Forgets tokens that are too old.
@@ -105,24 +110,13 @@ impl Tokens {
 
 impl Claimed<'_> {
     /// Adds the token to the batch of its transaction.
-    pub(crate) fn stage(&mut self, batch: &mut Batch) -> Result<()> {
-        let known = self.tokens.0.lock().space;
-        let space = match known {
-            Some(space) => space,
-            None => {
-                let space = batch.create_space()?;
-                batch.put_resource(ResourceKind::Table, &Tokens::resource(), &[space], &[])?;
-                self.new_space = Some(space);
-                space
-            }
-        };
-        Ok(batch.put_in(space, self.token.as_bytes(), &encode(self.digest, self.at))?)
+    pub(crate) fn stage(&self, batch: &mut Batch) -> Result<()> {
+        Ok(batch.put_in(self.space, self.token.as_bytes(), &encode(self.digest, self.at))?)
     }
 
     /// The transaction was logged.
     pub(crate) fn apply(mut self) {
         let mut memory = self.tokens.0.lock();
-        memory.space = memory.space.or(self.new_space);
         memory.known.insert(std::mem::take(&mut self.token), Known::Done(self.digest, self.at));
     }
 }
@@ -133,6 +127,15 @@ impl Drop for Claimed<'_> {
             self.tokens.0.lock().known.remove(&self.token);
         }
     }
+}
+
+/// Makes the keyspace of tokens.
+fn create(store: &Store) -> Result<u32> {
+    let mut batch = store.batch();
+    let space = batch.create_space()?;
+    batch.put_resource(ResourceKind::Table, &Tokens::resource(), &[space], &[])?;
+    store.commit(batch)?.forget();
+    Ok(space)
 }
 
 fn encode(digest: u128, at: Timestamp) -> Vec<u8> {

@@ -58,6 +58,11 @@ impl Write {
         Ok(Self { action: Action::Put(item, size), condition, shows_failed, returns })
     }
 
+    /// An item is to go.
+    pub(crate) fn delete(condition: Option<Condition>, shows_failed: bool, returns: ReturnValues) -> Self {
+        Self { action: Action::Delete, condition, shows_failed, returns }
+    }
+
     /// The key of the item, which a put has in the item, and others have in `given`.
     pub(crate) fn key(&self, shape: &Shape, given: &Item) -> Result<Key> {
         match &self.action {

@@ -7,7 +7,7 @@ use crate::kv::request::{
     ConditionParts, ReturnValues, check_return_values, condition_methods, return_values_method,
 };
 use crate::kv::value::Item;
-use crate::kv::verbs::decide::{Action, Write};
+use crate::kv::verbs::decide::Write;
 use crate::kv::verbs::put::WriteOutput;
 use crate::kv::verbs::update::WriteReports;
 use crate::store::pending::Pending;
@@ -50,6 +50,7 @@ impl Tables {
     ///
     /// # Errors
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn delete_item(&self, request: DeleteItem) -> Result<WriteOutput> {
         Ok(self.stage_delete(&request)?.wait()?)
     }
@@ -64,8 +65,7 @@ impl Tables {
         let condition = request.when.prepare().map_err(crate::kv::Error::in_request)?;
         let table = self.state.table(&self.store, &request.table)?;
         let returns = request.return_values.unwrap_or(ReturnValues::None);
-        let shows_failed = request.when.return_on_failure;
-        let write = Write { action: Action::Delete, condition, shows_failed, returns };
+        let write = Write::delete(condition, request.when.return_on_failure, returns);
         let reports = WriteReports {
             capacity: request.return_consumed_capacity,
             metrics: request.return_item_collection_metrics,

@@ -6,7 +6,7 @@ use crate::kv::error::Result;
 use crate::kv::expr::{Names, Projection};
 use crate::kv::item;
 use crate::kv::request::{Expr, prepare_projection};
-use crate::kv::state::{Shape, Table};
+use crate::kv::state::Table;
 use crate::kv::throttle;
 use crate::kv::value::Item;
 use crate::kv::write::shape_of;
@@ -43,12 +43,14 @@ impl GetItem {
     }
 
     /// Which attributes to return.
+    #[must_use]
     pub fn projection(mut self, projection: impl Into<Expr<Projection>>) -> Self {
         self.projection = Some(projection.into());
         self
     }
 
     /// What a `#name` stands for.
+    #[must_use]
     pub fn name(mut self, placeholder: impl Into<String>, name: impl Into<String>) -> Self {
         self.names.get_or_insert_default().insert(placeholder.into(), name.into());
         self
@@ -90,11 +92,11 @@ impl Tables {
         )?;
         let shape = shape_of(store, table)?;
         let key = shape.layout.key(&request.key)?;
-        throttle::admit_read(self, table, &shape, None, Some(key.hash))?;
+        throttle::admit_read(self, table, &shape, None, Some(&key))?;
         let record = shape.items.get(store, &key.bytes)?;
         let size = record.as_ref().map_or(0, |record| item::size(record));
         let bill = Bill::of_table(read_units(size, request.consistent_read));
-        throttle::charge_read(self, table, &shape, &bill, Some(key.hash));
+        throttle::charge_read(self, table, &shape, &bill, Some(&key));
         let item = match record {
             Some(record) => Some(project(item::decode(&record)?, projection.as_ref())),
             None => None,
@@ -109,12 +111,5 @@ pub(crate) fn project(item: Item, projection: Option<&Projection>) -> Item {
     match projection {
         Some(projection) => projection.apply(&item),
         None => item,
-    }
-}
-
-impl Shape {
-    /// Does reading the index or the table need more than what lies there?
-    pub(crate) fn is_key(&self, attribute: &str) -> bool {
-        self.layout.attributes().any(|key| key.name == attribute)
     }
 }

@@ -1,6 +1,6 @@
 //! Conditions: what must hold for a write, and what a query or a scan keeps.
 
-mod check;
+pub(super) mod check;
 pub(super) mod evaluate;
 mod parse;
 pub(super) mod tree;
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     codec::Malformed,
     kv::{
-        codec::EncodedItem,
+        codec::{EncodedItem, damaged},
         error::Result,
         value::{AttributeValue, Item},
     },
@@ -78,10 +78,16 @@ impl Condition {
         evaluate::holds(&self.tree, item, &self.values)
     }
 
-    /// As [`evaluate`](Self::evaluate), of an item's bytes: only the attributes that the condition asks for are decoded.
+    /// As [`evaluate`](Self::evaluate), of an item's [bytes](Item::to_bytes): only the attributes that the condition
+    /// asks for are decoded.
     ///
     /// # Errors
-    /// If the bytes are damaged, as far as they were read.
+    /// [`Error::Storage`](crate::kv::Error::Storage) if the bytes are damaged, as far as they were read.
+    pub fn evaluate_bytes(&self, bytes: &[u8]) -> Result<bool> {
+        self.evaluate_encoded(bytes).map_err(damaged)
+    }
+
+    /// The same, for whoever can say where the bytes are from.
     pub(crate) fn evaluate_encoded(&self, bytes: &[u8]) -> Result<bool, Malformed> {
         let item = EncodedItem::new(bytes);
         let holds = evaluate::holds(&self.tree, &item, &self.values);
@@ -148,14 +154,9 @@ impl PreparedCondition {
     /// `ValidationException` with the service's text.
     pub fn bind(&self, values: &Item) -> Result<Condition> {
         let mut placeholders = Slots::placeholders(values)?;
-        let condition = self.bind_with(&mut placeholders)?;
+        let condition = self.bind_after(&mut placeholders, Findings::default())?;
         placeholders.finish()?;
         Ok(condition)
-    }
-
-    /// The condition with the values of a request that may have more expressions.
-    pub(crate) fn bind_with(&self, placeholders: &mut Placeholders<'_>) -> Result<Condition> {
-        self.bind_after(placeholders, Findings::default())
     }
 
     fn bind_after(&self, placeholders: &mut Placeholders<'_>, mut findings: Findings) -> Result<Condition> {
