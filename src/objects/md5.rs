@@ -27,7 +27,9 @@ impl Md5 {
         let (chunks, waiting) = sync_channel(WAITING_MAX);
         let mut hasher = hasher.clone();
         let hash = move |waiting: Receiver<Bytes>| {
-            waiting.iter().for_each(|chunk| hasher.update(&chunk));
+            for chunk in waiting {
+                hasher.update(&chunk);
+            }
             hasher
         };
         if let Ok(thread) = Builder::new().name("fourfold-md5".to_owned()).spawn(|| hash(waiting)) {

@@ -69,7 +69,9 @@ impl Piece {
 /// Pieces behind their number.
 pub(crate) fn encode_pieces(pieces: &[Piece], to: &mut Writer) {
     to.count(pieces.len());
-    pieces.iter().for_each(|piece| piece.encode(to));
+    for piece in pieces {
+        piece.encode(to);
+    }
 }
 
 /// Pieces of `len` bytes together.

@@ -92,8 +92,7 @@ fn act(
         }
         Step::Delete(key) => bucket.delete(KEYS[key]).map(drop),
         Step::DeleteOldest(key) => {
-            let mut request = ListVersions::default();
-            request.prefix = Some(KEYS[key].to_owned());
+            let request = ListVersions { prefix: Some(KEYS[key].to_owned()), ..ListVersions::default() };
             let versions = bucket.list_versions(&request)?.versions;
             let oldest = versions.iter().rev().find(|version| version.key == KEYS[key]);
             let Some(oldest) = oldest else { return Ok(()) };

@@ -86,7 +86,7 @@ fn a_versioned_bucket_is_empty_without_versions() {
 #[test]
 fn locations() {
     let here = buckets();
-    let refused = here.create_bucket(CreateBucket::new("one").location("eu-west-1"));
+    let refused = here.create_bucket(&CreateBucket::new("one").location("eu-west-1"));
     assert_eq!(
         refusal(refused),
         (
@@ -99,12 +99,12 @@ fn locations() {
     assert_eq!(here.create("one").unwrap().location(), None);
     let there = Store::builder().region("eu-west-1").open_in_memory().buckets();
     assert_eq!(
-        there.create_bucket(CreateBucket::new("one")).unwrap_err().to_string(),
+        there.create_bucket(&CreateBucket::new("one")).unwrap_err().to_string(),
         "The unspecified location constraint is incompatible for the region specific endpoint this request was sent \
          to."
     );
-    there.create_bucket(CreateBucket::new("one").location("EU")).unwrap();
-    let again = there.create_bucket(CreateBucket::new("one").location("eu-west-1"));
+    there.create_bucket(&CreateBucket::new("one").location("EU")).unwrap();
+    let again = there.create_bucket(&CreateBucket::new("one").location("eu-west-1"));
     assert_eq!(code(again), "BucketAlreadyOwnedByYou");
 }
 
@@ -252,7 +252,7 @@ fn bodies_of_every_length() {
     let bucket = bucket();
     let chunk = 1 << 20;
     for len in [0, 1, (32 << 10) - 1, 32 << 10, (32 << 10) + 1, chunk - 1, chunk, chunk + 1, 3 * chunk + 5] {
-        let data: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+        let data: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
         let put = bucket.put("key", data.clone()).unwrap();
         assert_eq!(put.checksum, ChecksumHasher::digest(ChecksumAlgorithm::Crc64Nvme, &data));
         assert!(read(&bucket, "key") == data, "{len}");
@@ -558,7 +558,7 @@ fn upload(bucket: &Bucket, request: CreateUpload, lens: &[usize]) -> CompleteUpl
     let id = bucket.create_upload(request).unwrap().upload_id;
     let mut complete = CompleteUpload::new(&*key, id);
     for (number, len) in (1..).zip(lens) {
-        let data: Vec<u8> = (0..*len).map(|at| (at % 253) as u8).collect();
+        let data: Vec<u8> = (0..*len).map(|at| u8::try_from(at % 253).unwrap()).collect();
         let part = bucket.upload_part(UploadPart::new(&*key, id, number), data).unwrap();
         complete = complete.part(number, part.etag);
         complete.parts.last_mut().unwrap().checksum = Some(part.checksum);
@@ -744,7 +744,7 @@ fn space_comes_back() {
             }
             _ => {
                 let len = usize::try_from(draw(1_800_000)).unwrap();
-                bucket.put(&key, vec![round as u8; len]).unwrap();
+                bucket.put(&key, vec![u8::try_from(round % 256).unwrap(); len]).unwrap();
             }
         }
         if round % 50 == 0 {

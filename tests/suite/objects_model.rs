@@ -180,7 +180,11 @@ impl World {
         };
         self.number += 1;
         let seed = xxh3_64_with_seed(&self.number.to_le_bytes(), 1);
-        Arc::new((0..len as u64).map(|at| (seed.rotate_left((at % 64) as u32) ^ at) as u8).collect())
+        Arc::new(
+            (0..len as u64)
+                .map(|at| seed.rotate_left((at % 64) as u32).to_le_bytes()[0] ^ at.to_le_bytes()[0])
+                .collect(),
+        )
     }
 
     fn metadata(&mut self) -> Metadata {
@@ -479,7 +483,7 @@ impl World {
             (Ok(found), Some(Version { id, data: Some(data) })) => {
                 let shown = found.info.version_id.map(|id| id.to_string());
                 assert_eq!(shown, (self.models[name].versioning != Versioning::Off).then_some(id));
-                self.same(found, &data);
+                Self::same(found, &data);
                 self.read_range(bucket, key, &data);
             }
             (Err(Error::NoSuchKey { marker, .. }), Some(Version { id, data: None })) => {
@@ -492,15 +496,15 @@ impl World {
         let versions = self.models[name].keys.get(key).map_or(&[][..], |versions| versions);
         let expected = versions.iter().find(|version| version.id == id).cloned();
         match (bucket.get_object(GetObject::new(key).version(&id)), expected) {
-            (Ok(found), Some(Version { data: Some(data), .. })) => self.same(found, &data),
-            (Err(Error::MethodNotAllowed { .. }), Some(Version { data: None, .. })) => {}
-            (Err(Error::NoSuchVersion { .. }), None) => {}
+            (Ok(found), Some(Version { data: Some(data), .. })) => Self::same(found, &data),
+            (Err(Error::MethodNotAllowed { .. }), Some(Version { data: None, .. }))
+            | (Err(Error::NoSuchVersion { .. }), None) => {}
             (found, expected) => panic!("{found:?} instead of {expected:?}"),
         }
         "read"
     }
 
-    fn same(&self, found: fourfold::objects::GetOutput, data: &Data) {
+    fn same(found: fourfold::objects::GetOutput, data: &Data) {
         assert_eq!((found.info.etag, found.info.size), (data.etag, data.bytes.len() as u64));
         assert_eq!((&found.info.metadata, found.info.tag_count), (&data.metadata, data.tags.len()));
         assert!(found.body.bytes().unwrap() == data.bytes[..], "other bytes");
