@@ -13,7 +13,7 @@ use crate::{
     Corruption, Error, Result,
     position::Position,
     storage::{File, Storage},
-    tree::entry::Kind,
+    tree::{entry::Kind, prefetch},
 };
 use bytes::Bytes;
 use std::{
@@ -23,6 +23,9 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
+
+/// As much of a block as a search in it looks at before it looks at entries, mostly.
+pub(super) const SEARCHED_LEN: usize = 320;
 
 /// What is known of a run without reading its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,6 +252,7 @@ impl<F: File> Run<F> {
     pub(super) fn block(&self, index: &Index<'_>, number: usize) -> Result<(usize, Block<'_>)> {
         let extent = self.extent(index, number)?;
         let (start, bytes) = (extent.start, &self.map[extent]);
+        prefetch::bytes(bytes, SEARCHED_LEN);
         let (word, bit) = (&self.blocks_verified[number / 64], 1 << (number % 64));
         if word.load(Ordering::Relaxed) & bit == 0 {
             block::check(bytes, self.meta.id.get(), start as u64)
