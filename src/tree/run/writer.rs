@@ -119,7 +119,10 @@ impl<S: Storage> RunWriter<S> {
             return Err(self.refuse("delete", "without a value", entry.value.len()));
         }
 
-        if !self.block.is_empty() && self.block.len_with(&entry, shared) > self.options.block_len {
+        let target = self.options.block_len;
+        let is_full =
+            || self.block.len_with(&entry, shared) > target || self.block.ends_before(shared, target);
+        if !self.block.is_empty() && is_full() {
             self.finish_block()?;
         }
         if self.block.is_empty() {
