@@ -192,6 +192,83 @@ pub fn record(bytes: &[u8]) {
     }
 }
 
+/// Records, keys and receipt handles of queues.
+pub fn queue_record(bytes: &[u8]) {
+    crate::queue::fuzz_records(bytes);
+}
+
+/// Records, keys, tokens and numbers of streams; the first byte chooses.
+pub fn stream(bytes: &[u8]) {
+    crate::stream::fuzz::decode(bytes);
+}
+
+/// What is stored of a bucket's rules and of checksums, and the texts that callers give of the latter.
+pub fn rules(bytes: &[u8]) {
+    use crate::objects::{
+        Checksum, ChecksumAlgorithm, ContentMd5, LifecycleConfiguration, NotificationConfiguration,
+    };
+    if let Ok(configuration) = LifecycleConfiguration::decode(bytes) {
+        assert_eq!(configuration.encode(), bytes, "what is accepted is what was written");
+        let _ = configuration.validate();
+    }
+    if let Ok(configuration) = NotificationConfiguration::decode(bytes) {
+        assert_eq!(configuration.encode(), bytes, "what is accepted is what was written");
+        let _ = configuration.validate();
+    }
+    let mut reader = Reader::new(bytes);
+    if let Ok(checksum) = Checksum::decode(&mut reader) {
+        let mut again = crate::codec::Writer::new();
+        checksum.encode(&mut again);
+        assert!(bytes.starts_with(again.as_slice()), "what is accepted is what was written");
+        assert_eq!(Checksum::parse(checksum.algorithm(), &checksum.to_string()), Ok(checksum));
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = ContentMd5::parse(text);
+    for algorithm in ChecksumAlgorithm::ALL {
+        if let Ok(checksum) = Checksum::parse(algorithm, text) {
+            assert_eq!(checksum.base64().len(), algorithm.digest_len().div_ceil(3) * 4);
+        }
+    }
+}
+
+/// An item, whole and by attributes.
+pub fn kv_item(bytes: &[u8]) {
+    crate::kv::fuzz::item(bytes);
+}
+
+/// A number, as text and as key.
+pub fn kv_number(bytes: &[u8]) {
+    crate::kv::fuzz::number(bytes);
+}
+
+/// An expression of every kind, evaluated where it is one.
+pub fn kv_expression(bytes: &[u8]) {
+    crate::kv::fuzz::expression(bytes);
+}
+
+/// The records of tables, streams and changes, and the text of a shard iterator.
+pub fn kv_records(bytes: &[u8]) {
+    use crate::kv::changes::{feed::FeedRecord, iterator::Place, record as change};
+    use crate::kv::record::{Definition, decode, encode};
+    if let Ok(definition) = decode::<Definition>(bytes, "definition") {
+        assert_eq!(encode(&definition), bytes, "what is accepted is what was written");
+    }
+    if let Ok(feed) = decode::<FeedRecord>(bytes, "stream") {
+        assert_eq!(encode(&feed), bytes, "what is accepted is what was written");
+    }
+    if change::decode(bytes).is_ok() {
+        assert!(change::head(bytes).is_ok(), "a change has a head");
+    }
+    if let Some((arn, place)) = std::str::from_utf8(bytes).ok().and_then(Place::parse) {
+        assert!(Place::parse(&place.text(arn)).is_some(), "what is printed is parsed");
+    }
+}
+
+/// Records of buckets, objects, uploads and parts, their keys, and the texts of ids and ranges.
+pub fn objects(bytes: &[u8]) {
+    crate::objects::fuzz::records(bytes);
+}
+
 /// [`repair`](crate::repair) of a store on a simulated disk.
 #[cfg(fuzzing)]
 pub fn repair(disk: &SimDisk, dir: &str) -> Result<crate::RepairReport> {
@@ -212,7 +289,11 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record] {
+            let kv = [kv_item, kv_number, kv_expression, kv_records];
+            for target in [frame, batch, manifest, run, blob, record, queue_record, stream, objects, rules]
+                .into_iter()
+                .chain(kv)
+            {
                 target(&bytes);
             }
         }

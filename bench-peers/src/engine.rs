@@ -158,6 +158,10 @@ pub const ENGINES: &[Engine] = &[
     Engine::map("ours", PROCESS, ours::open),
     #[cfg(feature = "ours")]
     Engine::map("ours-buffered", FLUSHED, ours::open_buffered).weaker(),
+    #[cfg(feature = "ours")]
+    Engine::journal("our-log", PROCESS, ours::open_log),
+    #[cfg(feature = "ours")]
+    Engine::journal("our-log-buffered", FLUSHED, ours::open_log_buffered).weaker(),
     Engine::map("fjall", PROCESS, fjall::open),
     Engine::map("fjall-buffered", FLUSHED, fjall::open_buffered).weaker(),
     #[cfg(feature = "rocksdb")]

@@ -89,13 +89,6 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.ops.count() == 0
     }
-
-    /// Forgets its operations and keeps its memory.
-    pub fn clear(&mut self) {
-        self.ops.clear();
-        self.pending = Pending::new(&self.inner.tree);
-        self.names = false;
-    }
 }
 
 /// What engines do with keyspaces and resources of their own.
@@ -118,6 +111,24 @@ impl Batch {
             return self.pending.put(&mut self.ops, id, key, value);
         }
         self.ops.push(OpKind::Entry(Kind::Put), id, key, value)
+    }
+
+    /// [`put_in`](Self::put_in) of a value that these slices are together.
+    pub(crate) fn put_parts_in(&mut self, id: u32, key: &[u8], value: &[&[u8]]) -> Result<()> {
+        if value.iter().map(|part| part.len()).sum::<usize>() > self.inner.blob_threshold {
+            return self.pending.put(&mut self.ops, id, key, &value.concat());
+        }
+        self.ops.push_parts(OpKind::Entry(Kind::Put), id, key, value)
+    }
+
+    /// Bytes that it takes in the log so far.
+    pub(crate) fn byte_len(&self) -> usize {
+        self.ops.payload().len()
+    }
+
+    /// [`put_in`](Self::put_in) of a value that goes to the blob log whatever its length.
+    pub(crate) fn put_blob_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
+        self.pending.put(&mut self.ops, id, key, value)
     }
 
     /// [`delete`](Self::delete) by the keyspace's id.

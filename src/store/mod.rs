@@ -5,6 +5,7 @@ mod batch;
 mod builder;
 pub(crate) mod catalog;
 mod checkpoint;
+pub(crate) mod deliver;
 pub(crate) mod engine;
 mod keyspace;
 pub(crate) mod pending;
@@ -311,6 +312,11 @@ impl Store {
         })
     }
 
+    /// Where the log ends: behind everything that is visible.
+    pub(crate) fn frontier(&self) -> Position {
+        self.inner.tree.log().frontier()
+    }
+
     /// The store's clock, which never goes back.
     pub(crate) fn clock(&self) -> &MonotoneClock {
         &self.inner.clock
@@ -319,6 +325,16 @@ impl Store {
     /// Time is `at` at least: a stored time was found.
     pub(crate) fn raise_clock(&self, at: Timestamp) {
         self.inner.clock.raise(at);
+    }
+
+    /// Bytes that a batch can have at most.
+    pub(crate) fn batch_bytes_max(&self) -> usize {
+        self.inner.tree.log().payload_max() as usize
+    }
+
+    /// The number of this opening of the store: above those of all earlier ones that wrote something.
+    pub(crate) fn incarnation(&self) -> u32 {
+        self.inner.tree.log().epoch()
     }
 
     /// The source of ids and jitter.

@@ -8,9 +8,12 @@
 mod corruption;
 mod enumerate;
 mod faults;
+mod kv;
 mod life;
 mod machine;
 mod model;
+mod objects;
 mod process;
+mod queue;
 mod random;
 mod report;
