@@ -30,6 +30,11 @@ impl Writer {
         Self { bytes: Vec::new() }
     }
 
+    /// With room for a record of about this length.
+    pub(crate) fn with_capacity(len: usize) -> Self {
+        Self { bytes: Vec::with_capacity(len) }
+    }
+
     pub(crate) fn u8(&mut self, value: u8) {
         self.bytes.push(value);
     }

@@ -94,6 +94,8 @@ mod tree;
 
 mod store;
 
+pub mod queue;
+
 #[cfg(any(test, feature = "bare-log"))]
 #[doc(hidden)]
 pub mod bare;

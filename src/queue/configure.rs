@@ -1,0 +1,167 @@
+//! Attributes and tags of a queue that exists.
+
+use crate::queue::Queue;
+use crate::queue::attributes::QueueAttributes;
+use crate::queue::error::{Error, Result};
+use crate::queue::handle::Staged;
+use crate::queue::limits::TAGS_MAX;
+use crate::queue::queues::too_many_tags;
+use crate::queue::receive::Setting;
+use std::collections::BTreeMap;
+
+/// Attributes that only FIFO queues have, and those that have no value until it is set: known, and not always there.
+const KNOWN: [&str; 21] = [
+    "Policy",
+    "VisibilityTimeout",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+    "CreatedTimestamp",
+    "LastModifiedTimestamp",
+    "QueueArn",
+    "DelaySeconds",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedrivePolicy",
+    "RedriveAllowPolicy",
+    "FifoQueue",
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "FifoThroughputLimit",
+    "KmsMasterKeyId",
+    "KmsDataKeyReusePeriodSeconds",
+    "SqsManagedSseEnabled",
+];
+
+impl Queue {
+    /// Sets attributes; either all of them or, if one cannot be, none.
+    ///
+    /// A new `DelaySeconds` is for new messages of a standard queue, and for all messages of a FIFO queue. A shorter
+    /// `MessageRetentionPeriod` expires messages at once. The others are for what comes.
+    ///
+    /// # Errors
+    /// [`InvalidAttributeName`](Error::InvalidAttributeName), [`InvalidAttributeValue`](Error::InvalidAttributeValue),
+    /// [`InvalidParameterValue`](Error::InvalidParameterValue) for a `RedrivePolicy` that cannot be.
+    pub fn set_attributes(&self, attributes: &QueueAttributes) -> Result<()> {
+        Ok(self.stage_attributes(attributes)?.wait()?)
+    }
+
+    /// [`set_attributes`](Self::set_attributes) that holds no thread while it waits for the disk.
+    pub async fn set_attributes_async(&self, attributes: &QueueAttributes) -> Result<()> {
+        let pending = self.stage_attributes(attributes)?;
+        Ok(pending.done().await?)
+    }
+
+    fn stage_attributes(&self, attributes: &QueueAttributes) -> Staged<()> {
+        // The target of dead letters is looked at without this queue's lock.
+        let wanted = self.core.lock_as_it_is().live.settings.changed(attributes)?;
+        if attributes.get("RedrivePolicy").is_some() {
+            self.queues().check_redrive(self.arn(), &wanted)?;
+        }
+        self.change(|state, setting, wakers| {
+            let Setting { core, store, now, .. } = setting;
+            // What has expired is gone, whatever the next retention period is.
+            state.expire_all(core, store, now)?;
+            let mut live = state.live.clone();
+            live.settings = live.settings.changed(attributes)?;
+            live.modified = now;
+            let mut batch = store.batch();
+            state.put_record(&mut batch, &core.identity.name, &live)?;
+            let pending = store.commit(batch)?;
+            state.live = live;
+            state.index.stop_waiting();
+            state.settle(setting, wakers);
+            store.wake_sweeper();
+            Ok(pending)
+        })
+    }
+
+    /// The attributes of these names, or with `All` all that have a value, as the service spells them. Counts of messages
+    /// are exact.
+    ///
+    /// # Errors
+    /// [`InvalidAttributeName`](Error::InvalidAttributeName) for a name that no queue has.
+    pub fn attributes(&self, names: &[impl AsRef<str>]) -> Result<BTreeMap<&'static str, String>> {
+        let is_known = |name: &str| name == "All" || KNOWN.contains(&name);
+        if let Some(unknown) = names.iter().find(|name| !is_known(name.as_ref())) {
+            return Err(Error::unknown_attribute(unknown.as_ref()));
+        }
+        let asks = |name: &str| names.iter().any(|asked| asked.as_ref() == "All" || asked.as_ref() == name);
+        let mut all = if names.iter().any(|name| asks_to_count(name.as_ref())) {
+            let stats = self.stats()?;
+            BTreeMap::from([
+                ("ApproximateNumberOfMessages", stats.visible.to_string()),
+                ("ApproximateNumberOfMessagesNotVisible", stats.in_flight.to_string()),
+                ("ApproximateNumberOfMessagesDelayed", stats.delayed.to_string()),
+            ])
+        } else {
+            BTreeMap::new()
+        };
+        self.check_exists()?;
+        let state = self.core.lock_as_it_is();
+        all.extend(state.live.settings.render());
+        all.insert("QueueArn", self.arn().to_owned());
+        all.insert("CreatedTimestamp", state.live.created.as_secs().to_string());
+        all.insert("LastModifiedTimestamp", state.live.modified.as_secs().to_string());
+        all.retain(|name, _| asks(name));
+        Ok(all)
+    }
+
+    /// Its tags.
+    ///
+    /// # Errors
+    /// [`QueueDoesNotExist`](Error::QueueDoesNotExist).
+    pub fn tags(&self) -> Result<BTreeMap<String, String>> {
+        self.check_exists()?;
+        Ok(self.core.lock_as_it_is().live.tags.clone())
+    }
+
+    /// Adds tags, or gives them other values; at most fifty in all.
+    ///
+    /// # Errors
+    /// [`MissingParameter`](Error::MissingParameter) for none,
+    /// [`InvalidParameterValue`](Error::InvalidParameterValue) for too many.
+    pub fn tag<K: Into<String>, V: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        let tags: BTreeMap<String, String> =
+            tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        if tags.is_empty() {
+            return Err(Error::MissingParameter { parameter: "Tags" });
+        }
+        Ok(self.stage_tags(|all| all.extend(tags))?.wait()?)
+    }
+
+    /// Removes tags; those that are not there are none.
+    ///
+    /// # Errors
+    /// [`MissingParameter`](Error::MissingParameter) for no keys.
+    pub fn untag(&self, keys: &[impl AsRef<str>]) -> Result<()> {
+        if keys.is_empty() {
+            return Err(Error::MissingParameter { parameter: "TagKeys" });
+        }
+        let staged = self.stage_tags(|all| all.retain(|key, _| keys.iter().all(|gone| gone.as_ref() != key)));
+        Ok(staged?.wait()?)
+    }
+
+    fn stage_tags(&self, edit: impl FnOnce(&mut BTreeMap<String, String>)) -> Staged<()> {
+        self.change(|state, setting, _| {
+            let mut live = state.live.clone();
+            edit(&mut live.tags);
+            if live.tags.len() > TAGS_MAX {
+                return Err(too_many_tags(self.name()));
+            }
+            let mut batch = setting.store.batch();
+            state.put_record(&mut batch, self.name(), &live)?;
+            let pending = setting.store.commit(batch)?;
+            state.live = live;
+            Ok(pending)
+        })
+    }
+}
+
+fn asks_to_count(name: &str) -> bool {
+    name == "All" || name.starts_with("ApproximateNumberOf")
+}

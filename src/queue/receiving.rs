@@ -1,0 +1,300 @@
+//! Waiting for messages: a receive as a future, bound to no runtime, and the same driven by a thread.
+//!
+//! W1. Waiting receives are served in the order in which they came, by whoever makes a message ready: a send, a deletion,
+//!     a change of visibility. Nobody is served past those who wait.
+//! W2. When the clock makes a message ready, the first in line wakes up and serves the line; it has an alarm for it.
+//! W3. What was given to a receive that nobody waits for any more is made visible again.
+
+use crate::clock::{Alarm, Clock, Parker, Timestamp};
+use crate::queue::Queue;
+use crate::queue::core::State;
+use crate::queue::dead_letter::Grave;
+use crate::queue::error::{Error, Result};
+use crate::queue::index::Lease;
+use crate::queue::message::Message;
+use crate::queue::receive::{Answer, Receive, Setting};
+use crate::queue::throttle::Action;
+use crate::queue::waiters::Waiter;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// A receive that is under way: a future of [`Queue::receive_async`].
+///
+/// It does nothing until it is polled. Dropping it gives up the place in the line; what had been given to it meanwhile is
+/// visible to others at once.
+///
+/// ```
+/// use std::{pin::pin, task::{Context, Poll, Waker}};
+/// let jobs = fourfold::Store::in_memory().queues().create("jobs")?;
+/// let receive = fourfold::queue::Receive::new().wait(20);
+/// let mut receiving = pin!(jobs.receive_async(receive));
+/// let mut context = Context::from_waker(Waker::noop());
+/// assert!(receiving.as_mut().poll(&mut context).is_pending());
+/// jobs.send("hello")?;
+/// let Poll::Ready(received) = receiving.as_mut().poll(&mut context) else { panic!("it was sent") };
+/// assert_eq!(received?[0].body(), "hello");
+/// # Ok::<(), fourfold::queue::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a future does nothing until it is polled"]
+pub struct Receiving {
+    queue: Queue,
+    request: Receive,
+    /// Its place in the line, and until when it stays there.
+    place: Option<(u64, Timestamp)>,
+    has_started: bool,
+    alarm: Option<Alarm>,
+}
+
+/// What a look at the queue came to.
+enum Step {
+    Ready(Result<Vec<Message>>),
+    /// Look again at this moment.
+    Pending(Timestamp),
+    NeedsGrave,
+}
+
+impl Receiving {
+    pub(super) fn new(queue: Queue, request: Receive) -> Self {
+        Self { queue, request, place: None, has_started: false, alarm: None }
+    }
+
+    /// Blocks until there is an answer.
+    pub(super) fn wait(mut self) -> Result<Vec<Message>> {
+        // Most receives need not wait, and so no place to do it.
+        if let Poll::Ready(answer) = self.look(Waker::noop()) {
+            return answer;
+        }
+        let mut parker = Parker::new();
+        loop {
+            if let Poll::Ready(answer) = self.look(&parker.waker()) {
+                return answer;
+            }
+            parker.wait();
+        }
+    }
+
+    fn look(&mut self, waker: &Waker) -> Poll<Result<Vec<Message>>> {
+        self.alarm = None;
+        let mut wakers = Vec::new();
+        let step = self.try_step(waker, &mut wakers).unwrap_or_else(|error| Step::Ready(Err(error)));
+        wakers.into_iter().for_each(Waker::wake);
+        match step {
+            Step::Ready(answer) => {
+                self.place = None;
+                Poll::Ready(answer)
+            }
+            // The grave was at hand in the second try.
+            Step::NeedsGrave => Poll::Ready(Ok(Vec::new())),
+            Step::Pending(at) => {
+                self.alarm = Some(self.queue.store.clock().wake_at(at, waker.clone()));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn try_step(&mut self, waker: &Waker, wakers: &mut Vec<Waker>) -> Result<Step> {
+        let queue = self.queue.clone();
+        let (core, store) = (&*queue.core, &queue.store);
+        if !self.has_started {
+            self.request.check(core.identity.is_fifo)?;
+        }
+        queue.engine.move_due(store)?;
+        let dials = queue.engine.dials();
+        let now = store.now();
+        let setting = Setting { core, store, dials: &dials, now };
+        let mut state = core.lock(store, now)?;
+        if !self.has_started {
+            state.throttle(core, &dials, Action::Receive, now)?;
+            self.has_started = true;
+        }
+        let step = self.step(setting, &mut state, None, waker, wakers)?;
+        if !matches!(step, Step::NeedsGrave) {
+            return Ok(step);
+        }
+        let target = queue.engine.dead_letter_queue(store, &state)?;
+        drop(state);
+        let now = store.now();
+        let setting = Setting { now, ..setting };
+        match target {
+            Some(target) => {
+                let (mut state, grave) = core.lock_both(&target, store, now)?;
+                let mut grave = grave.ok();
+                let mut open = Grave(grave.as_deref_mut());
+                let step = self.step(setting, &mut state, Some(&mut open), waker, wakers)?;
+                drop(state);
+                // Somebody may wait for dead letters.
+                if let Some(grave) = &mut grave {
+                    let core = &*target;
+                    grave.settle(Setting { core, ..setting }, wakers);
+                }
+                Ok(step)
+            }
+            None => {
+                let mut state = core.lock(store, now)?;
+                self.step(setting, &mut state, Some(&mut Grave(None)), waker, wakers)
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        setting: Setting<'_>,
+        state: &mut State,
+        mut grave: Option<&mut Grave<'_>>,
+        waker: &Waker,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<Step> {
+        let mut needs_grave = state.serve(setting, grave.as_deref_mut(), wakers);
+        match self.place {
+            Some((ticket, _)) => {
+                if let Some(answer) = state.waiters.pick_up(ticket) {
+                    self.place = None;
+                    state.poke(wakers);
+                    return Ok(Step::Ready(answer));
+                }
+            }
+            None if state.waiters.is_empty() => {
+                match state.receive(setting, &self.request.wanted(), grave)? {
+                    Answer::Messages(messages) if messages.is_empty() => {}
+                    Answer::Messages(messages) => return Ok(Step::Ready(Ok(messages))),
+                    Answer::NeedsGrave => needs_grave = true,
+                }
+            }
+            None => {}
+        }
+        if needs_grave {
+            return Ok(Step::NeedsGrave);
+        }
+        Ok(self.line_up(setting, state, waker, wakers))
+    }
+
+    /// Waits, or waits on, or has waited long enough.
+    fn line_up(
+        &mut self,
+        setting: Setting<'_>,
+        state: &mut State,
+        waker: &Waker,
+        wakers: &mut Vec<Waker>,
+    ) -> Step {
+        let now = setting.now;
+        let (ticket, deadline) = match self.place {
+            Some(place) => place,
+            None => {
+                let deadline = now + self.request.wait_of(state);
+                if deadline <= now {
+                    return Step::Ready(Ok(Vec::new()));
+                }
+                let wanted = self.request.wanted();
+                let ticket = state.waiters.join(Waiter { wanted, waker: waker.clone(), alarm: deadline });
+                (ticket, deadline)
+            }
+        };
+        if deadline <= now {
+            state.waiters.leave(ticket);
+            self.place = None;
+            state.poke(wakers);
+            return Step::Ready(Ok(Vec::new()));
+        }
+        self.place = Some((ticket, deadline));
+        let is_first = state.waiters.first().is_some_and(|(first, _)| first == ticket);
+        let due = state.index.next_due().filter(|_| is_first);
+        let alarm = due.map_or(deadline, |due| due.min(deadline));
+        state.waiters.renew(ticket, waker, alarm);
+        Step::Pending(alarm)
+    }
+}
+
+impl Future for Receiving {
+    type Output = Result<Vec<Message>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().look(context.waker())
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        let Some((ticket, _)) = self.place else { return };
+        let queue = &self.queue;
+        let (now, mut wakers) = (queue.store.now(), Vec::new());
+        if let Ok(mut state) = queue.core.lock(&queue.store, now) {
+            state.waiters.leave(ticket);
+            let dials = queue.engine.dials();
+            let setting = Setting { core: &queue.core, store: &queue.store, dials: &dials, now };
+            if let Some(Ok(messages)) = state.waiters.pick_up(ticket) {
+                // If this cannot be written, the lease ends by itself.
+                let _ = state.release(setting, &messages);
+            }
+            state.settle(setting, &mut wakers);
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// Gives those who wait what there is, in their order (W1). Says whether that takes a grave that is not at hand.
+    fn serve(
+        &mut self,
+        setting: Setting<'_>,
+        mut grave: Option<&mut Grave<'_>>,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
+        let mut has_served = false;
+        while let Some((ticket, waiter)) = self.waiters.first() {
+            let wanted = waiter.wanted.clone();
+            let answer = match self.receive(setting, &wanted, grave.as_deref_mut()) {
+                Ok(Answer::NeedsGrave) => return true,
+                Ok(Answer::Messages(messages)) if messages.is_empty() => break,
+                // A poll that waits until there is room is no better than one that says so.
+                Err(error @ Error::OverLimit { .. }) => Err(error),
+                Ok(Answer::Messages(messages)) => Ok(messages),
+                Err(error) => Err(error),
+            };
+            wakers.extend(self.waiters.serve(ticket, answer));
+            has_served = true;
+        }
+        if has_served {
+            self.poke(wakers);
+        }
+        false
+    }
+
+    /// Whoever is first in line wakes up for what the clock will bring (W2).
+    fn poke(&self, wakers: &mut Vec<Waker>) {
+        let Some((_, first)) = self.waiters.first() else { return };
+        if self.index.next_due().is_some_and(|due| due < first.alarm) {
+            wakers.push(first.waker.clone());
+        }
+    }
+
+    /// After a change: those who wait get what there is. Where that takes another queue's lock, the first of them does it.
+    pub(super) fn settle(&mut self, setting: Setting<'_>, wakers: &mut Vec<Waker>) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        self.index.advance(setting.now);
+        if self.serve(setting, None, wakers) {
+            wakers.extend(self.waiters.first().map(|(_, first)| first.waker.clone()));
+        } else {
+            self.poke(wakers);
+        }
+    }
+
+    /// Ends the leases of messages that their receiver never got (W3).
+    fn release(&mut self, setting: Setting<'_>, messages: &[Message]) -> Result<()> {
+        let mut batch = setting.store.batch();
+        for message in messages {
+            let seq = message.stored.seq;
+            if let Some(lease) = self.index.leases.get(&seq) {
+                let lease = Lease { until: setting.now, ..lease.clone() };
+                self.put_lease(&mut batch, seq, &lease)?;
+            }
+        }
+        setting.store.commit(batch)?.forget();
+        for message in messages {
+            self.index.extend(message.stored.seq, setting.now, setting.now);
+        }
+        Ok(())
+    }
+}

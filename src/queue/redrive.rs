@@ -1,0 +1,178 @@
+//! The two policies of dead-letter queues: where messages go that nobody can handle, and who may send them there.
+
+use crate::queue::error::{Error, Result};
+use serde_json::{Map, Value, json};
+
+/// How often a message is received before it is given up, where the policy does not say.
+const MAX_RECEIVE_COUNT: u32 = 10;
+/// Sources that a `byQueue` policy may name.
+const SOURCES_MAX: usize = 10;
+
+/// `RedrivePolicy`: after so many receives, to this queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RedrivePolicy {
+    pub(super) target_arn: String,
+    pub(super) max_receive_count: u32,
+}
+
+impl RedrivePolicy {
+    /// None for the empty text, which removes the policy.
+    pub(super) fn parse(text: &str) -> Result<Option<Self>> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let refuse = |reason: String| Error::parameter(text, "RedrivePolicy", reason);
+        let Ok(Value::Object(policy)) = serde_json::from_str(text) else {
+            return Err(refuse("Redrive policy is not a valid JSON map.".to_owned()));
+        };
+        let missing =
+            |name: &str| refuse(format!("Redrive policy does not contain mandatory attribute: {name}."));
+        let target_arn = match policy.get("deadLetterTargetArn") {
+            Some(Value::String(arn)) if !arn.is_empty() => arn.clone(),
+            _ => return Err(missing("deadLetterTargetArn")),
+        };
+        let count = policy.get("maxReceiveCount").ok_or_else(|| missing("maxReceiveCount"))?;
+        let number = match count {
+            Value::Null => Some(u64::from(MAX_RECEIVE_COUNT)),
+            Value::String(text) => text.parse().ok(),
+            other => other.as_u64(),
+        };
+        match number.and_then(|number| u32::try_from(number).ok()) {
+            Some(max_receive_count @ 1..=1000) => Ok(Some(Self { target_arn, max_receive_count })),
+            _ => {
+                let given = count.as_str().map_or_else(|| count.to_string(), str::to_owned);
+                Err(refuse(format!(
+                    "Invalid value for maxReceiveCount: {given}, valid values are from 1 to 1000 both inclusive."
+                )))
+            }
+        }
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        json!({"deadLetterTargetArn": self.target_arn, "maxReceiveCount": self.max_receive_count}).to_string()
+    }
+}
+
+/// `RedriveAllowPolicy`: whose dead letters a queue takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AllowPolicy {
+    All,
+    None,
+    ByQueue(Vec<String>),
+}
+
+impl AllowPolicy {
+    /// None for the empty text, which removes the policy: then everybody may.
+    pub(super) fn parse(text: &str) -> Result<Option<Self>> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let refuse = |reason: &str| Error::parameter(text, "RedriveAllowPolicy", reason);
+        let Ok(Value::Object(policy)) = serde_json::from_str::<Value>(text) else {
+            return Err(refuse("Redrive allow policy is not a valid JSON map."));
+        };
+        let sources = sources(&policy);
+        let permission = policy.get("redrivePermission").and_then(Value::as_str);
+        match (permission, sources) {
+            (Some("allowAll"), Sources::Absent) => Ok(Some(Self::All)),
+            (Some("denyAll"), Sources::Absent) => Ok(Some(Self::None)),
+            (Some("byQueue"), Sources::Listed(arns)) if (1..=SOURCES_MAX).contains(&arns.len()) => {
+                Ok(Some(Self::ByQueue(arns)))
+            }
+            (Some("byQueue"), _) => Err(refuse(
+                "Amazon SQS can't create the redrive allow policy, as sourceQueueArns must list 1 to 10 queues.",
+            )),
+            (Some("allowAll" | "denyAll"), _) => Err(refuse(
+                "Amazon SQS can't create the redrive allow policy, as sourceQueueArns is allowed only with byQueue.",
+            )),
+            _ => Err(refuse(
+                "Amazon SQS can't create the redrive allow policy, as it's in an unsupported format.",
+            )),
+        }
+    }
+
+    pub(super) fn allows(&self, source_arn: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::ByQueue(arns) => arns.iter().any(|arn| arn == source_arn),
+        }
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        match self {
+            Self::All => json!({"redrivePermission": "allowAll"}),
+            Self::None => json!({"redrivePermission": "denyAll"}),
+            Self::ByQueue(arns) => json!({"redrivePermission": "byQueue", "sourceQueueArns": arns}),
+        }
+        .to_string()
+    }
+}
+
+enum Sources {
+    Absent,
+    Listed(Vec<String>),
+    Malformed,
+}
+
+fn sources(policy: &Map<String, Value>) -> Sources {
+    match policy.get("sourceQueueArns") {
+        None => Sources::Absent,
+        Some(Value::Array(arns)) => {
+            let arns: Option<Vec<_>> = arns.iter().map(|arn| arn.as_str().map(str::to_owned)).collect();
+            arns.map_or(Sources::Malformed, Sources::Listed)
+        }
+        Some(_) => Sources::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redrive_policies() {
+        let parse = |text: &str| RedrivePolicy::parse(text).map_err(|error| error.to_string());
+        let policy = parse(r#"{"maxReceiveCount": "3", "deadLetterTargetArn": "arn:x"}"#).unwrap().unwrap();
+        assert_eq!(policy.to_json(), r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":3}"#);
+        assert_eq!(parse(""), Ok(None));
+        let refused = |text: &str, reason: &str| {
+            let message = format!("Value {text} for parameter RedrivePolicy is invalid. Reason: {reason}");
+            assert_eq!(parse(text), Err(message));
+        };
+        refused("[]", "Redrive policy is not a valid JSON map.");
+        refused(
+            r#"{"maxReceiveCount":3}"#,
+            "Redrive policy does not contain mandatory attribute: deadLetterTargetArn.",
+        );
+        refused(
+            r#"{"deadLetterTargetArn":"a"}"#,
+            "Redrive policy does not contain mandatory attribute: maxReceiveCount.",
+        );
+        for bad in ["0", "1001", "-1", "1.5", "\"x\""] {
+            let text = format!(r#"{{"deadLetterTargetArn":"a","maxReceiveCount":{bad}}}"#);
+            assert!(parse(&text).unwrap_err().contains("from 1 to 1000 both inclusive"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn allow_policies() {
+        let parse = |text: &str| AllowPolicy::parse(text).ok().flatten();
+        assert_eq!(parse(r#"{"redrivePermission":"allowAll"}"#), Some(AllowPolicy::All));
+        let by_queue = r#"{"redrivePermission":"byQueue","sourceQueueArns":["a"]}"#;
+        let policy = parse(by_queue).unwrap();
+        assert_eq!(policy.to_json(), by_queue);
+        assert!(policy.allows("a") && !policy.allows("b") && !AllowPolicy::None.allows("a"));
+        let eleven = (0..11).map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(",");
+        for bad in [
+            "{}",
+            "no",
+            r#"{"redrivePermission":"byQueue"}"#,
+            r#"{"redrivePermission":"byQueue","sourceQueueArns":[1]}"#,
+            r#"{"redrivePermission":"denyAll","sourceQueueArns":["a"]}"#,
+            &format!(r#"{{"redrivePermission":"byQueue","sourceQueueArns":[{eleven}]}}"#),
+        ] {
+            assert!(AllowPolicy::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Which messages a receive gets: from the lane whose turn it is, in order, without what has expired.
+//!
+//! What is taken is out of the index until it is leased, given up, or put back.
+
+use crate::Store;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::queue::core::{Identity, State, checked};
+use crate::queue::index::Place;
+use crate::queue::keys;
+use crate::queue::lane::Lane;
+use crate::queue::message::Stored;
+use crate::queue::record;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How far is read ahead in the lane of messages without a group, in messages and bytes of records.
+const PAGE: usize = 256;
+const PAGE_LEN: usize = 1 << 20;
+/// How far in the lane of a group, of which there may be many.
+const GROUP_PAGE: usize = 10;
+
+/// A message on its way to a receiver.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) lane: usize,
+    pub(super) message: Arc<Stored>,
+}
+
+/// Where in the queue a receive has got to.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    lane: Option<usize>,
+    /// Something was taken from this lane: in a FIFO queue it keeps its place until that is leased, so that a lease of no
+    /// time leaves everything as it was.
+    has_given: bool,
+    /// FIFO lanes up to this place in the order were visited.
+    behind: Option<Place>,
+}
+
+impl State {
+    /// The next message to be received, or to be given up, if there is one.
+    pub(super) fn take(
+        &mut self,
+        identity: &Identity,
+        store: &Store,
+        now: Timestamp,
+        cursor: &mut Cursor,
+    ) -> Result<Option<Taken>> {
+        loop {
+            let lane = match cursor.lane {
+                Some(lane) => lane,
+                None => {
+                    let Some(place) = self.index.next_lane(cursor.behind) else { return Ok(None) };
+                    let behind = identity.is_fifo.then_some(place);
+                    *cursor = Cursor { lane: Some(place.2), has_given: false, behind };
+                    place.2
+                }
+            };
+            if let Some(message) = self.take_from(lane, identity, store, now)? {
+                cursor.has_given = true;
+                if !identity.is_fifo {
+                    self.index.served(lane);
+                    cursor.lane = None;
+                }
+                return Ok(Some(Taken { lane, message }));
+            }
+            if !cursor.has_given {
+                self.index.rank(lane);
+            }
+            cursor.lane = None;
+        }
+    }
+
+    fn take_from(
+        &mut self,
+        at: usize,
+        identity: &Identity,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Stored>>> {
+        let cutoff = self.cutoff(now);
+        loop {
+            let Some(seq) = self.next_known(at, identity, store)? else { return Ok(None) };
+            let lane = &self.index.lanes[at];
+            if lane.locked.first().is_some_and(|first| *first < seq) {
+                return Ok(None);
+            }
+            if seq < cutoff {
+                // Expired: the sweep removes it from the keyspace.
+                self.pop(at, seq);
+                continue;
+            }
+            if identity.is_fifo && self.live.settings.delay > 0 {
+                let due = keys::time_of(seq) + Duration::from_secs(u64::from(self.live.settings.delay));
+                if due > now {
+                    self.index.wait(at, due);
+                    return Ok(None);
+                }
+            }
+            match self.pop(at, seq) {
+                Some(message) => return Ok(Some(message)),
+                None => {
+                    if let Some(message) = self.read_one(at, seq, identity, store)? {
+                        return Ok(Some(message));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The number of the next ready message of a lane; reads on if none is known.
+    fn next_known(&mut self, at: usize, identity: &Identity, store: &Store) -> Result<Option<u64>> {
+        loop {
+            let lane = &self.index.lanes[at];
+            if let Some(seq) = lane.next_known() {
+                return Ok(Some(seq));
+            }
+            if lane.is_read() {
+                return Ok(None);
+            }
+            self.read_page(at, identity, store)?;
+        }
+    }
+
+    /// Out of memory's lists; the message itself if it was read already.
+    fn pop(&mut self, at: usize, seq: u64) -> Option<Arc<Stored>> {
+        if self.index.lanes[at].returned.remove(&seq) { None } else { self.index.pop_cached(at) }
+    }
+
+    /// Reads the next messages of a lane (N1).
+    fn read_page(&mut self, at: usize, identity: &Identity, store: &Store) -> Result<()> {
+        let lane = &self.index.lanes[at];
+        let (count, group) = (if lane.group.is_none() { PAGE } else { GROUP_PAGE }, lane.group.clone());
+        let mut end = lane.tail;
+        let (mut messages, mut len, mut seen) = (Vec::new(), 0, 0);
+        let mut range = unread(lane, self, store);
+        while range.advance()? {
+            let Some((_, seq)) = keys::parse_message(range.key()) else { continue };
+            seen += 1;
+            if !self.index.is_held(seq) {
+                // Copied, so that what waits here does not keep a whole segment in memory.
+                let value = match range.value_ref() {
+                    Some(value) => Bytes::copy_from_slice(value),
+                    None => range.value()?,
+                };
+                len += value.len();
+                let message = checked(record::decode_message(group.clone(), seq, &value), identity)?;
+                messages.push(Arc::new(message));
+            }
+            if seen >= count.max(1) * 4 || messages.len() >= count || len >= PAGE_LEN {
+                end = seq;
+                break;
+            }
+        }
+        self.index.read(at, messages, end);
+        Ok(())
+    }
+
+    /// A message that came back.
+    fn read_one(
+        &self,
+        at: usize,
+        seq: u64,
+        identity: &Identity,
+        store: &Store,
+    ) -> Result<Option<Arc<Stored>>> {
+        let lane = &self.index.lanes[at];
+        let key = keys::message(lane.name(), seq);
+        let Some(value) = self.spaces.messages.get(store, key.as_ref())? else { return Ok(None) };
+        checked(record::decode_message(lane.group.clone(), seq, &value), identity).map(|m| Some(Arc::new(m)))
+    }
+
+    /// The messages with these numbers are ready again.
+    pub(super) fn put_back(&mut self, taken: Vec<Taken>) {
+        for taken in taken {
+            self.index.put_back(taken.lane, taken.message.seq);
+        }
+    }
+}
+
+/// A walk over what a lane has in the keyspace and nobody has read.
+fn unread(lane: &Lane, state: &State, store: &Store) -> crate::Range {
+    let from = keys::message(lane.name(), lane.read_to + 1);
+    let to = keys::message(lane.name(), lane.tail);
+    state.spaces.messages.range(store, from.as_ref()..=to.as_ref())
+}
