@@ -99,6 +99,7 @@ pub mod queue;
 #[cfg(any(test, feature = "bare-log"))]
 #[doc(hidden)]
 pub mod bare;
+pub mod stream;
 
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;

@@ -113,6 +113,19 @@ impl Batch {
         self.ops.push(OpKind::Entry(Kind::Put), id, key, value)
     }
 
+    /// [`put_in`](Self::put_in) of a value that these slices are together.
+    pub(crate) fn put_parts_in(&mut self, id: u32, key: &[u8], value: &[&[u8]]) -> Result<()> {
+        if value.iter().map(|part| part.len()).sum::<usize>() > self.inner.blob_threshold {
+            return self.pending.put(&mut self.ops, id, key, &value.concat());
+        }
+        self.ops.push_parts(OpKind::Entry(Kind::Put), id, key, value)
+    }
+
+    /// Bytes that it takes in the log so far.
+    pub(crate) fn byte_len(&self) -> usize {
+        self.ops.payload().len()
+    }
+
     /// [`delete`](Self::delete) by the keyspace's id.
     pub(crate) fn delete_in(&mut self, id: u32, key: &[u8]) -> Result<()> {
         self.ops.push(OpKind::Entry(Kind::Delete), id, key, &[])

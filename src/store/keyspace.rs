@@ -91,7 +91,7 @@ impl Keyspace {
     fn write(&self, kind: Kind, key: &[u8], value: &[u8]) -> Result<Commit> {
         let inner = &self.store.inner;
         let id = self.id_for(inner, key)?;
-        let head = op_head(OpKind::Entry(kind), id, key, value)?;
+        let head = op_head(OpKind::Entry(kind), id, key.len(), value.len())?;
         let appended = inner.append_parts(&[&head, key, value], inner.durability)?;
         inner.tree.wait(appended.end, inner.durability)?;
         Ok(Commit { at: appended.at })

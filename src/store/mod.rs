@@ -321,6 +321,16 @@ impl Store {
         self.inner.clock.raise(at);
     }
 
+    /// Bytes that a batch can have at most.
+    pub(crate) fn batch_bytes_max(&self) -> usize {
+        self.inner.tree.log().payload_max() as usize
+    }
+
+    /// The number of this opening of the store: above those of all earlier ones that wrote something.
+    pub(crate) fn incarnation(&self) -> u32 {
+        self.inner.tree.log().epoch()
+    }
+
     /// The source of ids and jitter.
     pub(crate) fn random(&self) -> &Random {
         &self.inner.random

@@ -95,9 +95,14 @@ pub(crate) fn full_key(id: u32, key: &[u8]) -> Vec<u8> {
 /// key's length.
 #[inline]
 #[expect(clippy::big_endian_bytes, reason = "keyspace ids are ordered as keys")]
-pub(crate) fn op_head(kind: OpKind, keyspace: u32, key: &[u8], value: &[u8]) -> Result<[u8; OP_HEAD_LEN]> {
-    let key_len = u16::try_from(KEYSPACE_ID_LEN + key.len()).map_err(|_| too_long_key(key.len()))?;
-    let value_len = u32::try_from(value.len()).map_err(|_| too_long_value(value.len()))?;
+pub(crate) fn op_head(
+    kind: OpKind,
+    keyspace: u32,
+    key_len: usize,
+    value_len: usize,
+) -> Result<[u8; OP_HEAD_LEN]> {
+    let key_len = u16::try_from(KEYSPACE_ID_LEN + key_len).map_err(|_| too_long_key(key_len))?;
+    let value_len = u32::try_from(value_len).map_err(|_| too_long_value(value_len))?;
     let [k0, k1] = key_len.to_le_bytes();
     let [v0, v1, v2, v3] = value_len.to_le_bytes();
     let [i0, i1, i2, i3] = keyspace.to_be_bytes();
@@ -114,11 +119,25 @@ pub(crate) struct Ops {
 impl Ops {
     /// Adds one operation. The caller has checked the key's length.
     pub(crate) fn push(&mut self, kind: OpKind, keyspace: u32, key: &[u8], value: &[u8]) -> Result<()> {
-        let head = op_head(kind, keyspace, key, value)?;
-        self.payload.reserve(head.len() + key.len() + value.len());
+        self.push_parts(kind, keyspace, key, &[value])
+    }
+
+    /// [`push`](Self::push) of a value that these slices are together.
+    pub(crate) fn push_parts(
+        &mut self,
+        kind: OpKind,
+        keyspace: u32,
+        key: &[u8],
+        value: &[&[u8]],
+    ) -> Result<()> {
+        let value_len = value.iter().map(|part| part.len()).sum();
+        let head = op_head(kind, keyspace, key.len(), value_len)?;
+        self.payload.reserve(head.len() + key.len() + value_len);
         self.payload.extend_from_slice(&head);
         self.payload.extend_from_slice(key);
-        self.payload.extend_from_slice(value);
+        for part in value {
+            self.payload.extend_from_slice(part);
+        }
         self.count += 1;
         Ok(())
     }

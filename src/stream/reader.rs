@@ -1,0 +1,119 @@
+//! Reading a shard from a place on, and finding the place for a time.
+
+use crate::clock::Timestamp;
+use crate::error::Corruption;
+use crate::store::{Range, Store};
+use crate::stream::error::Result;
+use crate::stream::keys;
+use crate::stream::record::Record;
+use crate::stream::shard::{Shard, ShardId};
+
+/// How much one read may return.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) records: usize,
+    /// The first record may be longer.
+    pub(crate) bytes: usize,
+}
+
+/// A key of a shard's keyspace that no record has.
+#[cold]
+pub(crate) fn misplaced(shard: ShardId, key: &[u8]) -> crate::Error {
+    let file = format!("record of {shard}");
+    Corruption::new(file, 0, "key of a record", "16 bytes", format_args!("{} bytes", key.len())).into()
+}
+
+/// What a read came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// The place behind the last record returned, or where the read began.
+    pub(crate) place: u64,
+    /// Nothing was left behind it.
+    pub(crate) is_at_tip: bool,
+    /// Bytes of what was returned.
+    pub(crate) bytes: usize,
+}
+
+/// Adds the records at `place` and behind to `records`; not those that came before `horizon`.
+pub(crate) fn read(
+    store: &Store,
+    shard: &Shard,
+    place: u64,
+    horizon: Timestamp,
+    bounds: Bounds,
+    records: &mut impl Extend<Record>,
+) -> Result<Reached> {
+    let mut reached = Reached { place, is_at_tip: true, bytes: 0 };
+    let mut range = range_from(store, shard, place);
+    let mut count = 0;
+    let mut has_sought = false;
+    while range.advance()? {
+        let (found, arrival) = position(shard, &range)?;
+        if arrival < horizon && !has_sought {
+            // The expired ones may be many, and those behind have not expired.
+            has_sought = true;
+            reached.place = seek(store, shard, horizon)?.max(place);
+            range = range_from(store, shard, reached.place);
+            continue;
+        }
+        if count == bounds.records {
+            reached.is_at_tip = false;
+            break;
+        }
+        let value = range.value()?;
+        let record = Record::decode(value, found, arrival, (shard.second(), shard.index))
+            .map_err(|flaw| flaw.in_file(format!("record {found} of {}", shard.id()).as_ref()))?;
+        if count > 0 && reached.bytes + record.size() > bounds.bytes {
+            reached.is_at_tip = false;
+            break;
+        }
+        reached.bytes += record.size();
+        reached.place = found + 1;
+        count += 1;
+        records.extend(Some(record));
+    }
+    Ok(reached)
+}
+
+/// The place of the first record that came at `time` or later; the next record's if there is none.
+pub(crate) fn seek(store: &Store, shard: &Shard, time: Timestamp) -> Result<u64> {
+    let (mut low, mut high) = {
+        let tail = shard.tail(store)?;
+        if tail.newest < time {
+            return Ok(tail.next);
+        }
+        (tail.floor, tail.next)
+    };
+    // Records below `low` are older, those from `high` on are not. Places have gaps, so each probe goes to the record
+    // that there is at or behind a place.
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let mut range = range_from(store, shard, middle);
+        if range.advance()? {
+            let (found, arrival) = position(shard, &range)?;
+            if arrival < time {
+                low = found + 1;
+                continue;
+            }
+        }
+        high = middle;
+    }
+    Ok(high)
+}
+
+/// The time of the first record at `place` or behind.
+pub(crate) fn arrival_from(store: &Store, shard: &Shard, place: u64) -> Result<Option<Timestamp>> {
+    let mut range = range_from(store, shard, place);
+    if !range.advance()? {
+        return Ok(None);
+    }
+    position(shard, &range).map(|(_, arrival)| Some(arrival))
+}
+
+fn range_from(store: &Store, shard: &Shard, place: u64) -> Range {
+    shard.space.range(store, keys::place(place)..)
+}
+
+fn position(shard: &Shard, range: &Range) -> Result<(u64, Timestamp)> {
+    Ok(keys::record_of(range.key()).ok_or_else(|| misplaced(shard.id(), range.key()))?)
+}
