@@ -33,6 +33,15 @@ impl Fields {
         }
     }
 
+    /// The structure that a body is; no body is a structure without members.
+    pub(crate) fn from_json(body: &[u8], dialect: Dialect) -> Result<Self> {
+        if body.is_empty() {
+            return Ok(Self { members: Vec::new(), dialect });
+        }
+        let value: Value = serde_json::from_slice(body).map_err(|_| Refusal::serialization(""))?;
+        Self::of(value, dialect)
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
     }

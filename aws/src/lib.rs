@@ -12,6 +12,7 @@ mod clock;
 mod control;
 mod fields;
 mod form;
+mod kinesis;
 mod refusal;
 mod reply;
 mod router;

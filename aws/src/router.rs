@@ -8,7 +8,7 @@ use crate::clock::MovableClock;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, no_such_operation, reply};
 use crate::signature::{Keys, Scope, verify};
-use crate::{control, form, sqs, sts};
+use crate::{control, form, kinesis, sqs, sts};
 use bytes::Bytes;
 use fourfold::Store;
 use http::request::Parts;
@@ -63,6 +63,7 @@ struct Shared {
 enum Route<'a> {
     Sqs(&'a str),
     SqsQuery(String),
+    Kinesis(&'a str),
     Sts,
     S3,
     /// A look whether somebody is there.
@@ -126,6 +127,7 @@ impl<'a> Route<'a> {
         {
             return match prefix {
                 "AmazonSQS" => Self::Sqs(name),
+                "Kinesis_20131202" => Self::Kinesis(name),
                 _ => Self::Nobody,
             };
         }
@@ -153,6 +155,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Sqs(name) => sqs::json(call, name, body).await,
             Self::SqsQuery(form) => sqs::query(call, form).await,
+            Self::Kinesis(name) => kinesis::answer(call, name, body).await,
             Self::Sts => sts::caller_identity(call),
             Self::S3 => no_objects(call),
             Self::Hello => reply(200, "", format!("healthy: {} \n", call.host())),
@@ -164,6 +167,7 @@ impl<'a> Route<'a> {
     fn refuse(&self, call: &Call<'_>, refusal: &Refusal) -> Reply {
         match self {
             Self::SqsQuery(_) | Self::Sts | Self::S3 => sqs::refused_in_xml(call, refusal),
+            Self::Kinesis(_) => kinesis::refused(call, refusal),
             Self::Sqs(_) | Self::Hello | Self::Nobody => sqs::refused_in_json(call, refusal),
         }
     }

@@ -18,16 +18,7 @@ pub(crate) async fn json(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
 }
 
 async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Result<Value> {
-    perform(call, name, read(body, Dialect::Sqs)?).await
-}
-
-/// The structure that a body is; no body is a structure without members.
-pub(crate) fn read(body: &[u8], dialect: Dialect) -> Result<Fields> {
-    if body.is_empty() {
-        return Fields::of(Value::empty(), dialect);
-    }
-    let value: Value = serde_json::from_slice(body).map_err(|_| Refusal::serialization(""))?;
-    Fields::of(value, dialect)
+    perform(call, name, Fields::from_json(body, Dialect::Sqs)?).await
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
