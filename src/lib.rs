@@ -95,6 +95,7 @@ mod tree;
 mod store;
 
 pub mod queue;
+pub mod kv;
 
 #[cfg(any(test, feature = "bare-log"))]
 #[doc(hidden)]

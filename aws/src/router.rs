@@ -5,10 +5,11 @@
 
 use crate::call::{Call, RequestId};
 use crate::clock::MovableClock;
+use crate::dynamodb::Service;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, no_such_operation, reply};
 use crate::signature::{Keys, Scope, verify};
-use crate::{control, form, kinesis, sqs, sts};
+use crate::{control, dynamodb, form, kinesis, sqs, sts};
 use bytes::Bytes;
 use fourfold::Store;
 use http::request::Parts;
@@ -64,6 +65,7 @@ enum Route<'a> {
     Sqs(&'a str),
     SqsQuery(String),
     Kinesis(&'a str),
+    Dynamo(Service, &'a str),
     Sts,
     S3,
     /// A look whether somebody is there.
@@ -128,6 +130,8 @@ impl<'a> Route<'a> {
             return match prefix {
                 "AmazonSQS" => Self::Sqs(name),
                 "Kinesis_20131202" => Self::Kinesis(name),
+                "DynamoDB_20120810" => Self::Dynamo(Service::Tables, name),
+                "DynamoDBStreams_20120810" => Self::Dynamo(Service::Streams, name),
                 _ => Self::Nobody,
             };
         }
@@ -156,6 +160,7 @@ impl<'a> Route<'a> {
             Self::Sqs(name) => sqs::json(call, name, body).await,
             Self::SqsQuery(form) => sqs::query(call, form).await,
             Self::Kinesis(name) => kinesis::answer(call, name, body).await,
+            Self::Dynamo(service, name) => dynamodb::answer(call, *service, name, body).await,
             Self::Sts => sts::caller_identity(call),
             Self::S3 => no_objects(call),
             Self::Hello => reply(200, "", format!("healthy: {} \n", call.host())),
@@ -168,6 +173,7 @@ impl<'a> Route<'a> {
         match self {
             Self::SqsQuery(_) | Self::Sts | Self::S3 => sqs::refused_in_xml(call, refusal),
             Self::Kinesis(_) => kinesis::refused(call, refusal),
+            Self::Dynamo(..) => dynamodb::refused(call, refusal),
             Self::Sqs(_) | Self::Hello | Self::Nobody => sqs::refused_in_json(call, refusal),
         }
     }

@@ -8,6 +8,7 @@
 mod corruption;
 mod enumerate;
 mod faults;
+mod kv;
 mod life;
 mod machine;
 mod model;

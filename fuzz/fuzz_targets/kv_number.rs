@@ -1,0 +1,9 @@
+//! Numbers: as text, and as keys.
+#![no_main]
+
+use fourfold_fuzz::limit::{Limited, limited};
+
+#[global_allocator]
+static ALLOCATOR: Limited = Limited;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| limited(bytes, 1 << 10, fourfold::fuzzing::number));

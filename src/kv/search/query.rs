@@ -1,0 +1,118 @@
+//! `Query`.
+
+use crate::kv::Tables;
+use crate::kv::error::Result;
+use crate::kv::expr::KeyCondition;
+use crate::kv::expr::legacy::LegacyCondition;
+use crate::kv::keys::Key;
+use crate::kv::layout::KeyAttribute;
+use crate::kv::request::{Expr, SearchParts, prepare_query, search_methods};
+use crate::kv::search::bounds;
+use crate::kv::search::page::{Page, Search};
+use crate::kv::search::target::{Select, Target};
+use crate::kv::state::Table;
+use crate::kv::tables::validate::constraint;
+use crate::kv::throttle;
+use crate::kv::write::shape_of;
+use std::collections::BTreeMap;
+
+/// A search of one partition of a table or an index, in the order of its sort keys.
+///
+/// ```
+/// use fourfold::kv::Query;
+/// let query = Query::new("plays").key_condition("artist = :a").value(":a", "Miles").backward().limit(10);
+/// assert_eq!(query.what.limit, Some(10));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The table.
+    pub table: String,
+    /// Which keys.
+    pub key_condition: Option<Expr<KeyCondition>>,
+    /// The older form of it.
+    pub key_conditions: Option<BTreeMap<String, LegacyCondition>>,
+    /// From the largest sort key to the smallest?
+    pub is_backward: bool,
+    /// What is kept and returned of the items.
+    pub what: SearchParts,
+}
+
+impl Query {
+    /// A search without a condition yet.
+    pub fn new(table: impl Into<String>) -> Self {
+        Self { table: table.into(), ..Self::default() }
+    }
+
+    /// Which keys: the partition keys are equal to something, sort keys may be compared.
+    pub fn key_condition(mut self, condition: impl Into<Expr<KeyCondition>>) -> Self {
+        self.key_condition = Some(condition.into());
+        self
+    }
+
+    /// From the largest sort key to the smallest.
+    pub fn backward(mut self) -> Self {
+        self.is_backward = true;
+        self
+    }
+
+    search_methods!();
+}
+
+impl Tables {
+    /// A page of the items with one partition key.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException` if there is no such table, `ValidationException` for an index it does not have and
+    /// for conditions that do not parse or do not fit its keys.
+    pub fn query(&self, request: &Query) -> Result<Page> {
+        let table = self.state.table(&self.store, &request.table)?;
+        self.query_in(&table, request)
+    }
+
+    pub(crate) fn query_in(&self, table: &Table, request: &Query) -> Result<Page> {
+        let what = &request.what;
+        check_limit(what.limit)?;
+        let prepared = prepare_query(request)?;
+        let shape = shape_of(&self.store, table)?;
+        let target = Target::new(&self.store, table, &shape, what.index.as_deref(), what.consistent_read)?;
+        let hash: Vec<_> = target.hash().iter().map(KeyAttribute::for_conditions).collect();
+        let range: Vec<_> = target.range().iter().map(KeyAttribute::for_conditions).collect();
+        let found = prepared.keys.resolve(&hash, &range)?;
+        if let Some(filter) = &prepared.filter {
+            target.check_filter(filter)?;
+        }
+        let reads_table = target.needs_table(what.select, prepared.projection.as_ref())?;
+        let mut bounds = bounds::of_query(&found, target.hash(), target.range(), target.index.is_none())?;
+        let partition = target.index.is_none().then(|| Key::containing(&bounds.lower));
+        let is_forward = !request.is_backward;
+        if let Some(start) = &what.exclusive_start_key {
+            let outside = "The provided starting key is outside query boundaries based on provided conditions";
+            let key = target.start(start, &bounds, outside)?;
+            bounds = bounds.behind(key, is_forward);
+        }
+        throttle::admit_read(self, table, &shape, target.index.map(|index| &**index), None)?;
+        let search = Search {
+            target,
+            bounds,
+            is_forward,
+            limit: what.limit,
+            filter: prepared.filter,
+            projection: prepared.projection,
+            counts_only: what.select == Some(Select::Count),
+            reads_table,
+            is_consistent: what.consistent_read,
+            by_partition: false,
+        };
+        let (mut page, bill) = search.run(&self.store)?;
+        throttle::charge_read(self, table, &shape, &bill, partition.as_ref());
+        page.consumed_capacity = bill.report(&table.name, what.return_consumed_capacity, None);
+        Ok(page)
+    }
+}
+
+pub(crate) fn check_limit(limit: Option<usize>) -> Result<()> {
+    match limit {
+        Some(0) => constraint("0", "limit", "Member must have value greater than or equal to 1"),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,71 @@
+//! What reads of a delayed global index see in place of what is there.
+//!
+//! An index changes in the same batch as its table (K1). With the dial on, the value that an entry had is kept in memory
+//! until the change is due, and readers are shown that instead. After a reopening nothing is stale.
+
+use crate::clock::Timestamp;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Changes of one index that are not to be seen yet.
+#[derive(Debug, Default)]
+pub(crate) struct Stale {
+    /// By entry: when a change is due, and what was there before.
+    changes: Mutex<BTreeMap<Vec<u8>, VecDeque<(Timestamp, Option<Bytes>)>>>,
+    is_used: AtomicBool,
+}
+
+impl Stale {
+    /// The entry at `key` is about to change; until `due` readers see what was there `before`.
+    pub(crate) fn note(&self, key: &[u8], due: Timestamp, before: Option<Bytes>) {
+        self.changes.lock().entry(key.to_vec()).or_default().push_back((due, before));
+        // Release: pairs with the Acquire in `before`.
+        self.is_used.store(true, Ordering::Release);
+    }
+
+    /// The entries within `lower..upper` that are not what they seem, with what they seem to be.
+    pub(crate) fn before(
+        &self,
+        lower: &[u8],
+        upper: Option<&[u8]>,
+        now: Timestamp,
+    ) -> BTreeMap<Vec<u8>, Option<Bytes>> {
+        if !self.is_used.load(Ordering::Acquire) {
+            return BTreeMap::new();
+        }
+        let mut changes = self.changes.lock();
+        changes.retain(|_, changes| {
+            while changes.front().is_some_and(|(due, _)| *due <= now) {
+                changes.pop_front();
+            }
+            !changes.is_empty()
+        });
+        if changes.is_empty() {
+            self.is_used.store(false, Ordering::Release);
+        }
+        let within = changes.range(lower.to_vec()..).take_while(|(key, _)| upper.is_none_or(|end| &key[..] < end));
+        within
+            .filter_map(|(key, changes)| Some((key.clone(), changes.front()?.1.clone())))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_value_that_is_not_due_is_seen() {
+        let at = Timestamp::from_secs;
+        let stale = Stale::default();
+        stale.note(b"k", at(10), None);
+        stale.note(b"k", at(20), Some(Bytes::from_static(b"first")));
+        let seen = |now| stale.before(b"a", Some(b"z"), at(now)).remove(&b"k"[..]);
+        assert_eq!(seen(9), Some(None));
+        assert_eq!(seen(10), Some(Some(Bytes::from_static(b"first"))));
+        assert_eq!(stale.before(b"l", None, at(10)).len(), 0);
+        assert_eq!(seen(20), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! What a write of one item comes to, given what the item is.
+
+use crate::Batch;
+use crate::kv::error::{Error, Result};
+use crate::kv::expr::{Condition, Update};
+use crate::kv::item;
+use crate::kv::keys::Key;
+use crate::kv::request::ReturnValues;
+use crate::kv::state::{Shape, Table};
+use crate::kv::value::{ITEM_SIZE_MAX, Item};
+use crate::kv::write::{After, Before, Effect, stage};
+use crate::store::Store;
+
+/// What is to be done to an item.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// It becomes this, whose size was taken.
+    Put(Item, usize),
+    Delete,
+    Update(Update),
+    /// Nothing, as long as the condition holds.
+    Check,
+}
+
+/// A write that was read and checked as far as that goes without the item.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) action: Action,
+    pub(crate) condition: Option<Condition>,
+    /// Is the item returned if the condition does not hold?
+    pub(crate) shows_failed: bool,
+    /// What is returned of the item.
+    pub(crate) returns: ReturnValues,
+}
+
+/// What a write came to.
+pub(crate) struct Decided<'a> {
+    pub(crate) effect: Effect<'a>,
+    pub(crate) before: Option<Before>,
+    pub(crate) after: Option<After>,
+    /// The parts of the item that an update changed, if they are returned.
+    pub(crate) parts: Option<Item>,
+}
+
+impl Write {
+    /// An item is to be put.
+    pub(crate) fn put(
+        item: Item,
+        condition: Option<Condition>,
+        shows_failed: bool,
+        returns: ReturnValues,
+    ) -> Result<Self> {
+        item.validate_values()?;
+        let size = item.size();
+        if size > ITEM_SIZE_MAX {
+            return Err(Error::validation("Item size has exceeded the maximum allowed size"));
+        }
+        Ok(Self { action: Action::Put(item, size), condition, shows_failed, returns })
+    }
+
+    /// An item is to go.
+    pub(crate) fn delete(condition: Option<Condition>, shows_failed: bool, returns: ReturnValues) -> Self {
+        Self { action: Action::Delete, condition, shows_failed, returns }
+    }
+
+    /// The key of the item, which a put has in the item, and others have in `given`.
+    pub(crate) fn key(&self, shape: &Shape, given: &Item) -> Result<Key> {
+        match &self.action {
+            Action::Put(item, _) => {
+                let key = shape.layout.key_of_item(item)?;
+                shape.check_entries(item, &key)?;
+                Ok(key)
+            }
+            _ => shape.layout.key(given),
+        }
+    }
+
+    /// Decides and stages, with the item's lock held.
+    pub(crate) fn decide<'a>(
+        self,
+        store: &Store,
+        table: &'a Table,
+        shape: &'a Shape,
+        batch: &mut Batch,
+        key: &Key,
+        given: &Item,
+    ) -> Result<Decided<'a>> {
+        let before = shape.before(store, key)?;
+        self.check(before.as_ref())?;
+        let mut parts = None;
+        let after = match self.action {
+            Action::Put(item, size) => Some(After::new(item, size)),
+            Action::Delete => None,
+            Action::Check => {
+                let effect = Effect::none(table, shape, before.as_ref().map(Before::size));
+                return Ok(Decided { effect, before, after: None, parts });
+            }
+            Action::Update(update) => {
+                let mut item = match &before {
+                    Some(before) => before.item()?.clone(),
+                    None => given.clone(),
+                };
+                let touched = update.apply(&mut item, before.is_some())?;
+                parts = match (self.returns, &before) {
+                    (ReturnValues::UpdatedOld, Some(before)) => Some(touched.of_old(before.item()?)),
+                    (ReturnValues::UpdatedNew, _) => Some(touched.of_new(&item)),
+                    _ => None,
+                };
+                let is_made = before.is_some() || update.creates();
+                is_made.then(|| updated_item(item)).transpose()?
+            }
+        };
+        let effect = stage(table, shape, batch, key, before.as_ref(), after.as_ref(), false)?;
+        Ok(Decided { effect, before, after, parts })
+    }
+
+    /// An update changes no key.
+    pub(crate) fn check_keys(&self, shape: &Shape) -> Result<()> {
+        let Action::Update(update) = &self.action else { return Ok(()) };
+        let is_key = |name: &str| shape.layout.attributes().any(|key| key.name == name);
+        match update.targets().find(|path| is_key(path.root())) {
+            None => Ok(()),
+            Some(path) => Err(Error::validation(format!(
+                "One or more parameter values were invalid: Cannot update attribute {}. This attribute is part of the \
+                 key",
+                path.root()
+            ))),
+        }
+    }
+
+    fn check(&self, before: Option<&Before>) -> Result<()> {
+        let Some(condition) = &self.condition else { return Ok(()) };
+        let holds = match before {
+            Some(before) => item::holds(condition, &before.record)?,
+            None => condition.evaluate(&Item::new()),
+        };
+        if holds {
+            return Ok(());
+        }
+        let item = match before.filter(|_| self.shows_failed) {
+            Some(before) => Some(Box::new(before.item()?.clone())),
+            None => None,
+        };
+        Err(Error::ConditionalCheckFailed { item })
+    }
+}
+
+/// An updated item, if it may be one.
+fn updated_item(item: Item) -> Result<After> {
+    item.validate_values()?;
+    let size = item.size();
+    if size > ITEM_SIZE_MAX {
+        return Err(Error::validation("Item size to update has exceeded the maximum allowed size"));
+    }
+    Ok(After::new(item, size))
+}
