@@ -1,9 +1,9 @@
 //! Batches: many items, of many tables, without a transaction.
 
+use super::Operation;
 use super::attribute::item_value;
 use super::describe::all_consumed;
 use super::items::{capacity, names};
-use super::Operation;
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
@@ -18,7 +18,8 @@ impl Operation<'_> {
         request.return_consumed_capacity = capacity(&mut self.input)?;
         let output = self.tables.batch_get_item(&request)?;
         let responses = output.responses.iter();
-        let responses = responses.map(|(table, items)| (table, items.iter().map(item_value).collect::<Vec<_>>().into()));
+        let responses =
+            responses.map(|(table, items)| (table, items.iter().map(item_value).collect::<Vec<_>>().into()));
         let unprocessed = output.unprocessed.iter().map(|(table, keys)| (table, wanted_value(keys)));
         Ok(Value::map([
             ("Responses", Some(by_table(responses))),
@@ -31,9 +32,10 @@ impl Operation<'_> {
         let mut request = BatchWriteItem::default();
         request.requests = requests(&mut self.input, writes)?;
         request.return_consumed_capacity = capacity(&mut self.input)?;
-        let output = self.tables.batch_write_item_async(request).await?;
+        let output = self.tables.batch_write_item_async(&request).await?;
         let unprocessed = output.unprocessed.iter();
-        let unprocessed = unprocessed.map(|(table, all)| (table, all.iter().map(write_value).collect::<Vec<_>>().into()));
+        let unprocessed =
+            unprocessed.map(|(table, all)| (table, all.iter().map(write_value).collect::<Vec<_>>().into()));
         Ok(Value::map([
             ("UnprocessedItems", Some(by_table(unprocessed))),
             ("ConsumedCapacity", all_consumed(&output.consumed_capacity)),
@@ -81,7 +83,10 @@ fn wanted_value(wanted: &KeysAndAttributes) -> Value {
         ("ConsistentRead", wanted.consistent_read.then(|| true.into())),
         ("ProjectionExpression", projection),
         ("ExpressionAttributeNames", wanted.names.clone().map(Value::texts)),
-        ("AttributesToGet", attributes.map(|all| Value::List(all.iter().map(|name| name.as_str().into()).collect()))),
+        (
+            "AttributesToGet",
+            attributes.map(|all| Value::List(all.iter().map(|name| name.as_str().into()).collect())),
+        ),
     ])
 }
 

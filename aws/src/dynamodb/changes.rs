@@ -7,7 +7,9 @@ use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
 use fourfold::Timestamp;
-use fourfold::kv::{ChangeRecord, DescribeStream, ListStreams, ShardDescription, ShardPosition, StreamSummary};
+use fourfold::kv::{
+    ChangeRecord, DescribeStream, ListStreams, ShardDescription, ShardPosition, StreamSummary,
+};
 
 impl Operation<'_> {
     pub(super) fn list_streams(&mut self) -> Result<Value> {

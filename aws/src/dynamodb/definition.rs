@@ -13,7 +13,8 @@ pub(super) fn attributes(input: &mut Fields) -> Result<Option<Vec<AttributeDefin
     let Some(all) = input.structures("AttributeDefinitions")? else { return Ok(None) };
     let read = |mut input: Fields| {
         let name = input.required_text("AttributeName")?;
-        let scalar_type = input.word("AttributeType", ScalarType::from_name, ScalarType::ALL, ScalarType::name)?;
+        let scalar_type =
+            input.word("AttributeType", ScalarType::from_name, ScalarType::ALL, ScalarType::name)?;
         Ok(AttributeDefinition { name, scalar_type: input.required("AttributeType", scalar_type)? })
     };
     all.into_iter().map(read).collect::<Result<_>>().map(Some)

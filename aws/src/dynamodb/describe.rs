@@ -18,12 +18,16 @@ pub(super) fn table(table: &TableDescription) -> Value {
     let class = table.table_class.map(|(class, at)| {
         Value::map([("TableClass", Some(class.name().into())), ("LastUpdateDateTime", at.map(Value::from))])
     });
-    let attributes: Vec<Value> = table.attributes.iter().map(|attribute| {
-        Value::map([
-            ("AttributeName", Some(attribute.name.as_str().into())),
-            ("AttributeType", Some(attribute.scalar_type.name().into())),
-        ])
-    }).collect();
+    let attributes: Vec<Value> = table
+        .attributes
+        .iter()
+        .map(|attribute| {
+            Value::map([
+                ("AttributeName", Some(attribute.name.as_str().into())),
+                ("AttributeType", Some(attribute.scalar_type.name().into())),
+            ])
+        })
+        .collect();
     Value::map([
         ("AttributeDefinitions", Value::unless_empty(attributes)),
         ("TableName", Some(table.table_name.as_str().into())),

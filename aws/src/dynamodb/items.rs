@@ -8,8 +8,8 @@ use crate::refusal::Result;
 use crate::value::Value;
 use fourfold::kv::expr::Names;
 use fourfold::kv::{
-    ConditionParts, DeleteItem, GetItem, ItemCollectionMetrics, PutItem, ReturnConsumedCapacity, ReturnValues,
-    UpdateItem, WriteOutput,
+    ConditionParts, DeleteItem, GetItem, ItemCollectionMetrics, PutItem, ReturnConsumedCapacity,
+    ReturnValues, UpdateItem, WriteOutput,
 };
 
 impl Operation<'_> {

@@ -18,7 +18,11 @@ fn by_name<T>(
 ) -> Result<Option<BTreeMap<String, T>>> {
     let Some(members) = input.map(member)? else { return Ok(None) };
     let read = |value: Value| read(Fields::of(value, Dialect::Dynamo)?);
-    members.into_iter().map(|(name, value)| Ok((name.into_owned(), read(value)?))).collect::<Result<_>>().map(Some)
+    members
+        .into_iter()
+        .map(|(name, value)| Ok((name.into_owned(), read(value)?)))
+        .collect::<Result<_>>()
+        .map(Some)
 }
 
 pub(super) fn expected(input: &mut Fields) -> Result<Option<BTreeMap<String, Expected>>> {
@@ -32,7 +36,10 @@ pub(super) fn expected(input: &mut Fields) -> Result<Option<BTreeMap<String, Exp
     })
 }
 
-pub(super) fn conditions(input: &mut Fields, member: &str) -> Result<Option<BTreeMap<String, LegacyCondition>>> {
+pub(super) fn conditions(
+    input: &mut Fields,
+    member: &str,
+) -> Result<Option<BTreeMap<String, LegacyCondition>>> {
     by_name(input, member, |mut input| {
         let operator = operator(&mut input)?;
         let operator = input.required("ComparisonOperator", operator)?;
@@ -66,7 +73,8 @@ pub(super) fn conditional_operator(input: &mut Fields) -> Result<Option<Conditio
 
 fn operator(input: &mut Fields) -> Result<Option<ComparisonOperator>> {
     let Some(text) = input.text("ComparisonOperator")? else { return Ok(None) };
-    let operators = "IN, NULL, BETWEEN, LT, NOT_CONTAINS, EQ, GT, NOT_NULL, NE, LE, BEGINS_WITH, GE, CONTAINS";
+    let operators =
+        "IN, NULL, BETWEEN, LT, NOT_CONTAINS, EQ, GT, NOT_NULL, NE, LE, BEGINS_WITH, GE, CONTAINS";
     let rule = format!("satisfy enum value set: [{operators}]");
     let found = ComparisonOperator::parse(&text);
     found.map(Some).ok_or_else(|| constraint(&text, "comparisonOperator", &rule))

@@ -3,8 +3,8 @@
 mod attribute;
 mod batch;
 mod changes;
-mod describe;
 mod definition;
+mod describe;
 mod items;
 mod legacy;
 mod refuse;

@@ -10,7 +10,9 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let message = match &error {
             // What was found before the engine saw the request: it counts its own findings.
-            Error::Validation { message, in_request: true } => format!("1 validation error detected: {message}"),
+            Error::Validation { message, in_request: true } => {
+                format!("1 validation error detected: {message}")
+            }
             error => error.to_string(),
         };
         let mut refusal = Self::new(error.code(), message);
@@ -31,7 +33,11 @@ impl From<Error> for Refusal {
             | Error::Throttling { reasons }
                 if !reasons.is_empty() =>
             {
-                let name = if error.code() == "ThrottlingException" { "throttlingReasons" } else { "ThrottlingReasons" };
+                let name = if error.code() == "ThrottlingException" {
+                    "throttlingReasons"
+                } else {
+                    "ThrottlingReasons"
+                };
                 let reasons: Vec<Value> = reasons.iter().map(throttling).collect();
                 refusal.members.push((name, reasons.into()));
             }
@@ -54,8 +60,5 @@ fn cancellation(reason: &CancellationReason) -> Value {
 }
 
 fn throttling(reason: &ThrottlingReason) -> Value {
-    Value::map([
-        ("reason", Some(reason.reason.into())),
-        ("resource", Some(reason.resource.as_str().into())),
-    ])
+    Value::map([("reason", Some(reason.reason.into())), ("resource", Some(reason.resource.as_str().into()))])
 }

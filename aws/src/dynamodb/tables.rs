@@ -131,9 +131,9 @@ impl Operation<'_> {
     pub(super) fn list_tags_of_resource(&mut self) -> Result<Value> {
         let arn = self.input.required_text("ResourceArn")?;
         let tags = self.tables.list_tags_of_resource(&arn)?;
-        let tags = tags.into_iter().map(|tag| {
-            Value::map([("Key", Some(tag.key.into())), ("Value", Some(tag.value.into()))])
-        });
+        let tags = tags
+            .into_iter()
+            .map(|tag| Value::map([("Key", Some(tag.key.into())), ("Value", Some(tag.value.into()))]));
         Ok(Value::map([("Tags", Some(tags.collect::<Vec<_>>().into()))]))
     }
 

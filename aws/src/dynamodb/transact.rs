@@ -16,7 +16,8 @@ impl Operation<'_> {
         request.return_consumed_capacity = capacity(&mut self.input)?;
         let output = self.tables.transact_get_items(&request)?;
         let items = output.items.iter();
-        let items = items.map(|item| Value::map([("Item", item.as_ref().map(item_value))])).collect::<Vec<_>>();
+        let items =
+            items.map(|item| Value::map([("Item", item.as_ref().map(item_value))])).collect::<Vec<_>>();
         Ok(Value::map([
             ("Responses", Some(items.into())),
             ("ConsumedCapacity", all_consumed(&output.consumed_capacity)),
@@ -65,6 +66,8 @@ fn action(mut input: Fields) -> Result<TransactWrite> {
     }
     match (actions.pop(), actions.is_empty()) {
         (Some(action), true) => Ok(action),
-        _ => Err(Dialect::Dynamo.invalid("TransactItems can only contain one of Check, Put, Update or Delete")),
+        _ => {
+            Err(Dialect::Dynamo.invalid("TransactItems can only contain one of Check, Put, Update or Delete"))
+        }
     }
 }
