@@ -7,8 +7,8 @@ use criterion::{BatchSize, BenchmarkId, Criterion};
 use fourfold::Store;
 use fourfold::kv::expr::{PreparedCondition, PreparedUpdate};
 use fourfold::kv::{
-    CreateTable, Index, Item, Projection, PutItem, Query, ScalarType, Scan, StreamViewType, Tables, TransactWriteItems,
-    UpdateItem, item,
+    CreateTable, Index, Item, Projection, PutItem, Query, ScalarType, Scan, StreamViewType, Tables,
+    TransactWriteItems, UpdateItem, item,
 };
 use std::hint::black_box;
 use support::{ThreadTime, cpu, key, scatter, sized, value, wall};
@@ -37,7 +37,9 @@ fn table(indexes: usize) -> (Store, Tables) {
     }
     for number in 0..indexes {
         let projection = if number == 0 { Projection::all() } else { Projection::keys_only() };
-        table = table.global_index(Index::new(format!("index {number}").replace(' ', "_")).hash("y").project(projection));
+        table = table.global_index(
+            Index::new(format!("index {number}").replace(' ', "_")).hash("y").project(projection),
+        );
     }
     tables.create_table(table).unwrap();
     (store, tables)
@@ -180,7 +182,8 @@ fn search(c: &mut Criterion<ThreadTime>) {
         b.iter(|| {
             number += 1;
             let partition = key_item(scatter(number) % count).remove("p").unwrap();
-            let page = tables.query(&Query::new("things").key_condition("p = :p").value(":p", partition)).unwrap();
+            let page =
+                tables.query(&Query::new("things").key_condition("p = :p").value(":p", partition)).unwrap();
             assert_eq!(page.count, 100);
         });
     });

@@ -36,7 +36,7 @@ fn conditions(c: &mut Criterion<ThreadTime>) {
     let prepared = PreparedCondition::new(CONDITION, &names).unwrap();
     let condition = prepared.bind(&values).unwrap();
     group.bench_function("parse", |b| {
-        b.iter(|| Condition::parse(black_box(CONDITION), &names, &values).unwrap())
+        b.iter(|| Condition::parse(black_box(CONDITION), &names, &values).unwrap());
     });
     group.bench_function("bind", |b| b.iter(|| prepared.bind(black_box(&values)).unwrap()));
     for len in [100, 1 << 10, 16 << 10] {

@@ -9,7 +9,6 @@ use crate::{
     blob::BlobRef,
     codec::Reader,
     error::{Error, Result},
-    kv,
     log::format::{self, FRAME_HEADER_LEN, FrameKind, Geometry, HEADER_LEN, Header, LogKind},
     position::Position,
     storage::{File, Storage, memory::Memory},
@@ -193,75 +192,59 @@ pub fn record(bytes: &[u8]) {
     }
 }
 
-/// An item, whole and by attributes.
-pub fn item(bytes: &[u8]) {
-    let Ok(item) = kv::codec::decode_item(bytes) else {
-        let _ = kv::codec::get_attribute(bytes, "a");
-        return;
+/// Records, keys, tokens and numbers of streams; the first byte chooses.
+pub fn stream(bytes: &[u8]) {
+    crate::stream::fuzz::decode(bytes);
+}
+
+/// What is stored of a bucket's rules and of checksums, and the texts that callers give of the latter.
+pub fn rules(bytes: &[u8]) {
+    use crate::objects::{
+        Checksum, ChecksumAlgorithm, ContentMd5, LifecycleConfiguration, NotificationConfiguration,
     };
-    assert_eq!(kv::codec::encode_item(&item), bytes, "what is accepted is what was written");
-    assert!(item.validate_nesting().is_ok());
-    for (name, value) in &item {
-        let found = kv::codec::get_attribute(bytes, name).expect("a sound item");
-        assert_eq!(found.as_ref(), Some(value), "an attribute is found alone");
+    if let Ok(configuration) = LifecycleConfiguration::decode(bytes) {
+        assert_eq!(configuration.encode(), bytes, "what is accepted is what was written");
+        let _ = configuration.validate();
     }
+    if let Ok(configuration) = NotificationConfiguration::decode(bytes) {
+        assert_eq!(configuration.encode(), bytes, "what is accepted is what was written");
+        let _ = configuration.validate();
+    }
+    let mut reader = Reader::new(bytes);
+    if let Ok(checksum) = Checksum::decode(&mut reader) {
+        let mut again = crate::codec::Writer::new();
+        checksum.encode(&mut again);
+        assert!(bytes.starts_with(again.as_slice()), "what is accepted is what was written");
+        assert_eq!(Checksum::parse(checksum.algorithm(), &checksum.to_string()), Ok(checksum));
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = ContentMd5::parse(text);
+    for algorithm in ChecksumAlgorithm::ALL {
+        if let Ok(checksum) = Checksum::parse(algorithm, text) {
+            assert_eq!(checksum.base64().len(), algorithm.digest_len().div_ceil(3) * 4);
+        }
+    }
+}
+
+/// An item, whole and by attributes.
+pub fn kv_item(bytes: &[u8]) {
+    crate::kv::fuzz::item(bytes);
 }
 
 /// A number, as text and as key.
-pub fn number(bytes: &[u8]) {
-    let key = |number: kv::Number| {
-        let mut key = Vec::new();
-        number.write_key(&mut key);
-        key
-    };
-    if let Some((number, len)) = kv::Number::read_key(bytes) {
-        assert_eq!(key(number), bytes[..len], "a number has one key");
-    }
-    let Ok(number) = std::str::from_utf8(bytes).unwrap_or_default().parse::<kv::Number>() else { return };
-    assert_eq!(number.to_string().parse::<kv::Number>().ok(), Some(number), "what is printed is parsed");
-    assert_eq!(kv::Number::read_key(&key(number)).map(|(number, _)| number), Some(number));
-    let twice = number.checked_add(number).and_then(|sum| sum.checked_sub(number));
-    assert!(twice.is_err() || twice.ok() == Some(number));
+pub fn kv_number(bytes: &[u8]) {
+    crate::kv::fuzz::number(bytes);
 }
 
 /// An expression of every kind, evaluated where it is one.
-pub fn expression(bytes: &[u8]) {
-    use kv::expr::{Condition, ExpressionKind, KeyCondition, Placeholders, Projection, Update};
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let names = ["a", "b", "c"].map(|name| (format!("#{name}"), name.to_owned())).into();
-    let values =
-        kv::item! { ":n" => 1, ":s" => "a", ":l" => [1, 2], ":t" => "SS", ":m" => kv::item! { "b" => 2 } };
-    let item = kv::item! { "a" => [1, 2, 3], "b" => kv::item! { "c" => "x" }, "c" => 4 };
-    let placeholders = || Placeholders::new(Some(&names), Some(&values)).expect("sound placeholders");
-    for kind in [ExpressionKind::Condition, ExpressionKind::Filter] {
-        if let Ok(condition) = Condition::parse_with(kind, text, &mut placeholders()) {
-            let holds = condition.evaluate(&item);
-            let encoded = condition.evaluate_encoded(&kv::codec::encode_item(&item));
-            assert_eq!(encoded, Ok(holds), "an item and its bytes are the same");
-            assert_eq!(condition.not().evaluate(&item), !holds);
-        }
-    }
-    let _ = KeyCondition::parse_with(text, &mut placeholders());
-    if let Ok(projection) = Projection::parse_with(text, &mut placeholders()) {
-        let once = projection.apply(&item);
-        assert!(once.size() <= item.size(), "a projection adds nothing");
-    }
-    if let Ok(update) = Update::parse_with(text, &mut placeholders()) {
-        for exists in [true, false] {
-            let before = if exists { item.clone() } else { kv::Item::new() };
-            let mut after = before.clone();
-            match update.apply(&mut after, exists) {
-                Ok(touched) => drop((touched.of_old(&before), touched.of_new(&after))),
-                Err(_) => assert_eq!(after, before, "a failed update changes nothing"),
-            }
-        }
-    }
+pub fn kv_expression(bytes: &[u8]) {
+    crate::kv::fuzz::expression(bytes);
 }
 
 /// The records of tables, streams and changes, and the text of a shard iterator.
-pub fn table_records(bytes: &[u8]) {
-    use kv::changes::{feed::FeedRecord, iterator::Place, record as change};
-    use kv::record::{Definition, decode, encode};
+pub fn kv_records(bytes: &[u8]) {
+    use crate::kv::changes::{feed::FeedRecord, iterator::Place, record as change};
+    use crate::kv::record::{Definition, decode, encode};
     if let Ok(definition) = decode::<Definition>(bytes, "definition") {
         assert_eq!(encode(&definition), bytes, "what is accepted is what was written");
     }
@@ -296,7 +279,8 @@ mod tests {
                     (state >> 60).to_le_bytes()[0]
                 })
                 .collect();
-            for target in [frame, batch, manifest, run, blob, record, item, number, expression, table_records] {
+            let kv = [kv_item, kv_number, kv_expression, kv_records];
+            for target in [frame, batch, manifest, run, blob, record, stream, rules].into_iter().chain(kv) {
                 target(&bytes);
             }
         }

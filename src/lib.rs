@@ -1,29 +1,47 @@
-//! An embedded storage engine: one append-only log, and everything else is folded from it.
+//! Four services in one embedded library, over one append-only log: a [queue] with the semantics of Amazon SQS, a
+//! sharded [stream] with those of Kinesis, a [table](kv) with those of DynamoDB, and versioned [objects] with those of S3.
 //!
-//! fourfold is built to carry four service cores in one crate: a queue, a sharded stream, a key-value table and a
-//! versioned object bucket, with one atomic transaction across all of them. **This release is the foundation they
-//! stand on**: a durable, ordered, transactional store of byte strings. An atomic batch of changes is one frame of a
-//! log; a log segment folds into a sorted run, runs fold into bigger runs. So a transaction over any number of
-//! keyspaces is nothing special: one frame.
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("data");
+//! use fourfold::{Store, kv::{CreateTable, ScalarType, item}, stream::Start};
+//!
+//! let store = Store::open(&path)?; // or Store::in_memory(): the same type, without files
+//!
+//! let jobs = store.queues().create("jobs")?;
+//! jobs.send("resize image 17")?; // on the device when this returns
+//! let job = jobs.receive(1)?.remove(0);
+//! jobs.delete_message(job.receipt_handle())?;
+//!
+//! let clicks = store.streams().create("clicks", Default::default())?;
+//! let put = clicks.put("user-7", "/home")?;
+//! assert!(clicks.cursor(&put.shard_id, Start::TrimHorizon)?.try_next()?.is_some());
+//!
+//! let tables = store.tables();
+//! tables.create_table(CreateTable::new("users").hash("name", ScalarType::S))?;
+//! tables.table("users").put(item! { "name" => "ann", "mails" => 1 })?;
+//!
+//! let photos = store.buckets().create("photos")?;
+//! photos.put("2026/lake.jpg", vec![0xff; 100_000])?;
+//! # Ok(()) }
+//! ```
+//!
+//! Below them lies a store of ordered byte strings that can be used by itself: an atomic batch of changes is one frame of
+//! a log; a log segment folds into a sorted run, runs fold into bigger runs.
 //!
 //! ```
 //! # fn main() -> fourfold::Result<()> {
-//! # let dir = tempfile::tempdir().expect("a temporary directory");
-//! # let path = dir.path().join("data");
-//! use fourfold::Store;
-//!
-//! let store = Store::open(&path)?; // or Store::in_memory(): the same type, without files
+//! let store = fourfold::Store::in_memory();
 //! let (users, mails) = (store.keyspace("users")?, store.keyspace("mails")?);
 //!
 //! let mut batch = store.batch(); // all of it or nothing, across keyspaces
 //! batch.put(&users, "ann", "1 new mail")?;
 //! batch.put(&mails, "ann/0001", "hello")?;
-//! store.write(batch)?; // on the device when this returns
+//! store.write(batch)?;
 //!
 //! let before = store.snapshot(); // the present, however it changes
-//! let mut batch = store.batch();
-//! batch.delete(&mails, "ann/0001")?;
-//! store.write(batch)?;
+//! mails.delete("ann/0001")?;
 //! assert_eq!(before.prefix(&mails, "ann/").count(), 1);
 //! assert_eq!(mails.prefix("ann/").count(), 0);
 //! # Ok(()) }
@@ -45,6 +63,8 @@
 //!
 //! # Where to look
 //!
+//! - [`queue`], [`stream`], [`kv`], [`objects`]: the four services. Each module begins with what holds, what is the
+//!   service's, and what is not there.
 //! - [`Store`] opens, commits, copies and checks; [`Builder`] has the settings, [`Keyspace`] reads, [`Batch`]
 //!   changes, [`Range`] walks from both ends, [`Snapshot`] stands still.
 //! - [`Durability`] and [`Position`]: how safe a write is, and where in the order of all writes it stands.
@@ -69,8 +89,8 @@
 //!
 //! # Not there yet
 //!
-//! The four engines, and with them transactions that read before they write. Until they are, the interface of the raw
-//! keyspaces may still change; the bytes on disk will stay readable.
+//! Transactions over several of the four services, and the wire protocols. The interface may still change; the bytes on
+//! disk will stay readable.
 
 // In the order in which they are best read.
 mod error;
@@ -94,13 +114,16 @@ mod tree;
 
 mod store;
 
-pub mod queue;
 pub mod kv;
+pub mod queue;
+pub mod stream;
 
 #[cfg(any(test, feature = "bare-log"))]
 #[doc(hidden)]
 pub mod bare;
-pub mod stream;
+pub mod objects;
+
+mod targets;
 
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;

@@ -25,6 +25,7 @@ pub use manual::ManualClock;
 pub use parker::{Parker, Waited};
 pub use system::SystemClock;
 pub use timestamp::Timestamp;
+pub(crate) use timestamp::civil;
 
 use std::{
     fmt,

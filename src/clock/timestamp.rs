@@ -126,7 +126,7 @@ impl fmt::Display for Timestamp {
 ///
 /// Counts in years that begin in March, so that the leap day is the last one, and in eras of 400 years, which all have
 /// 146,097 days (Howard Hinnant, "chrono-compatible low-level date algorithms").
-const fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) const fn civil(days: u64) -> (u64, u64, u64) {
     const DAYS_BEFORE_1970: u64 = 719_468;
     const DAYS_PER_ERA: u64 = 146_097;
     let days = days + DAYS_BEFORE_1970;

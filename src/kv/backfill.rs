@@ -35,17 +35,13 @@ impl State {
         }
         let _control = self.control.lock();
         let mut cursor = table.building.lock();
-        match self.enter(store, table, &cursor)? {
-            Some(next) => {
-                *cursor = next;
-                Ok(true)
-            }
-            None => {
-                cursor.clear();
-                self.finish_building(store, table)?.forget();
-                Ok(false)
-            }
+        if let Some(next) = self.enter(store, table, &cursor)? {
+            *cursor = next;
+            return Ok(true);
         }
+        cursor.clear();
+        self.finish_building(store, table)?.forget();
+        Ok(false)
     }
 
     /// Enters all items of a table.

@@ -150,9 +150,8 @@ impl Bill {
             read: (in_transaction == Some(Kind::Read)).then_some(units),
             write: (in_transaction == Some(Kind::Write)).then_some(units),
         };
-        let indexes = |of: &BTreeMap<String, f64>| match with_indexes {
-            true => of.iter().map(|(name, units)| (name.clone(), capacity(*units))).collect(),
-            false => BTreeMap::new(),
+        let indexes = |of: &BTreeMap<String, f64>| {
+            of.iter().filter(|_| with_indexes).map(|(name, units)| (name.clone(), capacity(*units))).collect()
         };
         Some(ConsumedCapacity {
             table_name: table.to_owned(),
@@ -199,7 +198,9 @@ mod tests {
             let found = read_units(bytes, consistent);
             assert!((found - expected).abs() < f64::EPSILON, "{bytes} bytes: {found}");
         }
-        for (bytes, expected) in [(0, 1.0), (512, 1.0), (1024, 1.0), (1025, 2.0), (1536, 2.0), (400 << 10, 400.0)] {
+        for (bytes, expected) in
+            [(0, 1.0), (512, 1.0), (1024, 1.0), (1025, 2.0), (1536, 2.0), (400 << 10, 400.0)]
+        {
             let found = write_units(bytes);
             assert!((found - expected).abs() < f64::EPSILON, "{bytes} bytes: {found}");
         }

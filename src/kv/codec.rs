@@ -120,7 +120,9 @@ fn write_value(value: &AttributeValue, out: &mut Vec<u8>) {
         AttributeValue::M(map) => write_sized(TAG_M, out, |out| write_map(map, out)),
         AttributeValue::L(list) => write_sized(TAG_L, out, |out| {
             write_len(list.len(), out);
-            list.iter().for_each(|value| write_value(value, out));
+            for value in list {
+                write_value(value, out);
+            }
         }),
         AttributeValue::Bool(truth) => out.push(if *truth { TAG_TRUE } else { TAG_FALSE }),
         AttributeValue::Null => out.push(TAG_NULL),
@@ -168,10 +170,8 @@ pub(crate) fn decode_item(bytes: &[u8]) -> Result<Item, Malformed> {
 /// attribute, so it does not notice damage behind.
 pub(crate) fn get_attribute(bytes: &[u8], name: &str) -> Result<Option<AttributeValue>, Malformed> {
     let mut reader = ItemReader::new(bytes);
-    match reader.find(name)? {
-        true => reader.value(NESTING_MAX).map(Some),
-        false => Ok(None),
-    }
+    let is_there = reader.find(name)?;
+    if is_there { reader.value(NESTING_MAX).map(Some) } else { Ok(None) }
 }
 
 /// The bytes of an item, to look attributes up in. Damage counts as an attribute that is not there, and is remembered.

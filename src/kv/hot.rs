@@ -11,6 +11,7 @@ use crate::kv::keys::{Key, PLACE_LEN};
 use crate::kv::layout::KeyAttribute;
 use crate::kv::number::Number;
 use crate::kv::schema::ScalarType;
+use crate::kv::state::plain_name;
 use crate::kv::tables::validate::check_name;
 use crate::kv::value::{AttributeValue, Item};
 use bytes::Bytes;
@@ -100,6 +101,7 @@ impl Tables {
     /// # Errors
     /// `ResourceNotFoundException` if there is no such table.
     pub fn hot_partitions(&self, table: &str) -> Result<Vec<HotPartition>> {
+        let table = plain_name(table);
         check_name(table, "tableName")?;
         let found = self.state.find(&self.store, table)?.ok_or_else(|| Error::no_table(table))?;
         let attribute = found.shape.read().layout.partition.clone();

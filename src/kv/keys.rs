@@ -90,7 +90,8 @@ impl Key {
 
     /// The partition that a key of a table is in.
     pub(crate) fn containing(key: &[u8]) -> Self {
-        let len = key.get(PLACE_LEN..).and_then(<[u8]>::first_chunk).map_or(0, |len| u16::from_be_bytes(*len));
+        let len =
+            key.get(PLACE_LEN..).and_then(<[u8]>::first_chunk).map_or(0, |len| u16::from_be_bytes(*len));
         let end = PLACE_LEN + LEN_LEN + usize::from(len);
         let bytes = key.get(..end).unwrap_or(key).to_vec();
         Self { hash: xxh3_64(bytes.get(PLACE_LEN..).unwrap_or_default()), bytes }
@@ -176,7 +177,8 @@ mod tests {
 
     #[test]
     fn ordered_bytes_keep_their_order_whatever_follows() {
-        let words: Vec<&[u8]> = vec![b"", b"\0", b"\0\0", b"\0\x01", b"\0\xff", b"\x01", b"a", b"a\0", b"a\0b", b"b"];
+        let words: Vec<&[u8]> =
+            vec![b"", b"\0", b"\0\0", b"\0\x01", b"\0\xff", b"\x01", b"a", b"a\0", b"a\0b", b"b"];
         for pair in words.windows(2) {
             let (mut low, mut high) = (ordered(pair[0]), ordered(pair[1]));
             low.extend_from_slice(&[0xff; 4]);

@@ -3,7 +3,7 @@
 use crate::kv::error::{Error, Result};
 use crate::kv::expr;
 use crate::kv::item;
-use crate::kv::keys::{Key, PLACE_LEN, Scalar, push_ordered};
+use crate::kv::keys::{Key, Scalar, push_ordered};
 use crate::kv::record::{Definition, IndexDefinition};
 use crate::kv::schema::{KeyElement, KeyType, ProjectionType, ScalarType};
 use crate::kv::value::{AttributeValue, Item, Type};
@@ -213,7 +213,12 @@ impl IndexLayout {
                     hash.push(scalar);
                 }
                 // What else is there must still be right.
-                None => return self.attributes().try_for_each(|key| self.scalar(item, key).map(drop)).map(|()| None),
+                None => {
+                    return self
+                        .attributes()
+                        .try_for_each(|key| self.scalar(item, key).map(drop))
+                        .map(|()| None);
+                }
             }
         }
         let mut range = Vec::with_capacity(self.range.len());
@@ -229,26 +234,22 @@ impl IndexLayout {
             return Ok(None);
         }
         let mut key = Key::partition(hash).bytes;
-        range.into_iter().for_each(|value| push_ordered(&mut key, value));
+        for value in range {
+            push_ordered(&mut key, value);
+        }
         if self.is_local {
             // The partition stands at its front already.
-            key.extend_from_slice(&base.rest()[self.partition_len(&key)..]);
+            key.extend_from_slice(&base.rest()[Key::containing(&base.bytes).rest().len()..]);
         } else {
             key.extend_from_slice(base.rest());
         }
         Ok(Some(key))
     }
 
-    /// Bytes of the one part behind the place of a local index's key.
-    #[expect(clippy::unused_self, reason = "it is about keys of local indexes")]
-    fn partition_len(&self, key: &[u8]) -> usize {
-        let len = key.get(PLACE_LEN..).and_then(<[u8]>::first_chunk).map_or(0, |len| u16::from_be_bytes(*len));
-        2 + usize::from(len)
-    }
-
     fn scalar<'a>(&self, item: &'a Item, attribute: &KeyAttribute) -> Result<Option<Scalar<'a>>> {
         let Some(value) = item.get(&attribute.name) else { return Ok(None) };
-        let scalar = Scalar::of(value, attribute.scalar_type).ok_or_else(|| self.mismatch(attribute, value))?;
+        let scalar =
+            Scalar::of(value, attribute.scalar_type).ok_or_else(|| self.mismatch(attribute, value))?;
         if scalar.len() == 0 {
             return Err(Error::validation(format!(
                 "One or more parameter values are not valid. A value specified for a secondary index key is not \

@@ -1,4 +1,4 @@
-//! Tables: items of attributes with the semantics of Amazon DynamoDB.
+//! Tables: items of attributes with the semantics of Amazon `DynamoDB`.
 //!
 //! [`Store::tables`] gives [`Tables`], the operations of the service by their names, with requests and answers as plain
 //! structs; [`Tables::table`] gives a [`Table`], which has short forms of the common ones.
@@ -41,7 +41,7 @@
 //!
 //! Reads see the newest state, eventually consistent ones too, and indexes change with their table; [`Dials`] has delays
 //! for those who test that. Nothing is throttled unless asked for. Tables can be used as soon as they are made. Global
-//! tables, backups, PartiQL, imports and exports, resource policies and contributor insights are not there.
+//! tables, backups, `PartiQL`, imports and exports, resource policies and contributor insights are not there.
 
 pub(crate) mod backfill;
 pub(crate) mod batch;
@@ -53,6 +53,8 @@ pub(crate) mod dials;
 mod error;
 pub mod expr;
 pub(crate) mod feed_locks;
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) mod fuzz;
 pub(crate) mod handle;
 pub(crate) mod hot;
 pub(crate) mod item;
@@ -83,8 +85,8 @@ pub use batch::get::{BATCH_BYTES_MAX, BATCH_GET_MAX, BatchGetItem, BatchGetOutpu
 pub use batch::write::{BATCH_WRITE_MAX, BatchWriteItem, BatchWriteOutput, WriteRequest};
 pub use capacity::{Capacity, ConsumedCapacity, READ_UNIT_BYTES, ReturnConsumedCapacity, WRITE_UNIT_BYTES};
 pub use changes::describe::{
-    DescribeStream, ListStreams, STREAM_PAGE_MAX, ShardDescription, StreamDescription, StreamPage, StreamStatus,
-    StreamSummary,
+    DescribeStream, ListStreams, STREAM_PAGE_MAX, ShardDescription, StreamDescription, StreamPage,
+    StreamStatus, StreamSummary,
 };
 pub use changes::feed::CHANGE_RETENTION;
 pub use changes::iterator::ShardPosition;
@@ -100,8 +102,8 @@ pub use number::{DIGITS_MAX, Number};
 pub use request::{ConditionParts, Expr, ReturnValues, SearchParts};
 pub use schema::{
     AttributeDefinition, BillingMode, Index, KeyElement, KeyType, OnDemandThroughput, Projection,
-    ProjectionType, ScalarType, SseSpecification, StreamSpecification, StreamViewType, TableClass, TableStatus,
-    Tag, Throughput, WarmThroughput,
+    ProjectionType, ScalarType, SseSpecification, StreamSpecification, StreamViewType, TableClass,
+    TableStatus, Tag, Throughput, WarmThroughput,
 };
 pub use search::page::{PAGE_BYTES_MAX, Page};
 pub use search::query::Query;

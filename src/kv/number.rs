@@ -291,14 +291,13 @@ fn parse_power(text: &str) -> Option<i64> {
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.coefficient.to_string();
-        let text = match usize::try_from(self.exponent) {
-            Ok(zeros) => format!("{digits}{}", "0".repeat(zeros)),
-            Err(_) => {
-                let places = usize::from(self.exponent.unsigned_abs());
-                let padded = format!("{digits:0>width$}", width = places + 1);
-                let (whole, fraction) = padded.split_at(padded.len() - places);
-                format!("{whole}.{fraction}")
-            }
+        let text = if let Ok(zeros) = usize::try_from(self.exponent) {
+            format!("{digits}{}", "0".repeat(zeros))
+        } else {
+            let places = usize::from(self.exponent.unsigned_abs());
+            let padded = format!("{digits:0>width$}", width = places + 1);
+            let (whole, fraction) = padded.split_at(padded.len() - places);
+            format!("{whole}.{fraction}")
         };
         f.pad_integral(!self.negative, "", &text)
     }

@@ -5,9 +5,7 @@ use crate::kv::error::{Error, Result};
 use crate::kv::expr::legacy::{
     self, AttributeUpdate, ConditionalOperator, Expected, LegacyCondition, refuse_mixture,
 };
-use crate::kv::expr::{
-    Condition, ExpressionKind, KeyCondition, Names, Placeholders, Projection, Update,
-};
+use crate::kv::expr::{Condition, ExpressionKind, KeyCondition, Names, Placeholders, Projection, Update};
 use crate::kv::names::named;
 use crate::kv::search::query::Query;
 use crate::kv::search::scan::Scan;
@@ -187,10 +185,7 @@ fn read_projection(
 
 /// Every placeholder was used; without a text there is none.
 fn finish(placeholders: Placeholders<'_>, is_text: bool, kinds: &[ExpressionKind]) -> Result<()> {
-    match is_text {
-        true => placeholders.finish(),
-        false => placeholders.refuse_all(kinds),
-    }
+    if is_text { placeholders.finish() } else { placeholders.refuse_all(kinds) }
 }
 
 /// The projection of a request that has no other expression.
@@ -294,7 +289,9 @@ pub(crate) fn prepare_query(request: &Query) -> Result<PreparedQuery> {
     let mut placeholders = Placeholders::new(what.names.as_ref(), what.values.as_ref())?;
     let mut is_text = false;
     let keys = match (&request.key_condition, &request.key_conditions) {
-        (Some(keys), _) => keys.read(&mut is_text, |text| KeyCondition::parse_with(text, &mut placeholders))?,
+        (Some(keys), _) => {
+            keys.read(&mut is_text, |text| KeyCondition::parse_with(text, &mut placeholders))?
+        }
         (None, Some(older)) => legacy::key_conditions(older)?,
         (None, None) => {
             return Err(Error::validation(
@@ -362,6 +359,7 @@ pub(crate) fn check_return_values(values: Option<ReturnValues>, others: &[Return
 macro_rules! condition_methods {
     () => {
         /// What must hold.
+        #[must_use]
         pub fn condition(
             mut self,
             condition: impl Into<crate::kv::request::Expr<crate::kv::expr::Condition>>,
@@ -371,12 +369,14 @@ macro_rules! condition_methods {
         }
 
         /// What a `#name` stands for.
+        #[must_use]
         pub fn name(mut self, placeholder: impl Into<String>, name: impl Into<String>) -> Self {
             self.when.names.get_or_insert_default().insert(placeholder.into(), name.into());
             self
         }
 
         /// What a `:value` stands for.
+        #[must_use]
         pub fn value(
             mut self,
             placeholder: impl Into<String>,
@@ -387,6 +387,7 @@ macro_rules! condition_methods {
         }
 
         /// If the condition does not hold, the error has the item as it is.
+        #[must_use]
         pub fn return_on_failure(mut self) -> Self {
             self.when.return_on_failure = true;
             self
@@ -398,12 +399,14 @@ macro_rules! condition_methods {
 macro_rules! search_methods {
     () => {
         /// The index to search.
+        #[must_use]
         pub fn index(mut self, name: impl Into<String>) -> Self {
             self.what.index = Some(name.into());
             self
         }
 
         /// Which of the items that were read are kept.
+        #[must_use]
         pub fn filter(
             mut self,
             filter: impl Into<crate::kv::request::Expr<crate::kv::expr::Condition>>,
@@ -413,6 +416,7 @@ macro_rules! search_methods {
         }
 
         /// Which attributes are returned.
+        #[must_use]
         pub fn projection(
             mut self,
             projection: impl Into<crate::kv::request::Expr<crate::kv::expr::Projection>>,
@@ -422,12 +426,14 @@ macro_rules! search_methods {
         }
 
         /// What a `#name` stands for.
+        #[must_use]
         pub fn name(mut self, placeholder: impl Into<String>, name: impl Into<String>) -> Self {
             self.what.names.get_or_insert_default().insert(placeholder.into(), name.into());
             self
         }
 
         /// What a `:value` stands for.
+        #[must_use]
         pub fn value(
             mut self,
             placeholder: impl Into<String>,
@@ -438,18 +444,21 @@ macro_rules! search_methods {
         }
 
         /// Reads this many items at most, before the filter.
+        #[must_use]
         pub fn limit(mut self, limit: usize) -> Self {
             self.what.limit = Some(limit);
             self
         }
 
         /// Begins behind the last key of the page before.
+        #[must_use]
         pub fn start(mut self, key: crate::kv::value::Item) -> Self {
             self.what.exclusive_start_key = Some(key);
             self
         }
 
         /// What is returned.
+        #[must_use]
         pub fn select(mut self, select: crate::kv::search::target::Select) -> Self {
             self.what.select = Some(select);
             self
@@ -461,6 +470,7 @@ macro_rules! search_methods {
 macro_rules! return_values_method {
     () => {
         /// What is returned of the item.
+        #[must_use]
         pub fn return_values(mut self, values: crate::kv::request::ReturnValues) -> Self {
             self.return_values = Some(values);
             self

@@ -334,18 +334,21 @@ impl Index {
     }
 
     /// Adds a partition key.
+    #[must_use]
     pub fn hash(mut self, attribute: impl Into<String>) -> Self {
         self.key_schema.push(KeyElement::hash(attribute));
         self
     }
 
     /// Adds a sort key.
+    #[must_use]
     pub fn range(mut self, attribute: impl Into<String>) -> Self {
         self.key_schema.push(KeyElement::range(attribute));
         self
     }
 
     /// Says what it holds.
+    #[must_use]
     pub fn project(mut self, projection: Projection) -> Self {
         self.projection = projection;
         self

@@ -9,11 +9,14 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// When each change of an entry is due, and what was there before it.
+type Changes = VecDeque<(Timestamp, Option<Bytes>)>;
+
 /// Changes of one index that are not to be seen yet.
 #[derive(Debug, Default)]
 pub(crate) struct Stale {
     /// By entry: when a change is due, and what was there before.
-    changes: Mutex<BTreeMap<Vec<u8>, VecDeque<(Timestamp, Option<Bytes>)>>>,
+    changes: Mutex<BTreeMap<Vec<u8>, Changes>>,
     is_used: AtomicBool,
 }
 
@@ -45,10 +48,9 @@ impl Stale {
         if changes.is_empty() {
             self.is_used.store(false, Ordering::Release);
         }
-        let within = changes.range(lower.to_vec()..).take_while(|(key, _)| upper.is_none_or(|end| &key[..] < end));
-        within
-            .filter_map(|(key, changes)| Some((key.clone(), changes.front()?.1.clone())))
-            .collect()
+        let within =
+            changes.range(lower.to_vec()..).take_while(|(key, _)| upper.is_none_or(|end| &key[..] < end));
+        within.filter_map(|(key, changes)| Some((key.clone(), changes.front()?.1.clone()))).collect()
     }
 }
 

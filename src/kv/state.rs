@@ -11,6 +11,7 @@ use crate::kv::hot::Hot;
 use crate::kv::layout::{IndexLayout, TableLayout};
 use crate::kv::record::{self, Definition, StreamDefinition};
 use crate::kv::stale::Stale;
+use crate::kv::tables::validate::check_name;
 use crate::kv::throttle::Meters;
 use crate::kv::transact::running::Running;
 use crate::kv::transact::tokens::Tokens;
@@ -100,6 +101,14 @@ pub(crate) struct Transit {
     pub(crate) indexes: Mutex<Vec<(Timestamp, crate::kv::IndexDescription)>>,
 }
 
+/// The name in the ARN of a table; a name stays as it is.
+pub(crate) fn plain_name(name: &str) -> &str {
+    match name.strip_prefix("arn:").and_then(|arn| arn.split_once(":table/")) {
+        Some((_, name)) => name,
+        None => name,
+    }
+}
+
 impl State {
     pub(crate) fn new() -> Self {
         Self {
@@ -150,8 +159,13 @@ impl State {
         Ok(self.tables.read().get(name).cloned())
     }
 
-    /// The table that a request for items names.
+    /// The table that a request for items names, by its name or its ARN.
     pub(crate) fn table(&self, store: &Store, name: &str) -> Result<Arc<Table>> {
+        if let Some(table) = self.find(store, name)? {
+            return Ok(table);
+        }
+        let name = plain_name(name);
+        check_name(name, "tableName")?;
         self.find(store, name)?.ok_or_else(Error::no_resource)
     }
 
@@ -176,7 +190,7 @@ impl State {
     /// The number of the lock of an item.
     pub(crate) fn stripe(&self, items: u32, hash: u64) -> usize {
         let mixed = hash ^ u64::from(items).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed as usize % STRIPES
+        usize::try_from(mixed % self.stripes.len() as u64).unwrap_or(0)
     }
 
     pub(crate) fn lock(&self, stripe: usize) -> MutexGuard<'_, ()> {

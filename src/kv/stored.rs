@@ -162,7 +162,9 @@ impl<T: Stored> Stored for Vec<T> {
 
     fn store(&self, to: &mut Writer) {
         to.count(self.len());
-        self.iter().for_each(|item| item.store(to));
+        for item in self {
+            item.store(to);
+        }
     }
 
     fn load(from: &mut Reader<'_>, what: &'static str) -> Result<Self, Malformed> {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often records and tokens are looked through that are too old; until then reads pass over them.
-const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
+const FORGET_EVERY: Duration = Duration::from_hours(1);
 
 impl State {
     /// A piece of what is due. Is there more?
@@ -33,10 +33,8 @@ impl State {
 
     /// When there is something to do next.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let forget = match self.feeds.all().is_empty() && self.tokens.is_empty() {
-            true => None,
-            false => Some(Timestamp::from_millis(self.forget_at.load(Ordering::Relaxed))),
-        };
+        let has_old = !self.feeds.all().is_empty() || !self.tokens.is_empty();
+        let forget = has_old.then(|| Timestamp::from_millis(self.forget_at.load(Ordering::Relaxed)));
         let delay = self.dials.read().expiry_delay;
         let tables = self.tables();
         tables.iter().filter_map(|table| table.deadline(delay)).chain(forget).min()

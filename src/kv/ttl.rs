@@ -12,7 +12,7 @@ use crate::kv::keys::Key;
 use crate::kv::names::named;
 use crate::kv::number::Number;
 use crate::kv::record::TtlDefinition;
-use crate::kv::state::{Shape, State, Table};
+use crate::kv::state::{Shape, State, Table, plain_name};
 use crate::kv::tables::validate::{check_name, constraint};
 use crate::kv::value::{AttributeValue, Item};
 use crate::kv::write::{After, Before, commit, stage as stage_item};
@@ -83,6 +83,7 @@ impl Tables {
     /// # Errors
     /// `ResourceNotFoundException` if there is no such table.
     pub fn describe_time_to_live(&self, table: &str) -> Result<TimeToLive> {
+        let table = plain_name(table);
         check_name(table, "tableName")?;
         let found = self.state.find(&self.store, table)?.ok_or_else(|| Error::no_table(table))?;
         let shape = found.shape.read();
@@ -96,8 +97,12 @@ impl Tables {
 
     fn stage_time_to_live(&self, table: &str, attribute: &str, enabled: bool) -> Result<Pending<()>> {
         let (store, state) = (&self.store, &*self.state);
+        let table = plain_name(table);
         check_name(table, "tableName")?;
-        for (is_bad, rule) in [(attribute.is_empty(), "greater than or equal to 1"), (attribute.len() > 255, "less than or equal to 255")] {
+        for (is_bad, rule) in [
+            (attribute.is_empty(), "greater than or equal to 1"),
+            (attribute.len() > 255, "less than or equal to 255"),
+        ] {
             if is_bad {
                 let rule = format!("Member must have length {rule}");
                 return constraint(attribute, "timeToLiveSpecification.attributeName", &rule);
@@ -213,7 +218,8 @@ impl State {
         let (Some(space), false) = (&shape.ttl, shape.is_dropped) else { return Ok(false) };
         table.expiry.store(u64::MAX, Ordering::Relaxed);
         let oldest = due.saturating_sub(AGE_MAX_SECS);
-        let mut range = space.range(store, (Bound::Included(oldest.to_be_bytes().to_vec()), Bound::Unbounded));
+        let mut range =
+            space.range(store, (Bound::Included(oldest.to_be_bytes().to_vec()), Bound::Unbounded));
         let mut taken = 0;
         while range.advance()? {
             let found = range.key();
@@ -234,7 +240,14 @@ impl State {
     }
 
     /// Deletes one item, if it still expires in this second.
-    fn expire_item(&self, store: &Store, table: &Table, shape: &Shape, second: u64, key: &[u8]) -> Result<()> {
+    fn expire_item(
+        &self,
+        store: &Store,
+        table: &Table,
+        shape: &Shape,
+        second: u64,
+        key: &[u8],
+    ) -> Result<()> {
         let Some(ttl) = &shape.definition.ttl else { return Ok(()) };
         // What was found at a key says which partition it is in.
         let Some(record) = shape.items.get(store, key)? else { return Ok(()) };

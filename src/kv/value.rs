@@ -288,14 +288,6 @@ impl Item {
         Ok(())
     }
 
-    /// Refuses values that are nested too deep.
-    ///
-    /// # Errors
-    /// `ValidationException` if one has more than [`NESTING_MAX`] levels.
-    pub(crate) fn validate_nesting(&self) -> Result<()> {
-        self.0.values().try_for_each(AttributeValue::validate)
-    }
-
     /// As [`validate`](Self::validate), whatever the size.
     pub(crate) fn validate_values(&self) -> Result<()> {
         for (name, value) in &self.0 {

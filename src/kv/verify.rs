@@ -68,7 +68,8 @@ fn verify(table: &Table, shape: &Shape, snapshot: &Snapshot, problems: &mut Vec<
             }
         }
     }
-    let spaces = indexes().map(|index| &index.space).zip(expected).chain(shape.ttl.iter().map(|ttl| (ttl, expiring)));
+    let spaces =
+        indexes().map(|index| &index.space).zip(expected).chain(shape.ttl.iter().map(|ttl| (ttl, expiring)));
     for (space, expected) in spaces {
         let found = count(snapshot, space)?;
         if found != expected {

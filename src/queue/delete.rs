@@ -38,9 +38,12 @@ impl State {
         core: &Core,
         store: &Store,
         deletions: &mut Deletions,
-        handle: &str,
+        (handle, now): (&str, Timestamp),
     ) -> Result<()> {
         let receipt = parse(core, handle)?;
+        if receipt.seq < self.cutoff(now) {
+            return Ok(());
+        }
         let is_there = match self.index.leases.get(&receipt.seq) {
             Some(lease) if core.identity.is_fifo && !is_present(lease, &receipt) => {
                 return Err(expired(handle));
@@ -89,8 +92,9 @@ impl State {
     ) -> Result<()> {
         rules::in_range(Some(seconds), 0..=VISIBILITY_SECONDS_MAX, "VisibilityTimeout")?;
         let receipt = parse(core, handle)?;
-        let Some(lease) = self.index.leases.get(&receipt.seq) else {
-            return Err(match self.is_there(store, &receipt)? {
+        let is_expired = receipt.seq < self.cutoff(now);
+        let Some(lease) = self.index.leases.get(&receipt.seq).filter(|_| !is_expired) else {
+            return Err(match !is_expired && self.is_there(store, &receipt)? {
                 true if core.identity.is_fifo => expired(handle),
                 true => Error::MessageNotInflight,
                 false => Error::parameter(

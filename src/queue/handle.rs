@@ -190,7 +190,7 @@ impl Queue {
         self.change(|state, setting, wakers| {
             state.throttle(setting.core, setting.dials, Action::Delete, setting.now)?;
             let mut deletions = Deletions::default();
-            state.decide_delete(setting.core, setting.store, &mut deletions, handle)?;
+            state.decide_delete(setting.core, setting.store, &mut deletions, (handle, setting.now))?;
             stage_deletions(state, setting, deletions, wakers)
         })
     }
@@ -217,7 +217,8 @@ impl Queue {
             state.throttle(setting.core, setting.dials, Action::Delete, setting.now)?;
             let mut deletions = Deletions::default();
             for BatchEntry { id, value } in entries {
-                result.push(id, state.decide_delete(setting.core, setting.store, &mut deletions, &value));
+                let wanted = (value.as_str(), setting.now);
+                result.push(id, state.decide_delete(setting.core, setting.store, &mut deletions, wanted));
             }
             stage_deletions(state, setting, deletions, wakers)
         })?;

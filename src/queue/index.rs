@@ -353,7 +353,7 @@ impl Index {
             return;
         }
         self.set_oldest(at, NOTHING);
-        if let Some(due) = self.lanes[at].due.take() {
+        if let Some((due, _)) = self.lanes[at].due.take() {
             self.waiting.remove(&(due, at));
         }
         self.rank(at);
@@ -376,9 +376,11 @@ impl Index {
         self.ages.first().copied()
     }
 
-    /// The first message of a FIFO lane is delayed until `due`.
-    pub(super) fn wait(&mut self, at: usize, due: Timestamp) {
-        self.lanes[at].due = Some(due);
+    /// A message of a FIFO lane, and so all behind it, is delayed until `due`.
+    pub(super) fn wait(&mut self, at: usize, seq: u64, due: Timestamp) {
+        if let Some((before, _)) = self.lanes[at].due.replace((due, seq)) {
+            self.waiting.remove(&(before, at));
+        }
         self.waiting.insert((due, at));
         self.rank(at);
     }

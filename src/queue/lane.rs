@@ -36,8 +36,8 @@ pub(super) struct Lane {
     pub(super) rank: Option<(u64, u64)>,
     /// When it was served last, in turns.
     pub(super) turn: u64,
-    /// In a FIFO queue with a delay: when its first message is due, if it is not.
-    pub(super) due: Option<Timestamp>,
+    /// In a FIFO queue with a delay: a message that is not due yet, and when it is.
+    pub(super) due: Option<(Timestamp, u64)>,
 }
 
 impl Lane {
@@ -81,7 +81,8 @@ impl Lane {
             None if self.is_read() => return false,
             None => self.read_to + 1,
         };
-        self.due.is_none() && self.locked.first().is_none_or(|first| next < *first)
+        self.due.is_none_or(|(_, waits)| next < waits)
+            && self.locked.first().is_none_or(|first| next < *first)
     }
 
     /// Nothing is left that anybody could ask it for.

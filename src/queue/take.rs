@@ -95,7 +95,7 @@ impl State {
             if identity.is_fifo && self.live.settings.delay > 0 {
                 let due = keys::time_of(seq) + Duration::from_secs(u64::from(self.live.settings.delay));
                 if due > now {
-                    self.index.wait(at, due);
+                    self.index.wait(at, seq, due);
                     return Ok(None);
                 }
             }

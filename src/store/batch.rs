@@ -126,6 +126,11 @@ impl Batch {
         self.ops.payload().len()
     }
 
+    /// [`put_in`](Self::put_in) of a value that goes to the blob log whatever its length.
+    pub(crate) fn put_blob_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
+        self.pending.put(&mut self.ops, id, key, value)
+    }
+
     /// [`delete`](Self::delete) by the keyspace's id.
     pub(crate) fn delete_in(&mut self, id: u32, key: &[u8]) -> Result<()> {
         self.ops.push(OpKind::Entry(Kind::Delete), id, key, &[])

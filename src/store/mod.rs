@@ -5,6 +5,7 @@ mod batch;
 mod builder;
 pub(crate) mod catalog;
 mod checkpoint;
+pub(crate) mod deliver;
 pub(crate) mod engine;
 mod keyspace;
 pub(crate) mod pending;
@@ -309,6 +310,11 @@ impl Store {
             let resource = catalog::decode(&value, &name)?;
             Ok((name, resource))
         })
+    }
+
+    /// Where the log ends: behind everything that is visible.
+    pub(crate) fn frontier(&self) -> Position {
+        self.inner.tree.log().frontier()
     }
 
     /// The store's clock, which never goes back.

@@ -26,11 +26,6 @@ impl<T> Pending<T> {
         Self::new(store, Position::ZERO, Position::ZERO, store.inner.durability, output)
     }
 
-    /// Where the batch stands in the order of all; the version of what it wrote.
-    pub(crate) fn position(&self) -> Position {
-        self.at
-    }
-
     /// The same batch, another answer.
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Pending<U> {
         let Self { store, at, end, durability, output } = self;

@@ -22,11 +22,6 @@ impl Space {
         self.0.id()
     }
 
-    /// Is it gone?
-    pub(crate) fn is_dropped(&self) -> bool {
-        self.0.is_dropped()
-    }
-
     /// The newest value of `key`.
     pub(crate) fn get(&self, store: &Store, key: &[u8]) -> Result<Option<Bytes>> {
         self.get_at(&store.inner, key, None)

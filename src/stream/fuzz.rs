@@ -39,7 +39,7 @@ pub(crate) fn decode(bytes: &[u8]) {
         }
         4 => {
             if let Some((place, arrival)) = keys::record_of(bytes) {
-                assert_eq!(keys::record(place, arrival)[..], *bytes);
+                assert!(bytes.starts_with(&keys::record(place, arrival)));
             }
             let _ = (keys::shard_of(bytes), keys::consumer_of(bytes));
         }

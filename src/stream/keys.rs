@@ -7,6 +7,7 @@
 //! | the stream's | `1`, shard's index `u32` | [`ShardRecord`](super::meta::ShardRecord) |
 //! | the stream's | `2`, consumer's name | [`ConsumerRecord`](super::meta::ConsumerRecord) |
 //! | a shard's | place `u64`, time of arrival in milliseconds `u64` | [`record`](super::record) |
+//! | a shard's | the same, number of the part `u8` from 1 | more data of a record that is longer than a segment |
 //!
 //! Numbers are big endian, so that keys stand in the order of numbers. The time stands in the key, not in the value, so
 //! that a search by time reads no values; as places differ it orders nothing.
@@ -64,12 +65,25 @@ pub(crate) const fn place(place: u64) -> [u8; PLACE_LEN] {
     place.to_be_bytes()
 }
 
-/// Place and time of arrival of the record with this key.
+/// The key of a further part of the record with `key`.
+pub(crate) fn part(key: &[u8; RECORD_LEN], number: u8) -> [u8; RECORD_LEN + 1] {
+    let mut part = [number; RECORD_LEN + 1];
+    part[..RECORD_LEN].copy_from_slice(key);
+    part
+}
+
+/// Place and time of arrival of the record with this key, or that the part with this key belongs to.
 #[expect(clippy::big_endian_bytes, reason = "keys are ordered as bytes")]
 pub(crate) fn record_of(key: &[u8]) -> Option<(u64, Timestamp)> {
-    let (place, time) = key.split_first_chunk::<PLACE_LEN>()?;
-    let time: &[u8; 8] = time.try_into().ok()?;
-    Some((u64::from_be_bytes(*place), Timestamp::from_millis(u64::from_be_bytes(*time))))
+    let (place, rest) = key.split_first_chunk::<PLACE_LEN>()?;
+    let (time, rest) = rest.split_first_chunk::<{ RECORD_LEN - PLACE_LEN }>()?;
+    let is_known = rest.len() <= 1;
+    is_known.then(|| (u64::from_be_bytes(*place), Timestamp::from_millis(u64::from_be_bytes(*time))))
+}
+
+/// Is it the key of a further part of a record?
+pub(crate) fn is_part(key: &[u8]) -> bool {
+    key.len() > RECORD_LEN
 }
 
 #[cfg(test)]
@@ -80,6 +94,12 @@ mod tests {
     fn round_trip() {
         let arrival = Timestamp::from_millis(1_735_689_600_123);
         assert_eq!(record_of(&record(7 << 40 | 9, arrival)), Some((7 << 40 | 9, arrival)));
+        let part = part(&record(7, arrival), 3);
+        assert_eq!(
+            (record_of(&part), is_part(&part), is_part(&part[..RECORD_LEN])),
+            (Some((7, arrival)), true, false)
+        );
+        assert!(part[..] < record(8, arrival)[..] && part[..] > record(7, arrival)[..]);
         assert_eq!(shard_of(&shard(300)), Some(300));
         assert_eq!(consumer_of(&consumer("app")), Some("app"));
     }
@@ -95,7 +115,7 @@ mod tests {
     #[test]
     fn other_keys_are_refused() {
         assert_eq!(record_of(&[0; 15]), None);
-        assert_eq!(record_of(&[0; 17]), None);
+        assert_eq!(record_of(&[0; 18]), None);
         assert_eq!(shard_of(&[SHARD, 0, 0, 0]), None);
         assert_eq!(shard_of(&[CONSUMER, 0, 0, 0, 0]), None);
         assert_eq!(consumer_of(&[CONSUMER, 0xff]), None);

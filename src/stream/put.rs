@@ -1,9 +1,11 @@
 //! Putting records.
 
+use crate::store::Batch;
 use crate::store::pending::Pending;
 use crate::stream::dials::Dials;
 use crate::stream::error::{Error, Result};
-use crate::stream::limits::PARTITION_KEY_CHARS_MAX;
+use crate::stream::keys::RECORD_LEN;
+use crate::stream::limits::{PARTITION_KEY_CHARS_MAX, RECORD_KIB};
 use crate::stream::meta::Distribution;
 use crate::stream::record;
 use crate::stream::sequence::{Parsed, SequenceNumber};
@@ -125,9 +127,7 @@ impl Stream {
             self.admit(dials, shard, &mut tail, record, hash, now)?;
         }
         let (place, arrival) = (tail.next, now.max(tail.newest));
-        let head = record_head(record)?;
-        let key = record.key.unwrap_or_default().as_bytes();
-        let pending = shard.space.put(store, &keys::record(place, arrival), [&head, key, record.data])?;
+        let pending = write(store, shard, &keys::record(place, arrival), record)?;
         tail.newest = arrival;
         shard.set_next(&mut tail, place + 1);
         let waiting = tail.take_waiting();
@@ -194,10 +194,48 @@ impl Stream {
     }
 }
 
-/// What stands before a record's key in the store.
-pub(super) fn record_head(record: &PutRecord<'_>) -> Result<[u8; record::HEAD_LEN]> {
-    let len = record.key.map_or(0, str::len);
-    Ok(record::head(u16::try_from(len).map_err(|_| long_key())?))
+/// Writes a record by itself.
+#[inline]
+fn write(store: &Store, shard: &Shard, at: &[u8; RECORD_LEN], record: &PutRecord<'_>) -> Result<Pending<()>> {
+    if record.size() > part_max(store) {
+        let mut batch = store.batch();
+        add(store, &mut batch, shard, at, record)?;
+        return Ok(store.commit(batch)?);
+    }
+    let key = record.key.unwrap_or_default().as_bytes();
+    let head = record::head(key_len(key)?, false);
+    Ok(shard.space.put(store, at, [&head, key, record.data])?)
+}
+
+/// Adds a record to a batch: in parts, if no segment holds it.
+pub(super) fn add(
+    store: &Store,
+    batch: &mut Batch,
+    shard: &Shard,
+    at: &[u8; RECORD_LEN],
+    record: &PutRecord<'_>,
+) -> Result<()> {
+    let (space, part_max) = (shard.space.id(), part_max(store));
+    let key = record.key.unwrap_or_default().as_bytes();
+    let is_parted = record.size() > part_max;
+    let here = if is_parted { part_max.saturating_sub(key.len()) } else { record.data.len() };
+    let (data, rest) = record.data.split_at(here);
+    batch.put_parts_in(space, at, &[&record::head(key_len(key)?, is_parted), key, data])?;
+    for (part, number) in rest.chunks(part_max).zip(1..=u8::MAX) {
+        batch.put_in(space, &keys::part(at, number), part)?;
+    }
+    Ok(())
+}
+
+/// Bytes of a record that stand in one place. A record has 255 parts at most, so that the least is what a record of
+/// the greatest length needs.
+fn part_max(store: &Store) -> usize {
+    const LEAST: usize = (*RECORD_KIB.end() as usize * 1024).div_ceil(u8::MAX as usize);
+    (store.batch_bytes_max() / 2).max(LEAST)
+}
+
+fn key_len(key: &[u8]) -> Result<u16> {
+    u16::try_from(key.len()).map_err(|_| long_key())
 }
 
 /// Key and length of a record.

@@ -5,8 +5,9 @@ use crate::store::pending::Pending;
 use crate::store::{Batch, Store};
 use crate::stream::dials::Dials;
 use crate::stream::error::{Error, Result};
+use crate::stream::keys::RECORD_LEN;
 use crate::stream::limits::{BYTES_PER_PUT_MAX, RECORDS_PER_PUT_MAX};
-use crate::stream::put::{Put, PutRecord, check_record, hash_of, record_head};
+use crate::stream::put::{Put, PutRecord, add, check_record, hash_of};
 use crate::stream::shard::{Shard, Tail, wake_all};
 use crate::stream::{Stream, keys};
 use parking_lot::MutexGuard;
@@ -139,16 +140,14 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn add(&mut self, shard: &Shard, key: &[u8], record: &PutRecord<'_>) -> Result<()> {
+    fn add(&mut self, shard: &Shard, at: &[u8; RECORD_LEN], record: &PutRecord<'_>) -> Result<()> {
         let store = self.store;
         let most = BATCH_BYTES.min(store.batch_bytes_max() / 2);
         if !self.batch.is_empty() && self.batch.byte_len() + record.size() > most {
             let full = std::mem::replace(&mut self.batch, store.batch());
             self.last = Some(store.commit(full)?);
         }
-        let head = record_head(record)?;
-        let key_of_record = record.key.unwrap_or_default().as_bytes();
-        Ok(self.batch.put_parts_in(shard.space.id(), key, &[&head, key_of_record, record.data])?)
+        add(store, &mut self.batch, shard, at, record)
     }
 
     /// What to wait for: the last batch is durable after all before it.

@@ -5,8 +5,9 @@ use crate::error::Corruption;
 use crate::store::{Range, Store};
 use crate::stream::error::Result;
 use crate::stream::keys;
-use crate::stream::record::Record;
+use crate::stream::record::{self, Record};
 use crate::stream::shard::{Shard, ShardId};
+use bytes::{Bytes, BytesMut};
 
 /// How much one read may return.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,9 @@ pub(crate) fn read(
     let mut count = 0;
     let mut has_sought = false;
     while range.advance()? {
+        if keys::is_part(range.key()) {
+            continue;
+        }
         let (found, arrival) = position(shard, &range)?;
         if arrival < horizon && !has_sought {
             // The expired ones may be many, and those behind have not expired.
@@ -60,7 +64,10 @@ pub(crate) fn read(
             reached.is_at_tip = false;
             break;
         }
-        let value = range.value()?;
+        let mut value = range.value()?;
+        if record::is_parted(&value) {
+            value = join(store, shard, (found, arrival), &value)?;
+        }
         let record = Record::decode(value, found, arrival, (shard.second(), shard.index))
             .map_err(|flaw| flaw.in_file(format!("record {found} of {}", shard.id()).as_ref()))?;
         if count > 0 && reached.bytes + record.size() > bounds.bytes {
@@ -73,6 +80,18 @@ pub(crate) fn read(
         records.extend(Some(record));
     }
     Ok(reached)
+}
+
+/// The whole of a record of which `first` stands at `place` and the rest behind.
+#[cold]
+fn join(store: &Store, shard: &Shard, (place, arrival): (u64, Timestamp), first: &Bytes) -> Result<Bytes> {
+    let mut whole = BytesMut::from(&first[..]);
+    let (from, to) = (keys::part(&keys::record(place, arrival), 1), keys::place(place + 1));
+    let mut range = shard.space.range(store, &from[..]..&to[..]);
+    while range.advance()? {
+        whole.extend_from_slice(&range.value()?);
+    }
+    Ok(whole.freeze())
 }
 
 /// The place of the first record that came at `time` or later; the next record's if there is none.

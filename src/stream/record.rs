@@ -2,7 +2,7 @@
 //!
 //! | size | field | value |
 //! | ---: | --- | --- |
-//! | 1 | format | 1 |
+//! | 1 | format | 1; 2 if more of the data stands under the keys behind |
 //! | 2 | key length | bytes of the partition key |
 //! | | partition key | UTF-8 |
 //! | | data | the rest |
@@ -13,21 +13,27 @@ use crate::stream::sequence::SequenceNumber;
 use bytes::Bytes;
 use std::fmt;
 
-const FORMAT: u8 = 1;
+const WHOLE: u8 = 1;
+const PARTED: u8 = 2;
 pub(crate) const HEAD_LEN: usize = size_of::<u8>() + size_of::<u16>();
 
 /// What stands before the partition key. The key's length is checked before: 256 characters of up to four bytes.
-pub(crate) fn head(key_len: u16) -> [u8; HEAD_LEN] {
+pub(crate) fn head(key_len: u16, is_parted: bool) -> [u8; HEAD_LEN] {
     let [low, high] = key_len.to_le_bytes();
-    [FORMAT, low, high]
+    [if is_parted { PARTED } else { WHOLE }, low, high]
+}
+
+/// Does more of the data stand under the keys behind?
+pub(crate) fn is_parted(value: &[u8]) -> bool {
+    value.first() == Some(&PARTED)
 }
 
 /// Where the partition key ends in a stored record.
 fn decode(value: &[u8]) -> Result<usize, Malformed> {
     let mut reader = Reader::new(value);
     let format = reader.u8("format of a record")?;
-    if format != FORMAT {
-        return Err(Reader::new(value).malformed("format of a record", FORMAT, format));
+    if !matches!(format, WHOLE | PARTED) {
+        return Err(Reader::new(value).malformed("format of a record", "1 or 2", format));
     }
     let length = reader.raw(size_of::<u16>(), "length of a partition key")?;
     let length = length.iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
@@ -137,7 +143,7 @@ mod tests {
     use super::*;
 
     fn stored(key: &str, data: &[u8]) -> Vec<u8> {
-        let head = head(u16::try_from(key.len()).unwrap());
+        let head = head(u16::try_from(key.len()).unwrap(), false);
         [&head[..], key.as_bytes(), data].concat()
     }
 
@@ -165,7 +171,7 @@ mod tests {
     #[test]
     fn rejects_other_formats_and_keys_that_are_not_text() {
         let mut value = stored("key", b"data");
-        value[0] = 2;
+        value[0] = 3;
         assert_eq!(decoded(&value).unwrap_err().what, "format of a record");
         value[0] = 1;
         value[HEAD_LEN] = 0xff;

@@ -271,16 +271,22 @@ mod tests {
         }
     }
 
-    /// One that the service gave out: the third shard of a stream of 2014.
+    /// Numbers that the service gave out: where a shard of 2015 starts, and a record of 2018.
     #[test]
     fn the_form_is_the_services() {
-        let text = "49590338271490256608559692538361571095921575989136588898";
+        let text = "49546986683135544286507457935754639466300920667981217794";
         let number: SequenceNumber = text.parse().unwrap();
-        assert_eq!((number.shard(), number.place()), (0, 0));
-        assert_eq!(number.secs(), number.created(), "where a shard starts");
-        assert_eq!(number.to_string(), text);
+        assert_eq!((number.shard(), number.place(), number.secs()), (0, 0, 1_421_279_230));
+        assert_eq!(number.created(), number.secs());
         let at = Timestamp::from_secs(number.secs());
         assert_eq!(SequenceNumber::new(number.created(), 0, 0, at), number);
+        let text = "49590338271490256608559692538361571095921575989136588898";
+        let number: SequenceNumber = text.parse().unwrap();
+        assert_eq!((number.shard(), number.place()), (6, 1_734_642_199));
+        assert_eq!((number.created(), number.secs()), (1_542_776_258, 1_545_084_650));
+        let at = Timestamp::from_secs(number.secs());
+        assert_eq!(SequenceNumber::new(number.created(), 6, number.place(), at), number);
+        assert_eq!(number.to_string(), text);
     }
 
     #[test]

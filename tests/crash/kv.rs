@@ -2,13 +2,13 @@
 //! that is left, and what was acknowledged is there.
 
 use crate::report::Counts;
+use fourfold::Store;
 use fourfold::clock::ManualClock;
 use fourfold::kv::{
-    CreateTable, DescribeStream, Index, Item, Projection, Scan, ScalarType, ShardPosition, StreamViewType, Tables,
-    TransactWriteItems, UpdateTable, item,
+    CreateTable, DescribeStream, Index, Item, Projection, ScalarType, Scan, ShardPosition, StreamViewType,
+    Tables, TransactWriteItems, UpdateTable, item,
 };
 use fourfold::sim::{CrashLimits, SimDisk};
-use fourfold::Store;
 use std::collections::BTreeMap;
 
 type Items = BTreeMap<String, Item>;
@@ -31,13 +31,22 @@ const STEPS: [Step; 12] = [
     },
     |tables| tables.update_time_to_live("things", "until", true).unwrap(),
     |tables| tables.table("things").put(item! { "p" => "a", "y" => "k", "n" => 1 }).unwrap(),
-    |tables| tables.table("things").put(item! { "p" => "b", "y" => "k", "until" => 4_000_000_000_u64 }).unwrap(),
-    |tables| tables.table("things").put(item! { "p" => "a", "y" => "l", "n" => 2, "big" => "b".repeat(9000) }).unwrap(),
+    |tables| {
+        tables.table("things").put(item! { "p" => "b", "y" => "k", "until" => 4_000_000_000_u64 }).unwrap()
+    },
+    |tables| {
+        tables
+            .table("things")
+            .put(item! { "p" => "a", "y" => "l", "n" => 2, "big" => "b".repeat(9000) })
+            .unwrap()
+    },
     |tables| {
         let things = tables.table("things");
         let update = things.update(item! { "p" => "a" }).update("ADD n :one").value(":one", 1);
         let other = things.update(item! { "p" => "c" }).update("SET y = :y").value(":y", "k");
-        tables.transact_write_items(&TransactWriteItems::new().action(update).action(other).token("one")).unwrap();
+        tables
+            .transact_write_items(&TransactWriteItems::new().action(update).action(other).token("one"))
+            .unwrap();
     },
     |tables| {
         let update = UpdateTable::new("things").attribute("n", ScalarType::N);

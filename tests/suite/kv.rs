@@ -2,7 +2,7 @@
 
 use fourfold::kv::{
     BillingMode, ConditionParts, CreateTable, DeleteItem, Error, GetItem, GlobalIndexUpdate, Index, Item,
-    Projection, PutItem, Query, ReturnConsumedCapacity, ReturnValues, Scan, ScalarType, Select,
+    Projection, PutItem, Query, ReturnConsumedCapacity, ReturnValues, ScalarType, Scan, Select,
     StreamSpecification, StreamViewType, TableStatus, Tables, Tag, UpdateItem, UpdateTable, item,
 };
 use fourfold::{ManualClock, Store};
@@ -55,13 +55,20 @@ fn a_table_is_made_described_listed_and_dropped() {
         tables.create_table(CreateTable::new(name).hash("id", ScalarType::S)).unwrap();
     }
     let first = tables.list_tables(None, Some(2)).unwrap();
-    assert_eq!((first.names, first.last_evaluated.as_deref()), (vec!["alpha".into(), "beta".into()], Some("beta")));
+    assert_eq!(
+        (first.names, first.last_evaluated.as_deref()),
+        (vec!["alpha".into(), "beta".into()], Some("beta"))
+    );
     assert_eq!(tables.list_tables(Some("beta"), None).unwrap().names, ["things"]);
+    let key = || item! { "p" => "a", "c" => "b" };
+    assert_eq!(tables.get_item(&GetItem::new(&made.table_arn, key())).unwrap().item, None);
+    assert_eq!(tables.describe_table(&made.table_arn).unwrap().table_id, made.table_id);
+    check_refused(tables.get_item(&GetItem::new("a b", key())), "ValidationException", "[a-zA-Z0-9_.-]+");
     let gone = tables.delete_table("things").unwrap();
     assert_eq!((gone.table_status, gone.creation_date_time), (Some(TableStatus::Deleting), None));
     check_refused(tables.describe_table("things"), "ResourceNotFoundException", "Table: things not found");
     check_refused(
-        tables.get_item(&GetItem::new("things", item! { "p" => "a", "c" => "b" })),
+        tables.get_item(&GetItem::new("things", key())),
         "ResourceNotFoundException",
         "Requested resource not found",
     );
@@ -81,7 +88,10 @@ fn definitions_that_cannot_be_are_refused() {
     check(base().attribute("x", ScalarType::S), "Number of attributes in KeySchema does not exactly match");
     check(base().global_index(Index::new("idx").hash("x")), "Some index key attributes are not defined");
     check(
-        base().attribute("x", ScalarType::S).attribute("y", ScalarType::S).global_index(Index::new("idx").hash("x")),
+        base()
+            .attribute("x", ScalarType::S)
+            .attribute("y", ScalarType::S)
+            .global_index(Index::new("idx").hash("x")),
         "Some AttributeDefinitions are not used",
     );
     check(base().local_index(Index::new("idx").hash("p")), "does not have a range key for index: idx");
@@ -165,9 +175,8 @@ fn puts_return_what_was_there_and_check_conditions() {
 
 #[test]
 fn keys_must_fit() {
-    let tables = with_table(|table| {
-        table.attribute("n", ScalarType::N).global_index(Index::new("by_n").hash("n"))
-    });
+    let tables =
+        with_table(|table| table.attribute("n", ScalarType::N).global_index(Index::new("by_n").hash("n")));
     let put = |item: Item| tables.put_item(PutItem::new("things", item));
     let check = |item: Item, text: &str| check_refused(put(item), "ValidationException", text);
     check(item! { "p" => "a" }, "One or more parameter values were invalid: Missing the key c in the item");
@@ -184,7 +193,9 @@ fn keys_must_fit() {
     );
     check(item! { "p" => "x", "c" => "y", "z" => "z".repeat(410_000) }, "Item size has exceeded");
     let get = |key: Item| tables.get_item(&GetItem::new("things", key));
-    for key in [item! { "p" => "a" }, item! { "p" => "a", "c" => 1 }, item! { "p" => "a", "c" => "b", "x" => "y" }] {
+    for key in
+        [item! { "p" => "a" }, item! { "p" => "a", "c" => 1 }, item! { "p" => "a", "c" => "b", "x" => "y" }]
+    {
         check_refused(get(key), "ValidationException", "The provided key element does not match the schema");
     }
     put(item! { "p" => "x".repeat(2048), "c" => "y".repeat(1024) }).unwrap();
@@ -195,7 +206,8 @@ fn updates_return_what_they_are_asked_for() {
     let tables = with_table(|table| table);
     let key = || item! { "p" => "a", "c" => "1" };
     let update = |text: &str| UpdateItem::new("things", key()).update(text);
-    let made = tables.update_item(update("SET x = :v, y = :v").value(":v", 1).return_values(ReturnValues::AllNew));
+    let made =
+        tables.update_item(update("SET x = :v, y = :v").value(":v", 1).return_values(ReturnValues::AllNew));
     assert_eq!(made.unwrap().attributes, Some(item! { "p" => "a", "c" => "1", "x" => 1, "y" => 1 }));
     let check = |returns: ReturnValues, expected: Option<Item>| {
         let step = update("SET x = x + :v REMOVE z").value(":v", 1).return_values(returns);
@@ -225,7 +237,9 @@ fn updates_return_what_they_are_asked_for() {
 #[test]
 fn numbers_are_keys_by_value() {
     let tables = tables();
-    tables.create_table(CreateTable::new("things").hash("p", ScalarType::N).range("c", ScalarType::N)).unwrap();
+    tables
+        .create_table(CreateTable::new("things").hash("p", ScalarType::N).range("c", ScalarType::N))
+        .unwrap();
     let number = |text: &str| fourfold::kv::AttributeValue::number(text).unwrap();
     let things = tables.table("things");
     things.put(item! { "p" => number("1e3"), "c" => number("-1.50"), "x" => 1 }).unwrap();
@@ -285,7 +299,10 @@ fn queries_walk_a_partition_both_ways_and_in_pages() {
     check("begins_with(c, :b)", &["b", "ba"]);
     let query = Query::new("things").key_condition("p = :p").value(":p", "one");
     let filtered = tables.query(&query.clone().filter("even = :t").value(":t", true)).unwrap();
-    assert_eq!((filtered.count, filtered.scanned_count, cs(&filtered.items)), (2, 6, vec!["ab".into(), "ba".into()]));
+    assert_eq!(
+        (filtered.count, filtered.scanned_count, cs(&filtered.items)),
+        (2, 6, vec!["ab".into(), "ba".into()])
+    );
     let counted = tables.query(&query.clone().select(Select::Count)).unwrap();
     assert_eq!((counted.count, counted.items.len()), (6, 0));
     let check = |query: Query, text: &str| check_refused(tables.query(&query), "ValidationException", text);
@@ -367,7 +384,11 @@ fn indexes_follow_their_table() {
     let items = tables.query(&some).unwrap().items;
     assert_eq!(items[0], item! { "p" => "a", "c" => "1", "y" => "k", "z" => 1 });
     assert_eq!(items.len(), 3);
-    let local = Query::new("things").index("local").key_condition("p = :p AND x > :x").value(":p", "a").value(":x", 0);
+    let local = Query::new("things")
+        .index("local")
+        .key_condition("p = :p AND x > :x")
+        .value(":p", "a")
+        .value(":x", 0);
     assert_eq!(tables.query(&local).unwrap().items[0], item! { "p" => "a", "c" => "2", "x" => 1 });
     let whole = tables.query(&local.clone().select(Select::AllAttributes)).unwrap();
     assert_eq!(whole.items[0]["w"], 2.into());
@@ -405,7 +426,9 @@ fn indexes_follow_their_table() {
 #[test]
 fn an_index_page_goes_on_where_it_ended() {
     let tables = with_table(|table| {
-        table.attribute("y", ScalarType::S).global_index(Index::new("by_y").hash("y").project(Projection::keys_only()))
+        table
+            .attribute("y", ScalarType::S)
+            .global_index(Index::new("by_y").hash("y").project(Projection::keys_only()))
     });
     for number in 0..50 {
         let item = item! { "p" => format!("{}", number % 7), "c" => format!("{number:02}"), "y" => "same" };
@@ -438,7 +461,9 @@ fn several_key_attributes_make_a_global_index() {
         table.global_index(Index::new("wide").hash("h1").hash("h2").range("r1").range("r2"))
     });
     let things = tables.table("things");
-    for (c, h2, r1, r2) in [("1", "x", "a", 2), ("2", "x", "a", 1), ("3", "x", "b", 0), ("4", "y", "a", 1), ("5", "x", "a\0", 0)] {
+    for (c, h2, r1, r2) in
+        [("1", "x", "a", 2), ("2", "x", "a", 1), ("3", "x", "b", 0), ("4", "y", "a", 1), ("5", "x", "a\0", 0)]
+    {
         things.put(item! { "p" => "p", "c" => c, "h1" => "h", "h2" => h2, "r1" => r1, "r2" => r2 }).unwrap();
     }
     things.put(item! { "p" => "p", "c" => "6", "h1" => "h", "h2" => "x", "r1" => "a" }).unwrap();
@@ -469,10 +494,13 @@ fn an_index_made_later_holds_what_was_there() {
     let tables = with_table(|table| table);
     let things = tables.table("things");
     for number in 0..1000 {
-        things.put(item! { "p" => format!("{number}"), "c" => "c", "y" => format!("{}", number % 3) }).unwrap();
+        things
+            .put(item! { "p" => format!("{number}"), "c" => "c", "y" => format!("{}", number % 3) })
+            .unwrap();
     }
     things.put(item! { "p" => "wrong", "c" => "c", "y" => 7 }).unwrap();
-    let update = UpdateTable::new("things").attribute("y", ScalarType::S).create_index(Index::new("by_y").hash("y"));
+    let update =
+        UpdateTable::new("things").attribute("y", ScalarType::S).create_index(Index::new("by_y").hash("y"));
     let answer = tables.update_table(update.clone()).unwrap();
     assert_eq!(answer.table_status, Some(TableStatus::Updating));
     let described = tables.describe_table("things").unwrap();
@@ -594,7 +622,7 @@ fn delayed_indexes_show_the_past() {
         items.iter().map(|item| item["x"].as_number().unwrap().to_string().parse().unwrap()).collect()
     };
     things.put(item! { "p" => "a", "y" => "k", "x" => 1 }).unwrap();
-    assert_eq!(seen(false), []);
+    assert!(seen(false).is_empty());
     clock.advance(Duration::from_secs(1));
     assert_eq!(seen(false), [1]);
     things.put(item! { "p" => "a", "y" => "k", "x" => 2 }).unwrap();

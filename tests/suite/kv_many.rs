@@ -2,9 +2,9 @@
 
 use fourfold::kv::{
     BatchGetItem, BatchWriteItem, CancellationReason, ChangeKind, ConditionCheck, CreateTable, DeleteItem,
-    DescribeStream, Error, Index, Item, KeysAndAttributes, ListStreams, PutItem, Query, ReturnConsumedCapacity,
-    ScalarType, ShardPosition, StreamSpecification, StreamStatus, StreamViewType, Tables, TransactGet,
-    TransactGetItems, TransactWriteItems, UpdateItem, UpdateTable, WriteRequest, item,
+    DescribeStream, Error, Index, Item, KeysAndAttributes, ListStreams, PutItem, Query,
+    ReturnConsumedCapacity, ScalarType, ShardPosition, StreamSpecification, StreamStatus, StreamViewType,
+    Tables, TransactGet, TransactGetItems, TransactWriteItems, UpdateItem, UpdateTable, WriteRequest, item,
 };
 use fourfold::{ManualClock, Store};
 use std::time::Duration;
@@ -39,7 +39,8 @@ fn codes<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<&'static str> {
 fn batches_write_and_read() {
     let (_, _, tables) = with_clock(|table| table);
     let mut batch = BatchWriteItem::default();
-    let puts = (0..20).map(|n| WriteRequest::Put(item! { "p" => format!("{n}"), "n" => n })).collect::<Vec<_>>();
+    let puts =
+        (0..20).map(|n| WriteRequest::Put(item! { "p" => format!("{n}"), "n" => n })).collect::<Vec<_>>();
     batch.requests.insert("things".into(), puts.clone());
     batch.return_consumed_capacity = Some(ReturnConsumedCapacity::Total);
     let output = tables.batch_write_item(&batch).unwrap();
@@ -58,8 +59,14 @@ fn batches_write_and_read() {
     check(twice, "Provided list of item keys contains duplicates");
     check([&puts[..], &puts[..6]].concat(), "Too many items requested for the BatchWriteItem call");
     check(vec![], "length greater than or equal to 1");
-    check(vec![WriteRequest::Delete(item! { "p" => "5" }), WriteRequest::Put(item! { "q" => 1 })], "Missing the key p");
-    assert!(tables.table("things").get(item! { "p" => "5" }).unwrap().is_some(), "one wrong entry refuses all");
+    check(
+        vec![WriteRequest::Delete(item! { "p" => "5" }), WriteRequest::Put(item! { "q" => 1 })],
+        "Missing the key p",
+    );
+    assert!(
+        tables.table("things").get(item! { "p" => "5" }).unwrap().is_some(),
+        "one wrong entry refuses all"
+    );
 
     let mut dials = tables.dials();
     dials.batch_entries_max = 3;
@@ -100,13 +107,20 @@ fn a_transaction_is_all_or_nothing_and_says_why() {
     let found = reasons(tables.transact_write_items(&failing));
     let names: Vec<_> = found.iter().map(CancellationReason::code).collect();
     assert_eq!(names, ["None", "ConditionalCheckFailed", "ConditionalCheckFailed", "None"]);
-    assert!(matches!(&found[1], CancellationReason::ConditionalCheckFailed { item: Some(item) } if item["n"] == 1.into()));
+    assert!(
+        matches!(&found[1], CancellationReason::ConditionalCheckFailed { item: Some(item) } if item["n"] == 1.into())
+    );
     assert_eq!(things.get(key("b")).unwrap(), None);
 
-    let wrong = TransactWriteItems::new().action(put("b")).action(DeleteItem::new("things", item! { "p" => 1 }));
+    let wrong =
+        TransactWriteItems::new().action(put("b")).action(DeleteItem::new("things", item! { "p" => 1 }));
     assert_eq!(codes(tables.transact_write_items(&wrong)), ["None", "ValidationError"]);
     let twice = TransactWriteItems::new().action(put("b")).action(DeleteItem::new("things", key("b")));
-    check_refused(tables.transact_write_items(&twice), "ValidationException", "multiple operations on one item");
+    check_refused(
+        tables.transact_write_items(&twice),
+        "ValidationException",
+        "multiple operations on one item",
+    );
     let syntax = TransactWriteItems::new().action(put("b").condition("n = "));
     check_refused(tables.transact_write_items(&syntax), "ValidationException", "Invalid ConditionExpression");
     let none = TransactWriteItems::new();
@@ -139,7 +153,11 @@ fn a_token_makes_a_transaction_happen_once() {
     tables.transact_write_items(&add(1)).unwrap();
     tables.transact_write_items(&add(1)).unwrap();
     assert_eq!(n(&tables), 1.into());
-    check_refused(tables.transact_write_items(&add(2)), "IdempotentParameterMismatchException", "same client token");
+    check_refused(
+        tables.transact_write_items(&add(2)),
+        "IdempotentParameterMismatchException",
+        "same client token",
+    );
     let copy = store.fork().unwrap().tables();
     copy.transact_write_items(&add(1)).unwrap();
     assert_eq!(n(&copy), 1.into(), "tokens are stored");
@@ -251,7 +269,8 @@ fn shards_follow_each_other_and_records_go_after_a_day() {
         records.iter().map(|record| record.keys["p"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(partitions(&shards[0].0), partitions(&children[0].id));
-    let page = tables.describe_stream(&DescribeStream { limit: Some(5), ..DescribeStream::new(&arn) }).unwrap();
+    let page =
+        tables.describe_stream(&DescribeStream { limit: Some(5), ..DescribeStream::new(&arn) }).unwrap();
     assert_eq!((page.shards.len(), page.last_evaluated_shard), (5, Some(page.shards[4].id.clone())));
 
     let old = tables.get_shard_iterator(&arn, &shards[0].0, &ShardPosition::TrimHorizon).unwrap();
@@ -277,7 +296,11 @@ fn shards_follow_each_other_and_records_go_after_a_day() {
     assert_ne!(stream_arn(&tables), arn);
     assert_eq!(tables.list_streams(&ListStreams::default()).unwrap().streams.len(), 2);
     tables.delete_table("things").unwrap();
-    assert_eq!(tables.list_streams(&ListStreams::default()).unwrap().streams.len(), 2, "they outlive their table");
+    assert_eq!(
+        tables.list_streams(&ListStreams::default()).unwrap().streams.len(),
+        2,
+        "they outlive their table"
+    );
     clock.advance(Duration::from_secs(25 * 3600));
     store.maintain().unwrap();
     assert_eq!(tables.list_streams(&ListStreams::default()).unwrap().streams, []);
@@ -313,8 +336,16 @@ fn items_expire_by_the_clock() {
     let at = |secs: u64| (store.now() + Duration::from_secs(secs)).as_secs();
     things.put(item! { "p" => "before", "until" => at(10) }).unwrap();
     tables.update_time_to_live("things", "until", true).unwrap();
-    check_refused(tables.update_time_to_live("things", "until", true), "ValidationException", "already enabled");
-    check_refused(tables.update_time_to_live("things", "other", false), "ValidationException", "different AttributeName");
+    check_refused(
+        tables.update_time_to_live("things", "until", true),
+        "ValidationException",
+        "already enabled",
+    );
+    check_refused(
+        tables.update_time_to_live("things", "other", false),
+        "ValidationException",
+        "different AttributeName",
+    );
     things.put(item! { "p" => "soon", "until" => at(5) }).unwrap();
     things.put(item! { "p" => "text", "until" => at(5).to_string() }).unwrap();
     things.put(item! { "p" => "moved", "until" => at(5) }).unwrap();

@@ -2,9 +2,9 @@
 //! through all of them.
 
 use fourfold::kv::{
-    AttributeValue, ChangeKind, CreateTable, DeleteItem, DescribeStream, Error, Index, Item, Projection, PutItem,
-    Query, ReturnValues, ScalarType, Scan, ShardPosition, StreamViewType, Tables, TransactGet, TransactGetItems,
-    TransactWrite, TransactWriteItems, UpdateItem, UpdateTable, WriteRequest, item,
+    AttributeValue, ChangeKind, CreateTable, DeleteItem, DescribeStream, Error, Index, Item, Projection,
+    PutItem, Query, ReturnValues, ScalarType, Scan, ShardPosition, StreamViewType, Tables, TransactGet,
+    TransactGetItems, TransactWrite, TransactWriteItems, UpdateItem, UpdateTable, WriteRequest, item,
 };
 use fourfold::{ManualClock, Store};
 use std::collections::BTreeMap;
@@ -81,8 +81,7 @@ impl Run {
     fn new(seed: u64) -> Self {
         let clock = ManualClock::default();
         // Tiny segments: rotation, folds and merges all the time.
-        let store =
-            Store::builder().segment_size(64 << 10).clock(clock.clone()).seed(seed).open_in_memory();
+        let store = Store::builder().segment_size(64 << 10).clock(clock.clone()).seed(seed).open_in_memory();
         let tables = store.tables();
         let table = CreateTable::new("things")
             .hash("p", ScalarType::S)
@@ -149,7 +148,9 @@ impl Run {
         } else {
             put
         };
-        let holds = put.when.condition.is_none() || !self.model.items.contains_key(&key) || self.model.n(&key) == Some(n);
+        let holds = put.when.condition.is_none()
+            || !self.model.items.contains_key(&key)
+            || self.model.n(&key) == Some(n);
         match self.tables.put_item(put) {
             Ok(output) => {
                 assert!(holds);
@@ -311,9 +312,16 @@ impl Run {
     }
 
     /// Compares what an index answers with what the items say: the same items, in the order of the index's keys.
-    fn check_index(&self, found: &[Item], expected: &[&Item], order: Option<&str>, projected: Option<&[&str]>) {
+    fn check_index(
+        &self,
+        found: &[Item],
+        expected: &[&Item],
+        order: Option<&str>,
+        projected: Option<&[&str]>,
+    ) {
         let project = |item: &Item| -> Item {
-            let held = item.iter().filter(|(name, _)| projected.is_none_or(|names| names.contains(&&***name)));
+            let held =
+                item.iter().filter(|(name, _)| projected.is_none_or(|names| names.contains(&&***name)));
             held.map(|(name, value)| (name.clone(), value.clone())).collect()
         };
         if let Some(order) = order {
@@ -335,7 +343,8 @@ impl Run {
         let found = self.pages(at_least.value(":y", y.clone()).value(":x", x));
         let items = self.model.items.values();
         let has_y = |item: &&Item| item.get("y") == Some(&y.clone().into());
-        let expected: Vec<_> = items.filter(has_y).filter(|item| item.get("x").is_some_and(|v| int(v) >= x)).collect();
+        let expected: Vec<_> =
+            items.filter(has_y).filter(|item| item.get("x").is_some_and(|v| int(v) >= x)).collect();
         self.check_index(&found, &expected, Some("x"), None);
 
         let found = self.pages(Query::new("things").index("keys").key_condition("x = :x").value(":x", x));
@@ -347,11 +356,13 @@ impl Run {
         let local = Query::new("things").index("local").key_condition("p = :p").value(":p", p.clone());
         let found = self.pages(local);
         let items = self.model.items.values();
-        let expected: Vec<_> = items.filter(|item| item["p"] == p.clone().into() && item.contains_key("x")).collect();
+        let expected: Vec<_> =
+            items.filter(|item| item["p"] == p.clone().into() && item.contains_key("x")).collect();
         self.check_index(&found, &expected, Some("x"), Some(&["p", "c", "x", "n"]));
 
         if self.has_later {
-            let found = self.pages(Query::new("things").index("later").key_condition("y = :y").value(":y", y.clone()));
+            let found = self
+                .pages(Query::new("things").index("later").key_condition("y = :y").value(":y", y.clone()));
             let expected: Vec<_> = self.model.items.values().filter(has_y).collect();
             self.check_index(&found, &expected, None, None);
         }
@@ -379,7 +390,8 @@ impl Run {
     }
 
     fn get_together(&mut self) {
-        let keys: Vec<Key> = (0..3).map(|_| self.key()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let keys: Vec<Key> =
+            (0..3).map(|_| self.key()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
         let gets = keys.iter().map(|key| TransactGet::new("things", key_item(key)));
         let found = self.tables.transact_get_items(&TransactGetItems::new(gets)).unwrap().items;
         let expected: Vec<_> = keys.iter().map(|key| self.model.items.get(key).cloned()).collect();

@@ -1,10 +1,10 @@
 //! Real threads on the same items: conditions decide, nothing is lost, transactions are whole.
 
-use fourfold::kv::{
-    ChangeRecord, CreateTable, Error, Index, Item, Query, ScalarType, Scan, StreamViewType, Tables, TransactGet,
-    TransactGetItems, TransactWriteItems, UpdateTable, item,
-};
 use fourfold::Store;
+use fourfold::kv::{
+    ChangeRecord, CreateTable, Error, Index, Item, Query, ScalarType, Scan, StreamViewType, Tables,
+    TransactGet, TransactGetItems, TransactWriteItems, UpdateTable, item,
+};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -74,13 +74,17 @@ fn transactions_are_serializable() {
                 scope.spawn(move || {
                     let mut seed = thread + 1;
                     for _ in 0..500 {
-                        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        seed = seed
+                            .wrapping_mul(6_364_136_223_846_793_005)
+                            .wrapping_add(1_442_695_040_888_963_407);
                         let from = i64::try_from(seed >> 33).unwrap() % ACCOUNTS;
                         let to = (from + 1 + i64::try_from(seed >> 40).unwrap() % (ACCOUNTS - 1)) % ACCOUNTS;
                         let sum = i64::try_from(seed >> 50).unwrap() % 30 + 1;
                         let things = tables.table("things");
-                        let pay = things.update(item! { "p" => name(from) }).update("SET money = money - :sum");
-                        let take = things.update(item! { "p" => name(to) }).update("SET money = money + :sum");
+                        let pay =
+                            things.update(item! { "p" => name(from) }).update("SET money = money - :sum");
+                        let take =
+                            things.update(item! { "p" => name(to) }).update("SET money = money + :sum");
                         let transfer = TransactWriteItems::new()
                             .action(pay.condition("money >= :sum").value(":sum", sum))
                             .action(take.value(":sum", sum));
@@ -105,7 +109,8 @@ fn transactions_are_serializable() {
                 while !done.load(Ordering::Acquire) {
                     let items: Vec<Item> = match reader {
                         0 => {
-                            let gets = (0..ACCOUNTS).map(|n| TransactGet::new("things", item! { "p" => name(n) }));
+                            let gets =
+                                (0..ACCOUNTS).map(|n| TransactGet::new("things", item! { "p" => name(n) }));
                             let found = tables.transact_get_items(&TransactGetItems::new(gets)).unwrap();
                             found.items.into_iter().flatten().collect()
                         }
@@ -150,7 +155,10 @@ fn an_index_is_complete_although_items_changed_while_it_was_made() {
                     match number % 3 {
                         0 => things.delete(key).map(drop).unwrap(),
                         1 => things.put(item! { "p" => format!("{number}"), "y" => number % 5 }).unwrap(),
-                        _ => tables.update_item(things.update(key).update("ADD y :one").value(":one", 1)).map(drop).unwrap(),
+                        _ => tables
+                            .update_item(things.update(key).update("ADD y :one").value(":one", 1))
+                            .map(drop)
+                            .unwrap(),
                     }
                 }
             });
@@ -169,7 +177,9 @@ fn an_index_is_complete_although_items_changed_while_it_was_made() {
         *counted.entry(number(&item, "y")).or_insert(0_u64) += 1;
     }
     let index = Index::new("by_y").hash("y");
-    tables.update_table(UpdateTable::new("things").attribute("y", ScalarType::N).create_index(index)).unwrap();
+    tables
+        .update_table(UpdateTable::new("things").attribute("y", ScalarType::N).create_index(index))
+        .unwrap();
     for (y, count) in counted {
         let query = Query::new("things").index("by_y").key_condition("y = :y").value(":y", y);
         assert_eq!(tables.query(&query).unwrap().count as u64, count);

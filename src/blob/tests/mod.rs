@@ -156,7 +156,7 @@ fn a_full_segment_is_followed_by_another_and_gives_back_its_rest() {
     };
     let last = HEADER_LEN + frame_len(5000);
     assert_eq!(sizes(&log), [(ends, ends, false), (ends, ends, false), (last, SIZE, true)]);
-    assert_eq!(log.storage.open(&file_name(1)).unwrap().len().unwrap(), ends.into());
+    assert_eq!(log.storage.open(&file_name(1)).unwrap().len().unwrap(), u64::from(ends));
     log.close().unwrap();
     assert_eq!(sizes(&log), [(ends, ends, false), (ends, ends, false), (last, last, false)]);
     assert_eq!(log.write(&[b"later"]).unwrap().segment, 3);

@@ -132,8 +132,7 @@ impl Tables {
             let is_admitted = throttle::admit_read(self, &table, &shape, None, Some(&key)).is_ok();
             if *left == 0 || *bytes >= BATCH_BYTES_MAX || !is_admitted {
                 let rest = output.unprocessed.entry(name.to_owned());
-                let rest =
-                    rest.or_insert_with(|| KeysAndAttributes { keys: Vec::new(), ..of_table.clone() });
+                let rest = rest.or_insert_with(|| KeysAndAttributes { keys: Vec::new(), ..of_table.clone() });
                 rest.keys.push(given.clone());
                 continue;
             }

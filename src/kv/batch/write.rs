@@ -113,9 +113,7 @@ impl Tables {
                     && let Some(entry) = entries.next()
                 {
                     let shape = shape_of(&self.store, &table)?;
-                    if left == 0
-                        || throttle::admit_write(self, &table, &shape, Some(&entry.key)).is_err()
-                    {
+                    if left == 0 || throttle::admit_write(self, &table, &shape, Some(&entry.key)).is_err() {
                         let rest = output.unprocessed.entry(table.name.clone()).or_default();
                         rest.push(entry.request.clone());
                         continue;
@@ -149,9 +147,7 @@ impl Tables {
         let mut entries = Vec::with_capacity(requests.len());
         for request in requests {
             let (write, given) = match request {
-                WriteRequest::Put(item) => {
-                    (Write::put(item.clone(), None, false, ReturnValues::None)?, item)
-                }
+                WriteRequest::Put(item) => (Write::put(item.clone(), None, false, ReturnValues::None)?, item),
                 WriteRequest::Delete(key) => (Write::delete(None, false, ReturnValues::None), key),
             };
             let key = write.key(&shape, given)?;

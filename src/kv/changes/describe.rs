@@ -216,7 +216,9 @@ impl Tables {
                 id: shard.id(),
                 parent: tail.parent_id(shard),
                 first_sequence_number: sequence_number(shard.from),
-                last_sequence_number: shard.to.map(|to| sequence_number(to.saturating_sub(1).max(shard.from))),
+                last_sequence_number: shard
+                    .to
+                    .map(|to| sequence_number(to.saturating_sub(1).max(shard.from))),
             })
             .collect();
         shards.sort_by(|a, b| a.id.cmp(&b.id));
@@ -259,9 +261,9 @@ fn check_limit(limit: Option<usize>) -> Result<usize> {
 /// The table and the label of a stream.
 fn parse_arn(arn: &str) -> Result<(&str, &str)> {
     let parts = arn.split_once(":table/").and_then(|(_, rest)| rest.split_once("/stream/"));
-    parts.filter(|_| arn.starts_with("arn:")).ok_or_else(|| {
-        Error::validation(format!("Invalid StreamArn: {arn}"))
-    })
+    parts
+        .filter(|_| arn.starts_with("arn:"))
+        .ok_or_else(|| Error::validation(format!("Invalid StreamArn: {arn}")))
 }
 
 impl Feed {

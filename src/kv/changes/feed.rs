@@ -23,9 +23,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 /// How long a record can be read.
-pub const CHANGE_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+pub const CHANGE_RETENTION: Duration = Duration::from_hours(24);
 /// How long a shard takes records.
-const SHARD_AGE: Duration = Duration::from_secs(4 * 60 * 60);
+const SHARD_AGE: Duration = Duration::from_hours(4);
 
 /// What the catalog keeps of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,8 +204,8 @@ impl Feed {
         let shards = tail.staged.1.as_ref().unwrap_or(&tail.shards);
         let open: Vec<u32> = shards.iter().filter(|s| s.to.is_none()).map(|s| s.number).collect();
         // The share of a partition is a matter of its hash alone, so it is the same in every generation (F2).
-        let share = (u128::from(change.hash) * open.len() as u128 >> 64) as usize;
-        let shard = open.get(share).copied().unwrap_or(0);
+        let part = (u128::from(change.hash) * open.len() as u128) >> 64;
+        let shard = usize::try_from(part).ok().and_then(|part| open.get(part)).copied().unwrap_or(0);
         batch.put_in(self.space.id(), &key(number), &change.encode(now, shard))?;
         tail.staged.0 = number + 1;
         tail.newest = now;
@@ -221,12 +221,11 @@ impl Feed {
         }
         let mut shards = shards.clone();
         let mut children = Vec::new();
-        let mut number = shards.iter().map(|shard| shard.number + 1).max().unwrap_or(0);
-        for shard in shards.iter_mut().filter(|shard| shard.to.is_none()) {
+        let next = shards.iter().map(|shard| shard.number + 1).max().unwrap_or(0);
+        for (shard, number) in shards.iter_mut().filter(|shard| shard.to.is_none()).zip(next..) {
             shard.to = Some(tail.staged.0);
             let parent = Some(shard.number);
             children.push(Shard { number, parent, from: tail.staged.0, to: None, opened: now });
-            number += 1;
         }
         shards.extend(children);
         self.put(batch, tail, &shards, tail.ended)?;
@@ -336,7 +335,9 @@ impl Feed {
         tail.trimmed = horizon;
         tail.begin();
         let mut shards = tail.shards.clone();
-        shards.retain(|shard| shard.to.is_none_or(|to| to > horizon || oldest < shard.opened + CHANGE_RETENTION));
+        shards.retain(|shard| {
+            shard.to.is_none_or(|to| to > horizon || oldest < shard.opened + CHANGE_RETENTION)
+        });
         let mut batch = store.batch();
         batch.floor_in(self.space.id(), &key(horizon))?;
         self.put(&mut batch, &tail, &shards, tail.ended)?;

@@ -8,7 +8,7 @@ use crate::kv::error::{Error, Result};
 use std::time::Duration;
 
 /// How long an iterator can be used.
-const ITERATOR_AGE: Duration = Duration::from_secs(15 * 60);
+const ITERATOR_AGE: Duration = Duration::from_mins(15);
 /// Hexadecimal digits of an iterator: shard, number, time.
 const DIGITS: usize = 8 + 16 + 16;
 
@@ -78,7 +78,8 @@ impl Tables {
         let feed = self.feed(arn)?;
         let tail = feed.tail.lock().clone();
         let found = tail.shard_by_id(shard).ok_or_else(|| Error::ResourceNotFound {
-            message: format!("Requested resource not found: Shard: {shard} in Stream: {arn} not found").into(),
+            message: format!("Requested resource not found: Shard: {shard} in Stream: {arn} not found")
+                .into(),
         })?;
         let horizon = feed.horizon(store)?;
         let end = found.to.unwrap_or(tail.next);
@@ -99,8 +100,9 @@ fn at_time(feed: &Feed, tables: &Tables, at: Timestamp) -> Result<u64> {
 
 /// A sequence number of a shard.
 fn within(text: &str, from: u64, end: u64, horizon: u64) -> Result<u64> {
-    let number = parse_sequence_number(text)
-        .ok_or_else(|| Error::validation(format!("Invalid SequenceNumber: {text} is not one of this shard")))?;
+    let number = parse_sequence_number(text).ok_or_else(|| {
+        Error::validation(format!("Invalid SequenceNumber: {text} is not one of this shard"))
+    })?;
     if number >= from && number < horizon {
         return Err(Error::TrimmedDataAccess);
     }

@@ -133,7 +133,9 @@ impl Feed {
         let (mut records, mut next, mut bytes, mut passed) = (Vec::new(), from, 0, 0);
         let mut range = self.space.range(store, key(from)..key(end.unwrap_or(u64::MAX)));
         while range.advance()? {
-            let Some(number) = range.key().first_chunk().map(|key| u64::from_be_bytes(*key)) else { continue };
+            let Some(number) = range.key().first_chunk().map(|key| u64::from_be_bytes(*key)) else {
+                continue;
+            };
             let value = range.value()?;
             if wanted(self.head(&value)?.shard) {
                 let record = self.change_record(store, number, &value)?;

@@ -112,7 +112,10 @@ fn read_head(from: &mut Reader<'_>) -> Result<Head, Malformed> {
     if version != VERSION {
         return Err(before.malformed("version of a change", VERSION, version));
     }
-    Ok(Head { at: Timestamp::from_millis(from.u64("time of a change")?), shard: from.u32("shard of a change")? })
+    Ok(Head {
+        at: Timestamp::from_millis(from.u64("time of a change")?),
+        shard: from.u32("shard of a change")?,
+    })
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Recorded, Malformed> {
@@ -170,7 +173,8 @@ mod tests {
             (StreamViewType::OldImage, true, false),
             (StreamViewType::NewImage, false, true),
         ] {
-            let change = Change::new(ChangeKind::Modify, view, false, 0, &image, Some(&record), Some(&record));
+            let change =
+                Change::new(ChangeKind::Modify, view, false, 0, &image, Some(&record), Some(&record));
             let read = decode(&change.encode(Timestamp::from_secs(1), 0)).unwrap();
             assert_eq!((read.old.is_some(), read.new.is_some()), (old, new), "{view}");
         }

@@ -285,6 +285,7 @@ impl Attr {
 
     /// A number is added to the number that is here, or to 0; the members of a set to the set that is here, if there is
     /// one.
+    #[expect(clippy::should_implement_trait, reason = "an action of the service, not a sum")]
     pub fn add(self, value: impl Into<AttributeValue>) -> Update {
         self.update(Change::Add(Term::Literal(value.into())))
     }
@@ -315,7 +316,9 @@ impl Update {
     fn into_actions(self) -> Vec<Action> {
         let mut actions = Arc::unwrap_or_clone(self.actions);
         if !self.values.is_empty() {
-            actions.iter_mut().for_each(|action| action.fill(&self.values));
+            for action in &mut actions {
+                action.fill(&self.values);
+            }
         }
         actions
     }

@@ -3,6 +3,8 @@
 use super::{
     condition::{
         Condition, PreparedCondition,
+        check::inverted,
+        evaluate::order,
         tree::{Comparator, Node, Operand},
     },
     findings::ExpressionKind,
@@ -13,6 +15,7 @@ use crate::kv::{
     error::{Error, Result},
     value::{AttributeValue, Item, Type},
 };
+use std::cmp::Ordering;
 
 /// What a query asks of one key attribute.
 ///
@@ -181,11 +184,16 @@ impl KeyCondition {
     }
 }
 
-fn check_values(attribute: &KeyAttribute<'_>, test: &KeyTest) -> Result<()> {
-    if matches!(test, KeyTest::BeginsWith(_)) && attribute.kind == Type::N {
+fn check_values(attribute: &KeyAttribute<'_>, asked: &KeyTest) -> Result<()> {
+    if matches!(asked, KeyTest::BeginsWith(_)) && attribute.kind == Type::N {
         return Err(Error::validation("Query key condition not supported"));
     }
-    for value in test.values() {
+    if let KeyTest::Between(low, high) = asked
+        && order(low, high) == Some(Ordering::Greater)
+    {
+        return Err(invalid(inverted(low, high)));
+    }
+    for value in asked.values() {
         if value.kind() != attribute.kind {
             return Err(Error::validation(
                 "One or more parameter values were invalid: Condition parameter type does not match schema type",
@@ -317,11 +325,6 @@ impl PreparedKeyCondition {
     /// `ValidationException` with the service's text.
     pub fn bind(&self, values: &Item) -> Result<KeyCondition> {
         KeyCondition::from_condition(&self.condition.bind(values)?)
-    }
-
-    /// The key condition with the values of a request that may have more expressions.
-    pub(crate) fn bind_with(&self, placeholders: &mut Placeholders<'_>) -> Result<KeyCondition> {
-        KeyCondition::from_condition(&self.condition.bind_with(placeholders)?)
     }
 }
 

@@ -26,7 +26,7 @@ const INDEX_MAX: usize = i32::MAX as usize;
 /// Calls and parentheses within each other, at most (X1).
 const DEPTH_MAX: usize = 64;
 
-/// The values of an expression, in the order in which it names them.
+/// The values of an expression, each once, in the order in which it names them first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
@@ -48,22 +48,20 @@ impl Slots {
     ) -> Vec<AttributeValue> {
         let mut values = Vec::with_capacity(self.slots.len());
         for Slot { placeholder, comparison, at } in &self.slots {
-            match placeholders.value(placeholder) {
-                Some(value) => values.push(value.clone()),
-                None => {
-                    let reason = format_args!(
-                        "An expression attribute value used in expression is not defined; attribute value: {placeholder}"
-                    );
-                    findings.note(Rank::Value, *comparison, *at, reason);
-                    values.push(AttributeValue::Null);
-                }
+            let value = placeholders.value(placeholder);
+            if value.is_none() {
+                let reason = format_args!(
+                    "An expression attribute value used in expression is not defined; attribute value: {placeholder}"
+                );
+                findings.note(Rank::Value, *comparison, *at, reason);
             }
+            values.push(value.cloned().unwrap_or(AttributeValue::Null));
         }
         values
     }
 
     /// Fills from values alone, each of which must be used.
-    pub(super) fn placeholders<'a>(values: &'a Item) -> Result<Placeholders<'a>> {
+    pub(super) fn placeholders(values: &Item) -> Result<Placeholders<'_>> {
         Placeholders::new(None, Some(values).filter(|values| !values.is_empty()))
     }
 }
@@ -132,10 +130,10 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
             operators: 0,
             comparison: 0,
         };
-        match parser.has_redundant_parentheses() {
-            true => Err(kind.invalid("The expression has redundant parentheses;")),
-            false => Ok(parser),
+        if parser.has_redundant_parentheses() {
+            return Err(kind.invalid("The expression has redundant parentheses;"));
         }
+        Ok(parser)
     }
 
     /// Parentheses around nothing but parentheses, where neither belongs to a function or a list.
@@ -247,18 +245,15 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
             }
             Kind::Name => {
                 self.at += 1;
-                Ok(match self.placeholders.name(token.text) {
-                    Some(name) => name.to_owned(),
-                    None => {
-                        let reason = format_args!(
-                            "An expression attribute name used in the document path is not defined; \
-                             attribute name: {}",
-                            token.text
-                        );
-                        self.note(Rank::Name, token.at, reason);
-                        String::new()
-                    }
-                })
+                let name = self.placeholders.name(token.text);
+                if name.is_none() {
+                    let reason = format_args!(
+                        "An expression attribute name used in the document path is not defined; attribute name: {}",
+                        token.text
+                    );
+                    self.note(Rank::Name, token.at, reason);
+                }
+                Ok(name.unwrap_or_default().to_owned())
             }
             _ => self.syntax_error(),
         }
@@ -298,6 +293,11 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
     /// A `:value`.
     pub(super) fn slot(&mut self) -> Result<usize> {
         let token = self.expect(Kind::Value)?;
+        // A value that is named again is not copied again, as large as it may be.
+        let known = self.slots.slots.iter().position(|slot| slot.placeholder == token.text);
+        if let Some(known) = known {
+            return Ok(known);
+        }
         let slot = Slot { placeholder: token.text.to_owned(), comparison: self.comparison, at: token.at };
         self.slots.slots.push(slot);
         Ok(self.slots.slots.len() - 1)

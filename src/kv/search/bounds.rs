@@ -43,7 +43,9 @@ impl Bounds {
     /// As the store wants it; what is empty is an empty range, never one that ends before it begins.
     pub(crate) fn range(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
         match &self.upper {
-            Some(upper) if *upper <= self.lower => (Bound::Included(&self.lower), Bound::Excluded(&self.lower)),
+            Some(upper) if *upper <= self.lower => {
+                (Bound::Included(&self.lower), Bound::Excluded(&self.lower))
+            }
             Some(upper) => (Bound::Included(&self.lower), Bound::Excluded(upper)),
             None => (Bound::Included(&self.lower), Bound::Unbounded),
         }
@@ -75,7 +77,7 @@ pub(crate) fn of_query(
     }
     let last = found.last.zip(range.get(found.range.len()));
     match last {
-        Some((test, attribute)) => of_test(start, test, attribute.scalar_type, is_raw),
+        Some((test, attribute)) => of_test(&start, test, attribute.scalar_type, is_raw),
         None => Ok(Bounds::prefix(start)),
     }
 }
@@ -87,33 +89,41 @@ fn scalar(value: &AttributeValue, scalar_type: ScalarType) -> Result<Scalar<'_>>
     ))
 }
 
-fn of_test(start: Vec<u8>, test: &KeyTest, scalar_type: ScalarType, is_raw: bool) -> Result<Bounds> {
+fn of_test(start: &[u8], test: &KeyTest, scalar_type: ScalarType, is_raw: bool) -> Result<Bounds> {
     let exact = |value: &AttributeValue| {
         let scalar = scalar(value, scalar_type)?;
         check_sort_len(scalar.len())?;
-        let mut key = start.clone();
-        if is_raw { scalar.write(&mut key) } else { push_ordered(&mut key, scalar) }
+        let mut key = start.to_vec();
+        if is_raw {
+            scalar.write(&mut key);
+        } else {
+            push_ordered(&mut key, scalar);
+        }
         Ok::<_, Error>(key)
     };
     let behind = |value: &AttributeValue| {
         let key = exact(value)?;
         Ok::<_, Error>(if is_raw { Some(after(key)) } else { after_prefix(key) })
     };
-    let end = after_prefix(start.clone());
+    let end = after_prefix(start.to_vec());
     Ok(match test {
         KeyTest::Equal(value) => Bounds { lower: exact(value)?, upper: behind(value)? },
-        KeyTest::Less(value) => Bounds { lower: start.clone(), upper: Some(exact(value)?) },
-        KeyTest::AtMost(value) => Bounds { lower: start.clone(), upper: behind(value)? },
+        KeyTest::Less(value) => Bounds { lower: start.to_vec(), upper: Some(exact(value)?) },
+        KeyTest::AtMost(value) => Bounds { lower: start.to_vec(), upper: behind(value)? },
         KeyTest::Greater(value) => match behind(value)? {
             Some(lower) => Bounds { lower, upper: end },
-            None => Bounds { lower: start.clone(), upper: Some(start.clone()) },
+            None => Bounds { lower: start.to_vec(), upper: Some(start.to_vec()) },
         },
         KeyTest::AtLeast(value) => Bounds { lower: exact(value)?, upper: end },
         KeyTest::Between(low, high) => Bounds { lower: exact(low)?, upper: behind(high)? },
         KeyTest::BeginsWith(value) => {
             let scalar = scalar(value, scalar_type)?;
-            let mut prefix = start.clone();
-            if is_raw { scalar.write(&mut prefix) } else { push_escaped(&mut prefix, scalar) }
+            let mut prefix = start.to_vec();
+            if is_raw {
+                scalar.write(&mut prefix);
+            } else {
+                push_escaped(&mut prefix, scalar);
+            }
             Bounds::prefix(prefix)
         }
     })

@@ -58,6 +58,10 @@ pub struct Page {
 }
 
 /// A search that was read and checked.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of the request, independent of the others"
+)]
 pub(crate) struct Search<'a> {
     pub(crate) target: Target<'a>,
     pub(crate) bounds: Bounds,
@@ -86,16 +90,15 @@ impl Search<'_> {
             let size = item::size(&record);
             bytes += size;
             by_partition[partition(place)] += size;
-            let whole = match self.reads_table {
-                true => {
-                    let key = self.target.shape.layout.key_of_item(&item::decode(&record)?)?;
-                    let whole = snapshot.get_in(&self.target.shape.items, &key.bytes)?;
-                    let whole = whole.unwrap_or_else(|| record.clone());
-                    bill.table += read_units(item::size(&whole), self.is_consistent);
-                    bytes += item::size(&whole);
-                    whole
-                }
-                false => record.clone(),
+            let whole = if self.reads_table {
+                let key = self.target.shape.layout.key_of_item(&item::decode(&record)?)?;
+                let whole = snapshot.get_in(&self.target.shape.items, &key.bytes)?;
+                let whole = whole.unwrap_or_else(|| record.clone());
+                bill.table += read_units(item::size(&whole), self.is_consistent);
+                bytes += item::size(&whole);
+                whole
+            } else {
+                record.clone()
             };
             self.keep(&whole, &mut page)?;
             if self.limit == Some(page.scanned_count) || bytes >= PAGE_BYTES_MAX {
@@ -126,9 +129,11 @@ impl Search<'_> {
     fn charge(&self, bill: &mut Bill, bytes: [usize; PARTITIONS], end: Option<u32>) {
         let units = if self.by_partition {
             let first = crate::kv::keys::place(&self.bounds.lower);
-            let upper = self.bounds.upper.as_deref().map_or(u32::MAX, |upper| {
-                crate::kv::keys::place(upper).saturating_sub(1)
-            });
+            let upper = self
+                .bounds
+                .upper
+                .as_deref()
+                .map_or(u32::MAX, |upper| crate::kv::keys::place(upper).saturating_sub(1));
             let read = partition(first)..=partition(end.unwrap_or(upper)).max(partition(first));
             read.map(|number| read_units(bytes[number], self.is_consistent)).sum()
         } else {

@@ -44,12 +44,14 @@ impl Query {
     }
 
     /// Which keys: the partition keys are equal to something, sort keys may be compared.
+    #[must_use]
     pub fn key_condition(mut self, condition: impl Into<Expr<KeyCondition>>) -> Self {
         self.key_condition = Some(condition.into());
         self
     }
 
     /// From the largest sort key to the smallest.
+    #[must_use]
     pub fn backward(mut self) -> Self {
         self.is_backward = true;
         self
@@ -86,7 +88,8 @@ impl Tables {
         let partition = target.index.is_none().then(|| Key::containing(&bounds.lower));
         let is_forward = !request.is_backward;
         if let Some(start) = &what.exclusive_start_key {
-            let outside = "The provided starting key is outside query boundaries based on provided conditions";
+            let outside =
+                "The provided starting key is outside query boundaries based on provided conditions";
             let key = target.start(start, &bounds, outside)?;
             bounds = bounds.behind(key, is_forward);
         }

@@ -42,6 +42,7 @@ impl Scan {
     }
 
     /// One of `total` parts, which together are all, and of which no two have an item in common.
+    #[must_use]
     pub fn segment(mut self, number: u32, total: u32) -> Self {
         (self.segment, self.total_segments) = (Some(number), Some(total));
         self
@@ -111,9 +112,7 @@ fn check_segment(request: &Scan) -> Result<Option<(u64, u64)>> {
             "The Segment parameter is required but was not present in the request when parameter TotalSegments is \
              present",
         )),
-        (_, Some(0)) => {
-            constraint("0", "totalSegments", "Member must have value greater than or equal to 1")
-        }
+        (_, Some(0)) => constraint("0", "totalSegments", "Member must have value greater than or equal to 1"),
         (_, Some(total)) if total > SEGMENTS_MAX => constraint(
             &total.to_string(),
             "totalSegments",

@@ -1,11 +1,13 @@
 //! A walk over a table or an index in either direction, with what a delayed index seems to hold.
 
 use crate::kv::error::Result;
+use crate::kv::keys::place;
 use crate::kv::search::bounds::Bounds;
 use crate::kv::state::Index;
 use crate::store::space::Space;
 use crate::store::{Range, Snapshot, Store};
 use bytes::Bytes;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// A walk as of one moment.
@@ -45,29 +47,31 @@ impl Walk {
             }
             let stale = if self.is_forward { self.stale.first_entry() } else { self.stale.last_entry() };
             let Some(stale) = stale else {
-                return Ok(self.ahead.take().map(|(key, value)| (crate::kv::keys::place(&key), value)));
+                return Ok(self.ahead.take().map(|(key, value)| (place(&key), value)));
             };
-            match &self.ahead {
-                Some((key, _)) if self.is_forward == (&key[..] < &stale.key()[..]) && key[..] != stale.key()[..] => {
-                    return Ok(self.ahead.take().map(|(key, value)| (crate::kv::keys::place(&key), value)));
+            if let Some((key, _)) = &self.ahead {
+                match key[..].cmp(&stale.key()[..]) {
+                    Ordering::Equal => self.ahead = None,
+                    order if self.is_forward == order.is_lt() => {
+                        return Ok(self.ahead.take().map(|(key, value)| (place(&key), value)));
+                    }
+                    _ => {}
                 }
-                Some((key, _)) if key[..] == stale.key()[..] => self.ahead = None,
-                _ => {}
             }
             if let (key, Some(value)) = stale.remove_entry() {
-                return Ok(Some((crate::kv::keys::place(&key), value)));
+                return Ok(Some((place(&key), value)));
             }
         }
     }
 
     fn next_plain(&mut self) -> Result<Option<(u32, Bytes)>> {
         if self.is_forward {
-            return Ok(match self.range.advance()? {
-                true => Some((crate::kv::keys::place(self.range.key()), self.range.value()?)),
-                false => None,
-            });
+            if !self.range.advance()? {
+                return Ok(None);
+            }
+            return Ok(Some((place(self.range.key()), self.range.value()?)));
         }
-        Ok(self.step()?.map(|(key, value)| (crate::kv::keys::place(&key), value)))
+        Ok(self.step()?.map(|(key, value)| (place(&key), value)))
     }
 
     fn step(&mut self) -> Result<Option<(Bytes, Bytes)>> {

@@ -54,7 +54,7 @@ impl<'de> Visitor<'de> for NumberVisitor {
 /// Reads one value.
 pub(super) struct ValueDeserializer(pub(super) AttributeValue);
 
-impl<'de> IntoDeserializer<'de, Error> for ValueDeserializer {
+impl IntoDeserializer<'_, Error> for ValueDeserializer {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

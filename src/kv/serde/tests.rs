@@ -103,6 +103,9 @@ fn all_types_go_both_ways() {
     assert_eq!(from_item::<Everything>(item).unwrap(), everything());
 }
 
+#[derive(Serialize)]
+struct Sets<T: Serialize>(#[serde(with = "set")] Vec<T>);
+
 #[test]
 fn what_no_attribute_can_be() {
     let refused =
@@ -112,8 +115,6 @@ fn what_no_attribute_can_be() {
     assert!(to_value(&u128::MAX).unwrap_err().to_string().contains("38 significant digits"));
     refused(to_value(&BTreeMap::from([([1_u8], 1)])), "the key of a map must be a string, not a tuple");
 
-    #[derive(Serialize)]
-    struct Sets<T: Serialize>(#[serde(with = "set")] Vec<T>);
     refused(
         to_value(&Sets::<String>(vec![])),
         "One or more parameter values were invalid: An string set  may not be empty",

@@ -69,6 +69,7 @@ impl CreateTable {
     }
 
     /// Its partition key.
+    #[must_use]
     pub fn hash(mut self, attribute: impl Into<String>, scalar_type: ScalarType) -> Self {
         let name = attribute.into();
         self.key_schema.push(KeyElement::hash(name.clone()));
@@ -76,6 +77,7 @@ impl CreateTable {
     }
 
     /// Its sort key.
+    #[must_use]
     pub fn range(mut self, attribute: impl Into<String>, scalar_type: ScalarType) -> Self {
         let name = attribute.into();
         self.key_schema.push(KeyElement::range(name.clone()));
@@ -83,24 +85,28 @@ impl CreateTable {
     }
 
     /// The type of an attribute that an index uses.
+    #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, scalar_type: ScalarType) -> Self {
         self.attributes.push(AttributeDefinition::new(name, scalar_type));
         self
     }
 
     /// Adds a local index.
+    #[must_use]
     pub fn local_index(mut self, index: Index) -> Self {
         self.local_indexes.get_or_insert_default().push(index);
         self
     }
 
     /// Adds a global index.
+    #[must_use]
     pub fn global_index(mut self, index: Index) -> Self {
         self.global_indexes.get_or_insert_default().push(index);
         self
     }
 
     /// Is provisioned with so many units.
+    #[must_use]
     pub fn provisioned(mut self, read: i64, write: i64) -> Self {
         self.billing_mode = Some(BillingMode::Provisioned);
         self.throughput = Some(Throughput { read, write });
@@ -108,12 +114,14 @@ impl CreateTable {
     }
 
     /// Records changes.
+    #[must_use]
     pub fn stream(mut self, view_type: StreamViewType) -> Self {
         self.stream = Some(StreamSpecification::enabled(view_type));
         self
     }
 
     /// Adds a tag.
+    #[must_use]
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.push(Tag::new(key, value));
         self
@@ -139,7 +147,7 @@ impl Tables {
     fn stage_create(&self, request: CreateTable) -> Result<Pending<TableDescription>> {
         check_create(&request)?;
         check_tags(&request.tags)?;
-        let view = request.stream.as_ref().map(check_stream).transpose()?.flatten();
+        let view = request.stream.map(check_stream).transpose()?.flatten();
         let (store, state) = (&self.store, &*self.state);
         state.load(store)?;
         let control = state.control.lock();
@@ -158,12 +166,7 @@ impl Tables {
             }
             None => None,
         };
-        batch.put_resource(
-            ResourceKind::Table,
-            &name,
-            &definition.spaces(),
-            &record::encode(&definition),
-        )?;
+        batch.put_resource(ResourceKind::Table, &name, &definition.spaces(), &record::encode(&definition))?;
         let pending = store.commit(batch)?;
         if let Some(feed) = feed {
             state.feeds.insert(store, feed)?;

@@ -2,6 +2,7 @@
 
 use crate::kv::error::{Error, Result};
 use crate::kv::schema::TableStatus;
+use crate::kv::state::plain_name;
 use crate::kv::tables::validate::check_name;
 use crate::kv::{TableDescription, Tables};
 use crate::store::catalog::ResourceKind;
@@ -25,14 +26,13 @@ impl Tables {
 
     fn stage_delete_table(&self, name: &str) -> Result<Pending<TableDescription>> {
         let (store, state) = (&self.store, &*self.state);
+        let name = plain_name(name);
         check_name(name, "tableName")?;
         state.load(store)?;
         let _control = state.control.lock();
         let Some(table) = state.find(store, name)? else {
-            return Err(match state.is_ghost(store, name) {
-                true => in_use("deleted", name),
-                false => Error::no_table(name),
-            });
+            let is_going = state.is_ghost(store, name);
+            return Err(if is_going { in_use("deleted", name) } else { Error::no_table(name) });
         };
         if table.is_creating(store) {
             return Err(in_use("created", name));
@@ -85,6 +85,7 @@ fn clear(description: &mut TableDescription) {
 /// Another change of the table is under way.
 pub(crate) fn in_use(how: &str, name: &str) -> Error {
     Error::ResourceInUse {
-        message: format!("Attempt to change a resource which is still in use: Table is being {how}: {name}").into(),
+        message: format!("Attempt to change a resource which is still in use: Table is being {how}: {name}")
+            .into(),
     }
 }

@@ -1,15 +1,15 @@
 //! `DescribeTable`: what a table is, as the service says it.
 
 use crate::clock::Timestamp;
+use crate::kv::Tables;
 use crate::kv::error::{Error, Result};
 use crate::kv::record::{Definition, IndexDefinition, Provisioned};
 use crate::kv::schema::{
     AttributeDefinition, BillingMode, KeyElement, OnDemandThroughput, Projection, ProjectionType,
     SseSpecification, StreamSpecification, TableClass, TableStatus, WarmThroughput,
 };
-use crate::kv::state::{Index, Shape, State, Table};
+use crate::kv::state::{Index, Shape, State, Table, plain_name};
 use crate::kv::tables::validate::check_name;
-use crate::kv::Tables;
 use crate::store::Store;
 
 /// A table as `DescribeTable` tells it. What is `None` or empty is left out of the service's answer.
@@ -144,6 +144,7 @@ impl Tables {
     /// `ResourceNotFoundException` if there is none.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
         let (store, state) = (&self.store, &*self.state);
+        let name = plain_name(name);
         check_name(name, "tableName")?;
         match state.find(store, name)? {
             Some(table) => self.description(&table),
@@ -183,10 +184,7 @@ impl Tables {
             warm: definition.warm,
             local_indexes: indexes(true),
             global_indexes: indexes(false),
-            stream: definition
-                .stream
-                .as_ref()
-                .map(|stream| StreamSpecification::enabled(stream.view)),
+            stream: definition.stream.as_ref().map(|stream| StreamSpecification::enabled(stream.view)),
             latest_stream_label: definition.stream_label.clone(),
             latest_stream_arn: definition
                 .stream_label
@@ -290,9 +288,8 @@ pub(crate) fn describe_index(
         },
         status: (!index.is_local).then_some(status),
         backfilling: index.is_building,
-        throughput: (!index.is_local).then(|| match is_by_request {
-            true => ThroughputDescription::default(),
-            false => throughput(&index.throughput),
+        throughput: (!index.is_local).then(|| {
+            if is_by_request { ThroughputDescription::default() } else { throughput(&index.throughput) }
         }),
         on_demand: index.on_demand,
         warm: index.warm,

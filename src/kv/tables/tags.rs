@@ -86,13 +86,8 @@ impl Tables {
                 definition.tags.len()
             )));
         }
-        let pending = self.state.commit_definition(
-            &self.store,
-            &table,
-            &mut shape,
-            definition,
-            self.store.batch(),
-        )?;
+        let pending =
+            self.state.commit_definition(&self.store, &table, &mut shape, definition, self.store.batch())?;
         Ok(pending)
     }
 
@@ -119,7 +114,9 @@ fn bad_arn(arn: &str) -> Error {
 }
 
 fn not_found(arn: &str) -> Error {
-    Error::ResourceNotFound { message: format!("Requested resource not found: ResourcArn: {arn} not found").into() }
+    Error::ResourceNotFound {
+        message: format!("Requested resource not found: ResourcArn: {arn} not found").into(),
+    }
 }
 
 /// Can a table have these?

@@ -7,7 +7,7 @@ use crate::kv::schema::{
     AttributeDefinition, BillingMode, Index, OnDemandThroughput, SseSpecification, StreamSpecification,
     StreamViewType, TableClass, TableStatus, Throughput, WarmThroughput,
 };
-use crate::kv::state::{Shape, Table};
+use crate::kv::state::{Shape, Table, plain_name};
 use crate::kv::tables::create::define_index;
 use crate::kv::tables::delete::in_use;
 use crate::kv::tables::validate::{
@@ -82,24 +82,28 @@ impl UpdateTable {
     }
 
     /// The type of an attribute that a new index uses.
+    #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, scalar_type: crate::kv::ScalarType) -> Self {
         self.attributes.push(AttributeDefinition::new(name, scalar_type));
         self
     }
 
     /// Makes a global index.
+    #[must_use]
     pub fn create_index(mut self, index: Index) -> Self {
         self.global_index_updates.push(GlobalIndexUpdate::Create(index));
         self
     }
 
     /// Drops a global index.
+    #[must_use]
     pub fn delete_index(mut self, name: impl Into<String>) -> Self {
         self.global_index_updates.push(GlobalIndexUpdate::Delete(name.into()));
         self
     }
 
     /// Starts to record changes, or stops.
+    #[must_use]
     pub fn stream(mut self, stream: StreamSpecification) -> Self {
         self.stream = Some(stream);
         self
@@ -117,23 +121,25 @@ impl Tables {
     /// # Errors
     /// `ResourceNotFoundException`, `ResourceInUseException` while another change is under way,
     /// `LimitExceededException` for more than one index to make or drop, `ValidationException`.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn update_table(&self, request: UpdateTable) -> Result<TableDescription> {
-        Ok(self.stage_update_table(request)?.wait()?)
+        Ok(self.stage_update_table(&request)?.wait()?)
     }
 
     /// [`update_table`](Self::update_table) that holds no thread while it waits for the disk. Filling a new index is done
     /// by the thread that polls.
     pub async fn update_table_async(&self, request: UpdateTable) -> Result<TableDescription> {
-        Ok(self.stage_update_table(request)?.done().await?)
+        Ok(self.stage_update_table(&request)?.done().await?)
     }
 
-    fn stage_update_table(&self, request: UpdateTable) -> Result<Pending<TableDescription>> {
+    fn stage_update_table(&self, request: &UpdateTable) -> Result<Pending<TableDescription>> {
         let (store, state) = (&self.store, &*self.state);
-        check_name(&request.table, "tableName")?;
-        check_request(&request)?;
+        let name = plain_name(&request.table);
+        check_name(name, "tableName")?;
+        check_request(request)?;
         state.load(store)?;
         let _control = state.control.lock();
-        let table = state.find(store, &request.table)?.ok_or_else(|| Error::no_table(&request.table))?;
+        let table = state.find(store, name)?.ok_or_else(|| Error::no_table(name))?;
         if table.is_creating(store) {
             return Err(in_use("created", &table.name));
         }
@@ -142,7 +148,7 @@ impl Tables {
         }
         let before = self.description(&table)?;
         let mut shape = table.shape.write();
-        let mut pending = self.change_shape(&table, &mut shape, &request)?;
+        let mut pending = self.change_shape(&table, &mut shape, request)?;
         let builds = shape.has_building();
         drop(shape);
         if builds {
@@ -152,7 +158,7 @@ impl Tables {
         self.begin_transition(&table.transit.updating_until);
         let mut description = self.description(&table)?;
         description.table_status = Some(TableStatus::Updating);
-        self.begin_index_transitions(&table, &before, &mut description, &request);
+        self.begin_index_transitions(&table, &before, &mut description, request);
         Ok(pending.map(|()| description))
     }
 
@@ -164,7 +170,7 @@ impl Tables {
         self.change_settings(&mut definition, request)?;
         self.change_indexes(&mut definition, &mut batch, request)?;
         let mut new_feed = None;
-        match request.stream.as_ref().map(check_stream).transpose()? {
+        match request.stream.map(check_stream).transpose()? {
             None => {}
             Some(Some(view)) => {
                 let feed = self.begin_stream(table, &mut definition, &mut batch, view)?;
@@ -199,7 +205,9 @@ impl Tables {
         }
         let known = shape.indexes.clone();
         *shape = Shape::open(store, state, &table.name, definition, &known)?;
-        for index in shape.indexes.iter().filter(|index| known.iter().all(|old| old.space.id() != index.space.id())) {
+        for index in
+            shape.indexes.iter().filter(|index| known.iter().all(|old| old.space.id() != index.space.id()))
+        {
             index.counts.start();
         }
         Ok(pending)
@@ -276,7 +284,8 @@ impl Tables {
             match update {
                 GlobalIndexUpdate::Create(index) => create_index(definition, batch, index)?,
                 GlobalIndexUpdate::Delete(name) => {
-                    let found = definition.indexes.iter().position(|index| index.name == *name && !index.is_local);
+                    let found =
+                        definition.indexes.iter().position(|index| index.name == *name && !index.is_local);
                     let index = definition.indexes.remove(found.ok_or_else(|| no_index(name))?);
                     batch.drop_space(index.space)?;
                 }
@@ -285,7 +294,8 @@ impl Tables {
                     let of_name = |index: &&mut crate::kv::record::IndexDefinition| {
                         index.name == changed.name && !index.is_local
                     };
-                    let index = definition.indexes.iter_mut().find(of_name).ok_or_else(|| no_index(&changed.name))?;
+                    let index =
+                        definition.indexes.iter_mut().find(of_name).ok_or_else(|| no_index(&changed.name))?;
                     if let Some(units) = changed.throughput {
                         change_throughput(&mut index.throughput, units, now, "index")?;
                     }
@@ -343,7 +353,9 @@ fn limited(limits: OnDemandThroughput) -> Option<OnDemandThroughput> {
 }
 
 fn no_index(name: &str) -> Error {
-    Error::ResourceNotFound { message: format!("Requested resource not found: Index: {name} not found").into() }
+    Error::ResourceNotFound {
+        message: format!("Requested resource not found: Index: {name} not found").into(),
+    }
 }
 
 fn check_request(request: &UpdateTable) -> Result<()> {

@@ -196,10 +196,14 @@ fn check_indexes(request: &CreateTable) -> Result<()> {
         check_index_billing(index, request.billing_mode.unwrap_or(BillingMode::Provisioned))?;
     }
     if locals.iter().flatten().count() > LOCAL_INDEXES_MAX {
-        return invalid(format!("Number of LocalSecondaryIndexes exceeds per-table limit of {LOCAL_INDEXES_MAX}"));
+        return invalid(format!(
+            "Number of LocalSecondaryIndexes exceeds per-table limit of {LOCAL_INDEXES_MAX}"
+        ));
     }
     if globals.iter().flatten().count() > GLOBAL_INDEXES_MAX {
-        return invalid(format!("GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}"));
+        return invalid(format!(
+            "GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}"
+        ));
     }
     let mut names = BTreeSet::new();
     let all = || locals.iter().chain(globals).flatten();
@@ -208,7 +212,9 @@ fn check_indexes(request: &CreateTable) -> Result<()> {
             return invalid(format!("Duplicate index name: {}", index.name));
         }
     }
-    check_projected_total(all().map(|index| index.projection.non_key_attributes.iter().flatten().count()).sum())
+    check_projected_total(
+        all().map(|index| index.projection.non_key_attributes.iter().flatten().count()).sum(),
+    )
 }
 
 /// Do all indexes together name no more attributes than a table may?
@@ -259,7 +265,9 @@ pub(crate) fn check_global(index: &Index, attributes: &[AttributeDefinition]) ->
     }
     check_defined(keys, attributes)?;
     if keys.first().is_some_and(|first| first.key_type != KeyType::Hash) {
-        return Err(Error::validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type"));
+        return Err(Error::validation(
+            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
+        ));
     }
     let hash = keys.iter().take_while(|element| element.key_type == KeyType::Hash).count();
     if keys[hash..].iter().any(|element| element.key_type == KeyType::Hash) {
@@ -287,10 +295,9 @@ pub(crate) fn check_global(index: &Index, attributes: &[AttributeDefinition]) ->
 /// Is a global index provisioned if and only if its table is?
 pub(crate) fn check_index_billing(index: &Index, billing: BillingMode) -> Result<()> {
     match (billing, index.throughput) {
-        (BillingMode::Provisioned, None) => invalid(format!(
-            "ProvisionedThroughput is not specified for index: {}",
-            index.name
-        )),
+        (BillingMode::Provisioned, None) => {
+            invalid(format!("ProvisionedThroughput is not specified for index: {}", index.name))
+        }
         (BillingMode::PayPerRequest, Some(_)) => invalid(format!(
             "ProvisionedThroughput should not be specified for index: {} when BillingMode is PAY_PER_REQUEST",
             index.name
@@ -307,9 +314,11 @@ fn check_projection(projection: &Projection) -> Result<()> {
         (Some(ProjectionType::Include), None) => {
             invalid("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
         }
-        (_, Some([])) => {
-            constraint("[]", "projection.nonKeyAttributes", "Member must have length greater than or equal to 1")
-        }
+        (_, Some([])) => constraint(
+            "[]",
+            "projection.nonKeyAttributes",
+            "Member must have length greater than or equal to 1",
+        ),
         (Some(kind @ (ProjectionType::All | ProjectionType::KeysOnly)), Some(_)) => {
             invalid(format!("ProjectionType is {kind}, but NonKeyAttributes is specified"))
         }
@@ -352,7 +361,7 @@ fn check_used(request: &CreateTable) -> Result<()> {
 }
 
 /// The view of a stream that is to run, or none.
-pub(crate) fn check_stream(stream: &StreamSpecification) -> Result<Option<StreamViewType>> {
+pub(crate) fn check_stream(stream: StreamSpecification) -> Result<Option<StreamViewType>> {
     match (stream.enabled, stream.view_type) {
         (true, Some(view)) => Ok(Some(view)),
         (true, None) => invalid("StreamViewType must be specified when StreamEnabled is true"),

@@ -83,7 +83,10 @@ impl Tables {
                     if condition.is_none() {
                         return constraint(
                             "null",
-                            &format!("transactItems.{}.member.conditionCheck.conditionExpression", number + 1),
+                            &format!(
+                                "transactItems.{}.member.conditionCheck.conditionExpression",
+                                number + 1
+                            ),
                             "Member must not be null",
                         );
                     }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// How long a token is remembered.
-pub const TOKEN_AGE: Duration = Duration::from_secs(10 * 60);
+pub const TOKEN_AGE: Duration = Duration::from_mins(10);
 
 const VERSION: u8 = 1;
 

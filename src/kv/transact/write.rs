@@ -150,12 +150,14 @@ impl TransactWriteItems {
     }
 
     /// Adds an action.
+    #[must_use]
     pub fn action(mut self, action: impl Into<TransactWrite>) -> Self {
         self.actions.push(action.into());
         self
     }
 
     /// Makes it safe to send again.
+    #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.client_request_token = Some(token.into());
         self
@@ -211,10 +213,8 @@ impl Tables {
             None => None,
         };
         let _named = state.running.name(keys.clone()).map_err(|taken| {
-            let reason = |is_taken: bool| match is_taken {
-                true => CancellationReason::Conflict,
-                false => CancellationReason::None,
-            };
+            let reason =
+                |is_taken| if is_taken { CancellationReason::Conflict } else { CancellationReason::None };
             Error::TransactionCanceled { reasons: taken.into_iter().map(reason).collect() }
         })?;
         let tables: BTreeMap<String, Arc<Table>> =

@@ -50,6 +50,7 @@ impl Tables {
     ///
     /// # Errors
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn delete_item(&self, request: DeleteItem) -> Result<WriteOutput> {
         Ok(self.stage_delete(&request)?.wait()?)
     }

@@ -43,12 +43,14 @@ impl GetItem {
     }
 
     /// Which attributes to return.
+    #[must_use]
     pub fn projection(mut self, projection: impl Into<Expr<Projection>>) -> Self {
         self.projection = Some(projection.into());
         self
     }
 
     /// What a `#name` stands for.
+    #[must_use]
     pub fn name(mut self, placeholder: impl Into<String>, name: impl Into<String>) -> Self {
         self.names.get_or_insert_default().insert(placeholder.into(), name.into());
         self

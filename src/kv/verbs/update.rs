@@ -15,7 +15,7 @@ use crate::kv::value::Item;
 use crate::kv::verbs::decide::{Action, Decided, Write};
 use crate::kv::verbs::metrics::item_collection_metrics;
 use crate::kv::verbs::put::WriteOutput;
-use crate::kv::write::{commit, shape_of};
+use crate::kv::write::{Before, commit, shape_of};
 use crate::store::pending::Pending;
 use std::collections::BTreeMap;
 
@@ -56,6 +56,7 @@ impl UpdateItem {
     }
 
     /// What is to change.
+    #[must_use]
     pub fn update(mut self, update: impl Into<Expr<Update>>) -> Self {
         self.update = Some(update.into());
         self
@@ -70,6 +71,7 @@ impl Tables {
     ///
     /// # Errors
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn update_item(&self, request: UpdateItem) -> Result<WriteOutput> {
         Ok(self.stage_update(&request)?.wait()?)
     }
@@ -118,8 +120,11 @@ impl Tables {
         let bill = Bill::of_write(&decided.effect);
         throttle::charge_write(self, table, &shape, &bill, Some(&key));
         let consumed_capacity = bill.report(&table.name, reports.capacity, None);
-        let item_collection_metrics =
-            reports.metrics.then(|| item_collection_metrics(store, &shape, &key, &decided)).transpose()?.flatten();
+        let item_collection_metrics = reports
+            .metrics
+            .then(|| item_collection_metrics(store, &shape, &key, &decided))
+            .transpose()?
+            .flatten();
         let attributes = decided.returned(returns)?;
         Ok(pending.map(|()| WriteOutput { attributes, consumed_capacity, item_collection_metrics }))
     }
@@ -137,7 +142,7 @@ impl Decided<'_> {
     fn returned(self, values: ReturnValues) -> Result<Option<Item>> {
         Ok(match values {
             ReturnValues::None => None,
-            ReturnValues::AllOld => self.before.map(|before| before.into_item()).transpose()?,
+            ReturnValues::AllOld => self.before.map(Before::into_item).transpose()?,
             ReturnValues::AllNew => self.after.map(|after| after.item),
             ReturnValues::UpdatedOld | ReturnValues::UpdatedNew => {
                 self.parts.filter(|parts| !parts.is_empty())

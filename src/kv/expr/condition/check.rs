@@ -81,20 +81,11 @@ impl Checker<'_> {
             self.only(operand, "BETWEEN", is_ordered);
         }
         let (Some(low), Some(high)) = (low.constant(self.values), high.constant(self.values)) else { return };
-        let problem = if low.kind() != high.kind() {
-            "same data type for lower and upper bounds"
+        if low.kind() != high.kind() {
+            self.note(bounds("same data type for lower and upper bounds", low, high));
         } else if super::evaluate::order(low, high) == Some(Ordering::Greater) {
-            "upper bound to be greater than or equal to lower bound"
-        } else {
-            return;
-        };
-        let reason = format!(
-            "The BETWEEN operator requires {problem}; lower bound operand: AttributeValue: {}, \
-             upper bound operand: AttributeValue: {}",
-            shown(low),
-            shown(high)
-        );
-        self.note(reason);
+            self.note(inverted(low, high));
+        }
     }
 
     fn type_name(&mut self, operand: &Operand) {
@@ -111,8 +102,22 @@ impl Checker<'_> {
     }
 }
 
+/// The reason for which bounds are refused whose lower one is the greater one.
+pub(in crate::kv::expr) fn inverted(low: &AttributeValue, high: &AttributeValue) -> String {
+    bounds("upper bound to be greater than or equal to lower bound", low, high)
+}
+
+fn bounds(required: &str, low: &AttributeValue, high: &AttributeValue) -> String {
+    format!(
+        "The BETWEEN operator requires {required}; lower bound operand: AttributeValue: {}, \
+         upper bound operand: AttributeValue: {}",
+        shown(low),
+        shown(high)
+    )
+}
+
 /// A value as the service's texts show it: `{S:text}`.
-pub(in crate::kv::expr) fn shown(value: &AttributeValue) -> String {
+fn shown(value: &AttributeValue) -> String {
     let content = match value {
         AttributeValue::S(text) => text.clone(),
         AttributeValue::N(number) => number.to_string(),

@@ -1,6 +1,6 @@
 //! Conditions: what must hold for a write, and what a query or a scan keeps.
 
-mod check;
+pub(super) mod check;
 pub(super) mod evaluate;
 mod parse;
 pub(super) mod tree;
@@ -154,14 +154,9 @@ impl PreparedCondition {
     /// `ValidationException` with the service's text.
     pub fn bind(&self, values: &Item) -> Result<Condition> {
         let mut placeholders = Slots::placeholders(values)?;
-        let condition = self.bind_with(&mut placeholders)?;
+        let condition = self.bind_after(&mut placeholders, Findings::default())?;
         placeholders.finish()?;
         Ok(condition)
-    }
-
-    /// The condition with the values of a request that may have more expressions.
-    pub(crate) fn bind_with(&self, placeholders: &mut Placeholders<'_>) -> Result<Condition> {
-        self.bind_after(placeholders, Findings::default())
     }
 
     fn bind_after(&self, placeholders: &mut Placeholders<'_>, mut findings: Findings) -> Result<Condition> {

@@ -80,7 +80,7 @@ impl Operand {
     fn fill(&mut self, values: &[AttributeValue]) {
         match self {
             Self::Slot(slot) => {
-                *self = Self::Literal(values.get(*slot).cloned().unwrap_or(AttributeValue::Null))
+                *self = Self::Literal(values.get(*slot).cloned().unwrap_or(AttributeValue::Null));
             }
             Self::Size(of) => of.fill(values),
             Self::Path(_) | Self::Literal(_) => {}
@@ -149,19 +149,23 @@ impl Node {
 
     /// Puts the values in their places.
     pub(in crate::kv::expr) fn fill(&mut self, values: &[AttributeValue]) {
+        let fill = |operands: &mut [&mut Operand]| {
+            for operand in operands {
+                operand.fill(values);
+            }
+        };
         match self {
             Self::Compare(_, a, b) | Self::HasType(a, b) | Self::BeginsWith(a, b) | Self::Contains(a, b) => {
-                [a, b].into_iter().for_each(|operand| operand.fill(values));
+                fill(&mut [a, b]);
             }
-            Self::Between(value, low, high) => {
-                [value, low, high].into_iter().for_each(|operand| operand.fill(values));
-            }
-            Self::In(value, list) => {
-                value.fill(values);
-                list.iter_mut().for_each(|operand| operand.fill(values));
-            }
+            Self::Between(value, low, high) => fill(&mut [value, low, high]),
+            Self::In(value, list) => fill(&mut std::iter::once(value).chain(list).collect::<Vec<_>>()),
             Self::Exists(_) | Self::NotExists(_) => {}
-            Self::And(all) | Self::Or(all) => all.iter_mut().for_each(|node| node.fill(values)),
+            Self::And(all) | Self::Or(all) => {
+                for node in all {
+                    node.fill(values);
+                }
+            }
             Self::Not(node) => node.fill(values),
         }
     }

@@ -93,6 +93,14 @@ fn resolution() {
              empty string value. Key: a"
             .to_owned())
     );
+    let inverted = key("a").eq("x").and(key("n").between(2, 1));
+    assert_eq!(
+        inverted.resolve(&[attribute("a")], &[attribute("n")]).unwrap_err().to_string(),
+        "Invalid KeyConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal to \
+         lower bound; lower bound operand: AttributeValue: {N:2}, upper bound operand: AttributeValue: {N:1}"
+    );
+    let twice = key("a").eq("x").and(key("a").eq("y"));
+    assert!(twice.resolve(&[attribute("a")], &[]).is_err());
     // Four and four.
     let four = "a = :a AND b = :a AND c = :a AND d = :a";
     assert_eq!(resolve(four, &["a", "b", "c", "d"], &["n", "o"]), Ok((4, 0, None)));

@@ -141,7 +141,7 @@ impl Printer {
         let mut text = String::new();
         for (index, step) in steps.iter().enumerate() {
             if step.parse::<usize>().is_ok() {
-                text += &format!("[{step}]");
+                text.extend(["[", step, "]"]);
                 continue;
             }
             let placeholder = format!("#{step}");
@@ -405,8 +405,9 @@ proptest! {
         let text = [("SET ", &sections[0]), ("REMOVE ", &sections[1])]
             .into_iter()
             .filter(|(_, actions)| !actions.is_empty())
-            .map(|(section, actions)| format!("{section}{} ", actions.join(", ")))
-            .collect::<String>();
+            .map(|(section, actions)| format!("{section}{}", actions.join(", ")))
+            .collect::<Vec<_>>()
+            .join(" ");
         let update = Update::parse(&text, &names, &values).unwrap();
         let mut after = item.clone();
         let touched = update.apply(&mut after, true).unwrap();

@@ -1,7 +1,7 @@
 //! What updates mean.
 
 use super::*;
-use crate::kv::{Set, item};
+use crate::kv::item;
 
 fn set(members: &[&str]) -> AttributeValue {
     AttributeValue::string_set(members.iter().copied()).unwrap()
@@ -44,10 +44,10 @@ fn update(text: &str, exists: bool) -> Result<Item, String> {
 }
 
 /// The subject with these attributes.
-fn with(changes: Item) -> Result<Item, String> {
+fn with(changes: Item) -> Item {
     let mut item = subject();
     item.extend(changes);
-    Ok(item)
+    item
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn set_and_arithmetic() {
         ("DELETE bag :ab", item! { "bag" => set(&["c"]) }),
         ("DELETE gone :ab", item! {}),
     ] {
-        assert_eq!(update(text, true), with(changes), "{text}");
+        assert_eq!(update(text, true), Ok(with(changes)), "{text}");
     }
 }
 
@@ -149,6 +149,24 @@ fn errors_on_items() {
         assert_eq!(update(text, true), Err(error.to_owned()), "{text}");
     }
     assert!(update("REMOVE doc.gone, lst[9], doc.lst[7]", true).is_ok());
+}
+
+#[test]
+fn nothing_larger_than_an_item_is_made() {
+    let error = "Item size to update has exceeded the maximum allowed size";
+    let refusal = |text: &str, item: &Item, values: &Item| {
+        let update = Update::parse(text, &names(&[]), values).unwrap();
+        let mut after = item.clone();
+        let refused = update.apply(&mut after, true).map(drop).unwrap_err().to_string();
+        assert_eq!(&after, item);
+        refused
+    };
+    let half = item! { ":v" => "x".repeat(crate::kv::ITEM_SIZE_MAX / 2 + 1) };
+    assert_eq!(refusal("SET a = :v, b = :v", &item! {}, &half), error);
+    let list = item! { "a" => vec![AttributeValue::Null; 100_000] };
+    // Each is twice as long as the one within.
+    let doubled = (0..5).fold("a".to_owned(), |inner, _| format!("list_append({inner},{inner})"));
+    assert_eq!(refusal(&format!("SET a = {doubled}"), &list, &item! {}), error);
 }
 
 #[test]

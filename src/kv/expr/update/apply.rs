@@ -4,6 +4,8 @@
 //!     done, which cannot fail. An error leaves the item as it was.
 //! U2. Effects are done in an order in which none moves what another one names: what is put where something is; what is
 //!     put behind the end of lists, by index; what is taken away, from the last place to the first.
+//! U3. All that is put stays, so what alone is larger than an item may be is refused before there is more of it: the
+//!     memory that an update takes is bounded by a few times that size.
 
 use super::{
     Update,
@@ -12,7 +14,7 @@ use super::{
 use crate::kv::{
     error::{Error, Result},
     expr::path::{Path, Step},
-    value::{AttributeValue, Item},
+    value::{AttributeValue, ITEM_SIZE_MAX, Item},
 };
 use std::borrow::Cow;
 
@@ -28,8 +30,14 @@ enum Effect<'a> {
 pub(super) fn apply(update: &Update, item: &mut Item, exists: bool) -> Result<()> {
     let state = State { item, values: &update.values, exists, is_legacy: update.is_legacy };
     let mut effects = Vec::with_capacity(update.actions.len());
+    let mut added = 0;
     for action in update.actions.iter() {
-        effects.extend(state.decide(action)?);
+        let effect = state.decide(action)?;
+        if let Some(Effect::Put(_, value) | Effect::Append(_, _, value)) = &effect {
+            added += value.size();
+            check_size(added)?;
+        }
+        effects.extend(effect);
     }
     let (mut appends, mut drops) = (Vec::new(), Vec::new());
     for effect in effects {
@@ -128,7 +136,7 @@ impl State<'_> {
             },
             Term::ListAppend(first, second) => match (&*self.term(first)?, &*self.term(second)?) {
                 (AttributeValue::L(first), AttributeValue::L(second)) => {
-                    Ok(Cow::Owned(AttributeValue::L([&**first, &**second].concat())))
+                    append(first, second).map(Cow::Owned)
                 }
                 _ => Err(wrong_operand()),
             },
@@ -151,9 +159,7 @@ impl State<'_> {
             (AttributeValue::Ss(a), AttributeValue::Ss(b)) => AttributeValue::Ss(a.union(b)),
             (AttributeValue::Ns(a), AttributeValue::Ns(b)) => AttributeValue::Ns(a.union(b)),
             (AttributeValue::Bs(a), AttributeValue::Bs(b)) => AttributeValue::Bs(a.union(b)),
-            (AttributeValue::L(a), AttributeValue::L(b)) if self.is_legacy => {
-                AttributeValue::L([&**a, &**b].concat())
-            }
+            (AttributeValue::L(a), AttributeValue::L(b)) if self.is_legacy => append(a, b)?,
             _ => return Err(self.mismatch()),
         })
     }
@@ -178,6 +184,20 @@ impl State<'_> {
     }
 }
 
+/// One list behind another (U3).
+fn append(first: &[AttributeValue], second: &[AttributeValue]) -> Result<AttributeValue> {
+    check_size(first.iter().chain(second).map(AttributeValue::size).sum())?;
+    Ok(AttributeValue::L([first, second].concat()))
+}
+
+/// Refuses what is too large to be put into an item (U3).
+fn check_size(size: usize) -> Result<()> {
+    if size <= ITEM_SIZE_MAX {
+        return Ok(());
+    }
+    Err(Error::validation("Item size to update has exceeded the maximum allowed size"))
+}
+
 #[cold]
 fn wrong_operand() -> Error {
     Error::validation("An operand in the update expression has an incorrect data type")
@@ -200,11 +220,11 @@ fn find<'a>(item: &'a mut Item, root: &str, steps: &[Step]) -> Option<&'a mut At
 }
 
 fn put(item: &mut Item, path: &Path, value: AttributeValue) {
-    let Some((last, parent)) = path.steps().split_last() else {
+    let Some((step, parent)) = path.steps().split_last() else {
         item.insert(path.root().to_owned(), value);
         return;
     };
-    match (last, find(item, path.root(), parent)) {
+    match (step, find(item, path.root(), parent)) {
         (Step::Field(name), Some(AttributeValue::M(map))) => {
             map.insert(name.clone(), value);
         }
@@ -218,11 +238,11 @@ fn put(item: &mut Item, path: &Path, value: AttributeValue) {
 }
 
 fn take(item: &mut Item, path: &Path) {
-    let Some((last, parent)) = path.steps().split_last() else {
+    let Some((step, parent)) = path.steps().split_last() else {
         item.remove(path.root());
         return;
     };
-    match (last, find(item, path.root(), parent)) {
+    match (step, find(item, path.root(), parent)) {
         (Step::Field(name), Some(AttributeValue::M(map))) => {
             map.remove(name);
         }

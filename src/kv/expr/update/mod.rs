@@ -158,14 +158,9 @@ impl PreparedUpdate {
     /// `ValidationException` with the service's text.
     pub fn bind(&self, values: &Item) -> Result<Update> {
         let mut placeholders = Slots::placeholders(values)?;
-        let update = self.bind_with(&mut placeholders)?;
+        let update = self.bind_after(&mut placeholders, Findings::default())?;
         placeholders.finish()?;
         Ok(update)
-    }
-
-    /// The update with the values of a request that may have more expressions.
-    pub(crate) fn bind_with(&self, placeholders: &mut Placeholders<'_>) -> Result<Update> {
-        self.bind_after(placeholders, Findings::default())
     }
 
     fn bind_after(&self, placeholders: &mut Placeholders<'_>, mut findings: Findings) -> Result<Update> {

@@ -63,12 +63,13 @@ impl Term {
     fn fill(&mut self, values: &[AttributeValue]) {
         match self {
             Self::Slot(slot) => {
-                *self = Self::Literal(values.get(*slot).cloned().unwrap_or(AttributeValue::Null))
+                *self = Self::Literal(values.get(*slot).cloned().unwrap_or(AttributeValue::Null));
             }
             Self::Path(_) | Self::Literal(_) => {}
             Self::IfNotExists(_, default) => default.fill(values),
             Self::ListAppend(a, b) | Self::Plus(a, b) | Self::Minus(a, b) => {
-                [a, b].into_iter().for_each(|term| term.fill(values));
+                a.fill(values);
+                b.fill(values);
             }
         }
     }

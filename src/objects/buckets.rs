@@ -1,0 +1,292 @@
+//! Buckets: create, find, delete, list.
+
+use crate::clock::Timestamp;
+use crate::objects::bucket_record::BucketRecord;
+use crate::objects::error::{Error, Result};
+use crate::objects::limits::BUCKETS_MAX;
+use crate::objects::multipart::drop_parts;
+use crate::objects::names;
+use crate::objects::state::{BucketState, State};
+use crate::objects::{Bucket, Versioning};
+use crate::store::catalog::ResourceKind;
+use crate::store::pending::Pending;
+use crate::store::{Batch, Store};
+use std::sync::Arc;
+
+/// The buckets of a store: [`Store::buckets`].
+///
+/// ```
+/// use fourfold::{Store, objects::ListBuckets};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let buckets = Store::in_memory().buckets();
+/// buckets.create("photos")?;
+/// buckets.create("letters")?;
+/// let names: Vec<_> = buckets.list(&ListBuckets::default())?.buckets.into_iter().map(|bucket| bucket.name).collect();
+/// assert_eq!(names, ["letters", "photos"]);
+/// buckets.delete("letters")?;
+/// assert_eq!(buckets.bucket("letters").unwrap_err().code(), "NoSuchBucket");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    pub(super) store: Store,
+    pub(super) state: Arc<State>,
+}
+
+/// What [`Buckets::create_bucket`] is asked for.
+///
+/// ```
+/// use fourfold::{Store, objects::CreateBucket};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let buckets = Store::builder().region("eu-west-1").open_in_memory().buckets();
+/// let bucket = buckets.create_bucket(CreateBucket::new("photos").location("eu-west-1"))?;
+/// assert_eq!(bucket.location(), Some("eu-west-1".to_owned()));
+/// let refused = buckets.create_bucket(CreateBucket::new("letters")).unwrap_err();
+/// assert_eq!(refused.code(), "IllegalLocationConstraintException");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CreateBucket {
+    /// Its name: 3 to 63 of `a-z`, `0-9`, `-` and `.`.
+    pub name: String,
+    /// `LocationConstraint`: the store's region. Outside us-east-1 it must be given, there it must not.
+    pub location: Option<String>,
+}
+
+impl CreateBucket {
+    /// A bucket of this name, in the store's region if that is us-east-1.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), location: None }
+    }
+
+    /// Where it is to be.
+    #[must_use]
+    pub fn location(mut self, location: impl Into<String>) -> Self {
+        self.location = Some(location.into());
+        self
+    }
+}
+
+/// Which buckets [`Buckets::list`] shows.
+///
+/// ```
+/// use fourfold::{Store, objects::ListBuckets};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let buckets = Store::in_memory().buckets();
+/// for name in ["logs-1", "logs-2", "mail"] {
+///     buckets.create(name)?;
+/// }
+/// let mut request = ListBuckets { prefix: Some("logs".to_owned()), max_buckets: Some(1), ..ListBuckets::default() };
+/// let page = buckets.list(&request)?;
+/// assert_eq!(page.buckets[0].name, "logs-1");
+/// request.continuation_token = page.continuation_token;
+/// assert_eq!(buckets.list(&request)?.buckets[0].name, "logs-2");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListBuckets {
+    /// Only names that start so.
+    pub prefix: Option<String>,
+    /// Entries of a page, 1 to 10,000. Default: 10,000.
+    pub max_buckets: Option<u32>,
+    /// Where the page before ended.
+    pub continuation_token: Option<String>,
+}
+
+/// A page of buckets, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketPage {
+    /// The buckets.
+    pub buckets: Vec<BucketInfo>,
+    /// Where the next page begins, if there is one.
+    pub continuation_token: Option<String>,
+}
+
+/// A bucket in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketInfo {
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+impl Store {
+    /// The buckets of this store.
+    pub fn buckets(&self) -> Buckets {
+        let state = self.engine(ResourceKind::Bucket, || State::new(self));
+        Buckets { store: self.clone(), state }
+    }
+}
+
+impl Buckets {
+    /// Creates a bucket where the store is; in us-east-1, as the service does there, a bucket of this account is returned
+    /// as it is.
+    ///
+    /// # Errors
+    /// As for [`create_bucket`](Self::create_bucket).
+    pub fn create(&self, name: &str) -> Result<Bucket> {
+        let region = self.store.region();
+        let request = CreateBucket::new(name);
+        self.create_bucket(if region == DEFAULT_REGION { request } else { request.location(region) })
+    }
+
+    /// Creates a bucket.
+    ///
+    /// # Errors
+    /// `InvalidBucketName`, `IllegalLocationConstraintException`, `TooManyBuckets`; `BucketAlreadyOwnedByYou` if it exists,
+    /// outside us-east-1.
+    pub fn create_bucket(&self, request: CreateBucket) -> Result<Bucket> {
+        Ok(self.stage_create(&request)?.wait()?)
+    }
+
+    /// [`create_bucket`](Self::create_bucket) that holds no thread while it waits for the disk.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn create_bucket_async(&self, request: CreateBucket) -> Result<Bucket> {
+        Ok(self.stage_create(&request)?.done().await?)
+    }
+
+    fn stage_create(&self, request: &CreateBucket) -> Result<Pending<Bucket>> {
+        let CreateBucket { name, location } = request;
+        if !names::is_valid(name) {
+            return Err(Error::InvalidBucketName { name: name.clone() });
+        }
+        self.check_location(location.as_deref())?;
+        let _naming = self.state.naming.lock();
+        if self.store.find_resource(ResourceKind::Bucket, name)?.is_some() {
+            if self.store.region() != DEFAULT_REGION {
+                return Err(Error::BucketAlreadyOwnedByYou { bucket: name.clone() });
+            }
+            let bucket = self.state.known_or_opened(&self.store, name)?;
+            return Ok(Pending::ready(&self.store, self.handle(bucket)));
+        }
+        if self.count()? >= BUCKETS_MAX as usize {
+            return Err(Error::TooManyBuckets { limit: BUCKETS_MAX });
+        }
+        let record = BucketRecord { created: self.store.now(), ..BucketRecord::default() };
+        let mut batch = self.store.batch();
+        let ids = [batch.create_space()?, batch.create_space()?, batch.create_space()?];
+        batch.put_resource(ResourceKind::Bucket, name, &ids, &record.encode())?;
+        let pending = self.store.commit(batch)?;
+        let bucket = self.state.known_or_opened(&self.store, name)?;
+        Ok(pending.map(|()| self.handle(bucket)))
+    }
+
+    fn count(&self) -> Result<usize> {
+        // Few: names are counted, not remembered.
+        Ok(self.store.list_resources(ResourceKind::Bucket, FIRST_NAME).take(BUCKETS_MAX as usize).count())
+    }
+
+    fn check_location(&self, given: Option<&str>) -> Result<()> {
+        let region = self.store.region();
+        let fits = match given {
+            None => region == DEFAULT_REGION,
+            Some("EU") => region == "eu-west-1",
+            Some(given) => given == region && region != DEFAULT_REGION,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::IllegalLocationConstraint { given: given.map(str::to_owned) })
+    }
+
+    /// The bucket of this name.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`.
+    pub fn bucket(&self, name: &str) -> Result<Bucket> {
+        Ok(self.handle(self.state.bucket(&self.store, name)?))
+    }
+
+    fn handle(&self, bucket: Arc<BucketState>) -> Bucket {
+        Bucket { store: self.store.clone(), state: Arc::clone(&self.state), bucket }
+    }
+
+    /// Deletes a bucket without objects. Uploads that were never completed go with it.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`; `BucketNotEmpty` if there is an object, a version or a delete marker; `OperationAborted` if somebody
+    /// else just began an upload.
+    pub fn delete(&self, name: &str) -> Result<()> {
+        Ok(self.stage_delete(name)?.wait()?)
+    }
+
+    /// [`delete`](Self::delete) that holds no thread while it waits for the disk.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn delete_async(&self, name: &str) -> Result<()> {
+        Ok(self.stage_delete(name)?.done().await?)
+    }
+
+    fn stage_delete(&self, name: &str) -> Result<Pending<()>> {
+        let bucket = self.state.bucket(&self.store, name)?;
+        let is_empty = |record: &BucketRecord, _: &mut Batch| {
+            if bucket.versions.range::<&[u8]>(&self.store, ..).advance()? {
+                let versioned = record.versioning != Versioning::Off;
+                return Err(Error::BucketNotEmpty { bucket: name.to_owned(), versioned });
+            }
+            Ok(())
+        };
+        is_empty(&bucket.settings()?.record, &mut self.store.batch())?;
+        // Its uploads first, a bit at a time: what is left of them if this is interrupted are uploads.
+        drop_parts(&self.handle(Arc::clone(&bucket)))?;
+        let _naming = self.state.naming.lock();
+        let pending = bucket.delete(&self.store, |record, batch| {
+            is_empty(record, batch)?;
+            if bucket.uploads.range::<&[u8]>(&self.store, ..).advance()? {
+                return Err(Error::OperationAborted { bucket: name.to_owned() });
+            }
+            Ok(())
+        })?;
+        self.state.forget(name);
+        Ok(pending)
+    }
+
+    /// The buckets of this store, by name, a page at a time.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a page of another size than 1 to 10,000, or a token that is none.
+    pub fn list(&self, request: &ListBuckets) -> Result<BucketPage> {
+        let prefix = request.prefix.as_deref().unwrap_or_default();
+        let max = request.max_buckets.unwrap_or(BUCKETS_MAX);
+        if !(1..=BUCKETS_MAX).contains(&max) {
+            let rule = "Argument max-buckets must be an integer between 1 and 10000.";
+            return Err(Error::argument("max-buckets", max, rule));
+        }
+        let after = match request.continuation_token.as_deref() {
+            None => None,
+            Some("") => {
+                let rule = "The continuation token provided is incorrect";
+                return Err(Error::argument("continuation-token", "", rule));
+            }
+            Some(token) => Some(token),
+        };
+        let from = after.unwrap_or(FIRST_NAME).max(prefix).max(FIRST_NAME);
+        let mut page = BucketPage { buckets: Vec::new(), continuation_token: None };
+        for resource in self.store.list_resources(ResourceKind::Bucket, from) {
+            let (name, resource) = resource?;
+            if !name.starts_with(prefix) {
+                break;
+            }
+            if after == Some(&*name) {
+                continue;
+            }
+            if page.buckets.len() == max as usize {
+                page.continuation_token = page.buckets.last().map(|last| last.name.clone());
+                break;
+            }
+            let created = BucketRecord::decode(&resource.record)?.created;
+            page.buckets.push(BucketInfo { name, created });
+        }
+        Ok(page)
+    }
+}
+
+/// Where a bucket needs no location.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+/// No bucket's name is before this; what is has another use.
+pub(super) const FIRST_NAME: &str = "0";

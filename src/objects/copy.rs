@@ -1,0 +1,456 @@
+//! Copying objects, whole or as parts of an upload: records change, bytes stay where they are.
+
+use crate::clock::Timestamp;
+use crate::objects::EventType;
+use crate::objects::checksum::{Checksum, ChecksumAlgorithm, ChecksumHasher, ChecksumType};
+use crate::objects::condition::{Conditions, WriteConditions};
+use crate::objects::error::{Error, Result};
+use crate::objects::extents::References;
+use crate::objects::limits::{OBJECT_TAGS_MAX, PUT_LEN_MAX};
+use crate::objects::multipart::{PartRecord, check_number};
+use crate::objects::notify::Change;
+use crate::objects::put::check_key;
+use crate::objects::range::{self, ContentRange};
+use crate::objects::record::{Content, Object, Piece, Version, cut};
+use crate::objects::sink::{Expected, Sink, digest};
+use crate::objects::staged::Pending;
+use crate::objects::state::{Both, BucketState, Settings};
+use crate::objects::versions::{Versions, View};
+use crate::objects::{Bucket, ETag, Metadata, PartOutput, StorageClass, Tags, VersionId};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// How often a copy whose source changes while it is read begins anew.
+const ATTEMPTS: usize = 3;
+
+/// What is copied.
+///
+/// ```
+/// use fourfold::objects::CopySource;
+/// let source = CopySource::new("photos", "a/b").version("null");
+/// assert_eq!(source.version_id.as_deref(), Some("null"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CopySource {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// Which version, as text; without, the current object.
+    pub version_id: Option<String>,
+    /// When not to copy. All of them are refused with `PreconditionFailed`.
+    pub conditions: Conditions,
+}
+
+impl CopySource {
+    /// The current object of a key.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+    }
+
+    /// This version.
+    #[must_use]
+    pub fn version(mut self, id: impl ToString) -> Self {
+        self.version_id = Some(id.to_string());
+        self
+    }
+}
+
+/// A copy.
+///
+/// ```
+/// use fourfold::{Store, objects::{CopyObject, CopySource, Metadata}};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let bucket = Store::in_memory().buckets().create("photos")?;
+/// bucket.put("a", vec![1; 1 << 20])?;
+/// bucket.copy(CopyObject::new("b", CopySource::new("photos", "a")))?; // the bytes are shared
+/// let onto_itself = CopyObject::new("b", CopySource::new("photos", "b"));
+/// assert_eq!(bucket.copy(onto_itself.clone()).unwrap_err().code(), "InvalidRequest");
+/// let mut other = Metadata::default();
+/// other.content_type = Some("image/png".to_owned());
+/// bucket.copy(onto_itself.metadata(other))?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CopyObject {
+    /// The key of the copy.
+    pub key: String,
+    /// What is copied.
+    pub source: CopySource,
+    /// Metadata of the copy (`REPLACE`). Default: that of the source.
+    pub metadata: Option<Metadata>,
+    /// Tags of the copy (`REPLACE`). Default: those of the source.
+    pub tags: Option<Tags>,
+    /// Where the website redirects the copy to, if `metadata` is the source's, whose own is not copied.
+    pub website_redirect: Option<String>,
+    /// The storage class of the copy. Default: `STANDARD`, whatever the source has.
+    pub storage_class: Option<StorageClass>,
+    /// Which checksum the copy gets. Default: the source's.
+    pub checksum_algorithm: Option<ChecksumAlgorithm>,
+    /// Only if the object to be replaced has this entity tag.
+    pub if_match: Option<String>,
+    /// `*`: only if there is no object to be replaced.
+    pub if_none_match: Option<String>,
+}
+
+impl CopyObject {
+    /// A copy with this key.
+    pub fn new(key: impl Into<String>, source: CopySource) -> Self {
+        Self { key: key.into(), source, ..Self::default() }
+    }
+
+    /// With other metadata.
+    #[must_use]
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+
+    /// With other tags.
+    #[must_use]
+    pub fn tags(mut self, tags: Tags) -> Self {
+        self.tags = Some(tags);
+        self
+    }
+
+    /// Of another storage class.
+    #[must_use]
+    pub fn storage_class(mut self, class: StorageClass) -> Self {
+        self.storage_class = Some(class);
+        self
+    }
+
+    fn changes_something(&self) -> bool {
+        self.metadata.is_some()
+            || self.storage_class.is_some()
+            || self.website_redirect.is_some()
+            || self.source.version_id.is_some()
+    }
+}
+
+/// A copy that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CopyOutput {
+    /// The entity tag of the copy; of a multipart source the MD5 of all its bytes.
+    pub etag: ETag,
+    /// When the copy was written.
+    pub last_modified: Timestamp,
+    /// The version of the copy; none while its bucket was never versioned.
+    pub version_id: Option<VersionId>,
+    /// The version that was copied; none while its bucket was never versioned.
+    pub source_version_id: Option<VersionId>,
+    /// The checksum that the copy keeps.
+    pub checksum: Option<Checksum>,
+}
+
+/// Which part is copied from where.
+///
+/// ```
+/// use fourfold::{Store, objects::{CompleteUpload, CopySource, CreateUpload, UploadPartCopy}};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let bucket = Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", vec![1; 6 << 20])?;
+/// let id = bucket.create_upload(CreateUpload::new("b"))?.upload_id;
+/// let mut copy = UploadPartCopy::new("b", id, 1, CopySource::new("films", "a"));
+/// copy.range = Some("bytes=0-5242879".to_owned());
+/// let part = bucket.upload_part_copy(&copy)?;
+/// bucket.complete_upload(&CompleteUpload::new("b", id).part(1, part.part.etag))?;
+/// assert_eq!(bucket.head("b")?.info.size, 5 << 20);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadPartCopy {
+    /// The key of the object.
+    pub key: String,
+    /// The upload, as text.
+    pub upload_id: String,
+    /// 1 to 10,000.
+    pub part_number: u32,
+    /// What is copied.
+    pub source: CopySource,
+    /// Which bytes of it: `bytes=first-last`. Default: all.
+    pub range: Option<String>,
+}
+
+impl UploadPartCopy {
+    /// A part that is a whole object.
+    pub fn new(
+        key: impl Into<String>,
+        upload_id: impl ToString,
+        part_number: u32,
+        source: CopySource,
+    ) -> Self {
+        Self { key: key.into(), upload_id: upload_id.to_string(), part_number, source, range: None }
+    }
+}
+
+/// A part that was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartCopyOutput {
+    /// The part.
+    pub part: PartOutput,
+    /// When it was written.
+    pub last_modified: Timestamp,
+    /// The version that was copied; none while its bucket was never versioned.
+    pub source_version_id: Option<VersionId>,
+}
+
+/// The source of a copy, as it was found.
+struct Source {
+    version: Version,
+    object: Object,
+    shown: Option<VersionId>,
+}
+
+impl Source {
+    /// Is it still the same?
+    fn is(&self, other: &Self) -> bool {
+        self.version.id() == other.version.id()
+            && self.version.place == other.version.place
+            && self.version.modified == other.version.modified
+            && self.object.etag == other.object.etag
+            && self.object.content == other.object.content
+    }
+}
+
+/// What a copy has that its source does not say: its bytes had to be read for it.
+#[derive(Clone, Copy)]
+struct Digests {
+    md5: Option<[u8; 16]>,
+    checksum: Option<Checksum>,
+}
+
+impl Bucket {
+    /// Copies an object, from this or another bucket of the store. Its bytes are shared and not written again; they are
+    /// read if the copy has a checksum or, of a multipart object, an entity tag that the source does not have.
+    ///
+    /// # Errors
+    /// `NoSuchKey`, `NoSuchVersion` or `NoSuchBucket` for the source; `InvalidRequest` for a source that is a delete marker or
+    /// over 5 GiB, or a copy onto itself that changes nothing; `PreconditionFailed`; those of a put. `ConditionalRequestConflict`
+    /// if the source changes again and again while it is read.
+    pub fn copy(&self, request: CopyObject) -> Result<CopyOutput> {
+        Ok(self.stage_copy(request)?.wait()?)
+    }
+
+    /// [`copy`](Self::copy) that holds no thread while it waits for the disk.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn copy_async(&self, request: CopyObject) -> Result<CopyOutput> {
+        Ok(self.stage_copy(request)?.done().await?)
+    }
+
+    fn stage_copy(&self, request: CopyObject) -> Result<Pending<CopyOutput>> {
+        check_key(&request.key)?;
+        request.metadata.iter().try_for_each(Metadata::check)?;
+        request.tags.iter().try_for_each(|tags| tags.check(OBJECT_TAGS_MAX))?;
+        let conditions = WriteConditions {
+            if_match: request.if_match.clone(),
+            if_none_match: request.if_none_match.clone(),
+        };
+        conditions.check_form()?;
+        drop(self.bucket.settings()?);
+        let from = self.state.bucket(&self.store, &request.source.bucket)?;
+        let is_itself = from.versions.id() == self.bucket.versions.id() && request.source.key == request.key;
+        for _ in 0..ATTEMPTS {
+            let (seen, digests) = self.examine(&from, &request.source, request.checksum_algorithm, None)?;
+            if is_itself && !request.changes_something() {
+                return Err(Error::request(
+                    "This copy request is illegal because it is trying to copy an object to itself without \
+                     changing the object's metadata, storage class, website redirect location or encryption \
+                     attributes.",
+                ));
+            }
+            let settings = Both::of(&from, &self.bucket)?;
+            let _keys = self.state.lock_both((&from, &request.source.key), (&self.bucket, &request.key));
+            let source = self.source(&from, settings.one(), &request.source, View::Now(&self.store))?;
+            if !source.is(&seen) {
+                continue;
+            }
+            return self.write_copy(request, &conditions, settings.other(), source, digests);
+        }
+        Err(Error::ConditionalRequestConflict { key: request.source.key })
+    }
+
+    fn write_copy(
+        &self,
+        request: CopyObject,
+        conditions: &WriteConditions,
+        settings: &Settings,
+        source: Source,
+        digests: Digests,
+    ) -> Result<Pending<CopyOutput>> {
+        let versions = self.versions(settings, &request.key);
+        let newest = versions.newest()?;
+        conditions.check(&request.key, newest.as_ref())?;
+        let Source { object, shown, .. } = source;
+        let mut references = References::default();
+        references.make(object.content.pieces());
+        let copied = |metadata| Metadata { website_redirect: request.website_redirect, ..metadata };
+        let object = Object {
+            etag: digests.md5.map_or(object.etag, |md5| ETag::new(md5, 0)),
+            class: request.storage_class.unwrap_or_default(),
+            checksum: digests.checksum.or(object.checksum),
+            upload: None,
+            metadata: request.metadata.unwrap_or_else(|| copied(object.metadata)),
+            tags: request.tags.unwrap_or(object.tags),
+            parts: Vec::new(),
+            ..object
+        };
+        let (etag, checksum) = (object.etag, object.checksum);
+        let mut batch = self.store.batch();
+        let version =
+            versions.add(&self.store, newest.as_ref(), Some(object), &mut batch, &mut references)?;
+        let output = CopyOutput {
+            etag,
+            last_modified: version.modified,
+            version_id: settings.shown(version.id()),
+            source_version_id: shown,
+            checksum,
+        };
+        let change = Change { kind: EventType::ObjectCreatedCopy, key: &request.key, version: &version };
+        Ok(self.commit_and_tell(settings, batch, &references, &[change])?.map(|()| output))
+    }
+
+    /// Copies an object, or a range of it, as a part of an upload. The bytes are shared; they are read for their MD5 and
+    /// checksum.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`; for the source as for [`copy`](Self::copy); `InvalidArgument` for a range that is not within the source.
+    pub fn upload_part_copy(&self, request: &UploadPartCopy) -> Result<PartCopyOutput> {
+        Ok(self.stage_part_copy(request)?.wait()?)
+    }
+
+    /// [`upload_part_copy`](Self::upload_part_copy) that holds no thread while it waits for the disk.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn upload_part_copy_async(&self, request: &UploadPartCopy) -> Result<PartCopyOutput> {
+        Ok(self.stage_part_copy(request)?.done().await?)
+    }
+
+    fn stage_part_copy(&self, request: &UploadPartCopy) -> Result<Pending<PartCopyOutput>> {
+        check_number(request.part_number)?;
+        drop(self.bucket.settings()?);
+        let (_, upload) = self.upload(&request.key, &request.upload_id)?;
+        let from = self.state.bucket(&self.store, &request.source.bucket)?;
+        let range = request.range.as_deref();
+        for _ in 0..ATTEMPTS {
+            let (seen, digests) =
+                self.examine(&from, &request.source, Some(upload.algorithm), Some(range))?;
+            let (Some(md5), Some(checksum)) = (digests.md5, digests.checksum) else { continue };
+            let settings = Both::of(&from, &self.bucket)?;
+            let _keys = self.state.lock_both((&from, &request.source.key), (&self.bucket, &request.key));
+            let source = self.source(&from, settings.one(), &request.source, View::Now(&self.store))?;
+            if !source.is(&seen) {
+                continue;
+            }
+            let (id, _) = self.upload(&request.key, &request.upload_id)?;
+            let (start, end) = stretch(range, source.object.len)?;
+            let mut references = References::default();
+            let mut batch = self.store.batch();
+            let pieces = match &source.object.content {
+                Content::Pieces(pieces) => {
+                    let pieces = cut(pieces, start, end - start);
+                    references.make(&pieces);
+                    pieces
+                }
+                Content::Inline(bytes) => {
+                    let (written, pieces) = self.outline(bytes, start, end)?;
+                    batch = written;
+                    pieces
+                }
+            };
+            let modified = self.store.now();
+            let part = PartRecord { modified, len: end - start, digest: md5, checksum, pieces };
+            let output = PartCopyOutput {
+                part: PartOutput { etag: ETag::new(md5, 0), checksum },
+                last_modified: modified,
+                source_version_id: source.shown,
+            };
+            let batch = self.put_part(id.nonce, request.part_number, &part, batch, &mut references)?;
+            return Ok(self.commit(batch, &references)?.map(|()| output));
+        }
+        Err(Error::ConditionalRequestConflict { key: request.source.key.clone() })
+    }
+
+    /// A short body as an extent, which parts need.
+    fn outline(&self, bytes: &Bytes, start: u64, end: u64) -> Result<(crate::store::Batch, Vec<Piece>)> {
+        let expected = Expected { opaque: true, len_max: PUT_LEN_MAX, ..Expected::default() };
+        let mut sink = Sink::new(&self.store, &self.state, expected, false)?;
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        sink.write(&bytes.slice(place(start)..place(end)))?;
+        let body = sink.finish()?;
+        Ok((body.batch, body.content.pieces().to_vec()))
+    }
+
+    /// The source, and what of it has to be computed: for a part, whose range is given, everything.
+    fn examine(
+        &self,
+        from: &Arc<BucketState>,
+        source: &CopySource,
+        algorithm: Option<ChecksumAlgorithm>,
+        part: Option<Option<&str>>,
+    ) -> Result<(Source, Digests)> {
+        let snapshot = self.store.snapshot();
+        let settings = from.settings()?;
+        let found = self.source(from, &settings, source, View::Then(&snapshot))?;
+        drop(settings);
+        let object = &found.object;
+        let (start, end) = stretch(part.flatten(), object.len)?;
+        if end - start > PUT_LEN_MAX {
+            let rule =
+                "The specified copy source is larger than the maximum allowable size for a copy source";
+            return Err(Error::request(format!("{rule}: {PUT_LEN_MAX}")));
+        }
+        let kept = object.checksum.filter(|checksum| checksum.kind() == ChecksumType::FullObject);
+        let wanted = algorithm.or(object.checksum.map(|checksum| checksum.algorithm())).unwrap_or_default();
+        let needs_checksum = part.is_some() || kept.is_none_or(|kept| kept.algorithm() != wanted);
+        let needs_md5 = part.is_some() || object.etag.parts().is_some();
+        let mut md5 = needs_md5.then(|| ChecksumHasher::new(ChecksumAlgorithm::Md5));
+        let mut checksum = needs_checksum.then(|| ChecksumHasher::new(wanted));
+        if md5.is_some() || checksum.is_some() {
+            let range = part.is_some().then_some(ContentRange { start, end, size: object.len });
+            for bytes in self.body(snapshot, object.clone(), range)? {
+                let bytes = bytes?;
+                md5.iter_mut().chain(&mut checksum).for_each(|hasher| hasher.update(&bytes));
+            }
+        }
+        let digests = Digests {
+            md5: md5.map(|md5| digest(&md5.finish())),
+            checksum: checksum.map(ChecksumHasher::finish),
+        };
+        Ok((found, digests))
+    }
+
+    fn source(
+        &self,
+        from: &BucketState,
+        settings: &Settings,
+        source: &CopySource,
+        view: View<'_>,
+    ) -> Result<Source> {
+        let versioning = settings.record.versioning;
+        let versions = Versions { view, bucket: from, key: &source.key, versioning };
+        let found = versions.readable(source.version_id.as_deref(), "GET");
+        let (version, object) = found.map_err(|error| match error {
+            Error::MethodNotAllowed { .. } => Error::request(
+                "The source of a copy request may not specifically refer to a delete marker by version id.",
+            ),
+            other => other,
+        })?;
+        source.conditions.check_source(&object.etag, version.modified)?;
+        let shown = settings.shown(version.id());
+        Ok(Source { version, object, shown })
+    }
+}
+
+/// The bytes that a part is copied from.
+fn stretch(range: Option<&str>, len: u64) -> Result<(u64, u64)> {
+    range.map_or(Ok((0, len)), |header| range::of_copy(header, len))
+}

@@ -1,0 +1,130 @@
+//! Listing uploads that are neither completed nor aborted.
+
+use crate::clock::Timestamp;
+use crate::objects::error::Result;
+use crate::objects::id::Id;
+use crate::objects::keys;
+use crate::objects::list::walk::{self, Walk};
+use crate::objects::list::{Fold, page_len};
+use crate::objects::multipart::UploadRecord;
+use crate::objects::{Bucket, ChecksumAlgorithm, ChecksumType, StorageClass, UploadId};
+
+/// Which uploads to list: by key, then in the order in which they were begun.
+///
+/// ```
+/// use fourfold::{Store, objects::{CreateUpload, ListUploads}};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let bucket = Store::in_memory().buckets().create("films")?;
+/// let upload_id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// let uploads = bucket.list_uploads(&ListUploads::default())?.uploads;
+/// assert_eq!((&*uploads[0].key, uploads[0].upload_id), ("a", upload_id));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListUploads {
+    /// Only keys that start so.
+    pub prefix: Option<String>,
+    /// Keys that have it behind the prefix are folded into one common prefix, through it. Empty is none.
+    pub delimiter: Option<String>,
+    /// Only keys and common prefixes greater than this, or uploads of it behind `upload_id_marker`.
+    pub key_marker: Option<String>,
+    /// Of `key_marker`, only uploads begun after this one; not looked at without it.
+    pub upload_id_marker: Option<String>,
+    /// Uploads and common prefixes of a page, at most and by default 1,000.
+    pub max_uploads: Option<u32>,
+}
+
+/// An upload in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadEntry {
+    /// The key of the object to be.
+    pub key: String,
+    /// The upload.
+    pub upload_id: UploadId,
+    /// When it was begun.
+    pub initiated: Timestamp,
+    /// The storage class of the object to be.
+    pub storage_class: StorageClass,
+    /// Which checksum the object will have, and over what.
+    pub checksum: (ChecksumAlgorithm, ChecksumType),
+}
+
+/// A page of uploads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadPage {
+    /// The uploads, in order.
+    pub uploads: Vec<UploadEntry>,
+    /// The common prefixes, in order.
+    pub common_prefixes: Vec<String>,
+    /// Is there more?
+    pub is_truncated: bool,
+    /// Where the next page begins, if there is more.
+    pub next_key_marker: Option<String>,
+    /// The same within the key; none behind a common prefix.
+    pub next_upload_id_marker: Option<UploadId>,
+}
+
+impl Bucket {
+    /// A page of the uploads that are neither completed nor aborted.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`.
+    pub fn list_uploads(&self, request: &ListUploads) -> Result<UploadPage> {
+        drop(self.bucket.settings()?);
+        let fold = Fold::new(request.prefix.as_deref(), request.delimiter.as_deref());
+        let after = request.key_marker.as_deref().filter(|key| !key.is_empty());
+        let head = keys::uploads("");
+        let mut start = walk::start(fold, after, &head, keys::behind_uploads);
+        let marker = request.upload_id_marker.as_deref().and_then(UploadId::parse_marker);
+        if let (Some(key), Some(UploadId(id))) = (after, marker)
+            && fold.common(key).is_none()
+            && key.starts_with(fold.prefix)
+        {
+            start = keys::upload(key, id.seq);
+            start.push(0);
+        }
+        let snapshot = self.store.snapshot();
+        let walk = Walk::new(&snapshot, &self.bucket.uploads, start, keys::uploads(fold.prefix));
+        let max = page_len(request.max_uploads);
+        if max == 0 { Ok(UploadPage::default()) } else { collect(walk, fold, max) }
+    }
+}
+
+fn collect(mut walk: Walk<'_>, fold: Fold<'_>, max: usize) -> Result<UploadPage> {
+    let mut page = UploadPage::default();
+    let mut last_is_prefix = false;
+    while walk.advance()? {
+        let Some((escaped, seq)) = keys::split_upload(walk.key()) else { continue };
+        if page.uploads.len() + page.common_prefixes.len() == max {
+            page.is_truncated = true;
+            if last_is_prefix {
+                page.next_key_marker = page.common_prefixes.last().cloned();
+            } else if let Some(last) = page.uploads.last() {
+                page.next_key_marker = Some(last.key.clone());
+                page.next_upload_id_marker = Some(last.upload_id);
+            }
+            break;
+        }
+        let key = keys::unescape(escaped);
+        if let Some(common) = fold.common(&key) {
+            walk.pass(|passed| {
+                passed.extend_from_slice(&keys::uploads(common));
+            });
+            page.common_prefixes.push(common.to_owned());
+            last_is_prefix = true;
+            continue;
+        }
+        let upload = UploadRecord::decode(&walk.value()?)?;
+        page.uploads.push(UploadEntry {
+            key,
+            upload_id: UploadId(Id { seq, nonce: upload.nonce }),
+            initiated: upload.initiated,
+            storage_class: upload.class,
+            checksum: (upload.algorithm, upload.kind),
+        });
+        last_is_prefix = false;
+    }
+    Ok(page)
+}
