@@ -192,6 +192,11 @@ pub fn record(bytes: &[u8]) {
     }
 }
 
+/// Records, keys and receipt handles of queues.
+pub fn queue_record(bytes: &[u8]) {
+    crate::queue::fuzz_records(bytes);
+}
+
 /// Records, keys, tokens and numbers of streams; the first byte chooses.
 pub fn stream(bytes: &[u8]) {
     crate::stream::fuzz::decode(bytes);
@@ -280,7 +285,9 @@ mod tests {
                 })
                 .collect();
             let kv = [kv_item, kv_number, kv_expression, kv_records];
-            for target in [frame, batch, manifest, run, blob, record, stream, rules].into_iter().chain(kv) {
+            for target in
+                [frame, batch, manifest, run, blob, record, queue_record, stream, rules].into_iter().chain(kv)
+            {
                 target(&bytes);
             }
         }

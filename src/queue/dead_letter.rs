@@ -52,7 +52,7 @@ impl State {
         let mut moved: Vec<Arc<Stored>> = Vec::with_capacity(dead.len());
         for next in dead {
             let lease = self.index.leases.get(&next.message.seq);
-            let origin = self.origin(core, &next.message, lease);
+            let origin = origin(core, &next.message, lease);
             let seq = grave.number_for(core.identity.is_fifo, &origin, &next.message, &moved, store, now)?;
             let message = Stored {
                 seq,
@@ -74,24 +74,6 @@ impl State {
         counts.last = moved.iter().map(|message| message.seq).fold(counts.last, u64::max);
         batch.put_in(grave.spaces.facts.id(), keys::COUNTS, &counts.encode())?;
         Ok(moved)
-    }
-
-    /// What a dead letter remembers; of one that was a dead letter before, from its first queue on.
-    fn origin(&self, core: &Core, message: &Stored, lease: Option<&Lease>) -> Origin {
-        let count = lease.map_or(0, |lease| lease.count);
-        let queue = core.identity.name.to_string();
-        match message.origin.as_deref() {
-            Some(before) => {
-                Origin { queue, receive_count: before.receive_count.saturating_add(count), ..before.clone() }
-            }
-            None => Origin {
-                id: identify::message_id(core.identity.salt, message.seq),
-                sent: keys::time_of(message.seq),
-                receive_count: count,
-                first_received: lease.map_or_else(Timestamp::default, |lease| lease.first_received),
-                queue,
-            },
-        }
     }
 
     /// The number of a message that moves here. In a standard queue it is of the time the message was sent, so that
@@ -153,5 +135,23 @@ impl State {
         let value: Bytes = value;
         let message = record::decode_message(group.cloned(), seq, &value);
         crate::queue::core::checked(message, &core.identity).map(|message| Some(Arc::new(message)))
+    }
+}
+
+/// What a dead letter remembers; of one that was a dead letter before, from its first queue on.
+fn origin(core: &Core, message: &Stored, lease: Option<&Lease>) -> Origin {
+    let count = lease.map_or(0, |lease| lease.count);
+    let queue = core.identity.name.to_string();
+    match message.origin.as_deref() {
+        Some(before) => {
+            Origin { queue, receive_count: before.receive_count.saturating_add(count), ..before.clone() }
+        }
+        None => Origin {
+            id: identify::message_id(core.identity.salt, message.seq),
+            sent: keys::time_of(message.seq),
+            receive_count: count,
+            first_received: lease.map_or_else(Timestamp::default, |lease| lease.first_received),
+            queue,
+        },
     }
 }

@@ -30,7 +30,8 @@ pub(super) fn message_id(salt: u64, seq: u64) -> [u8; 16] {
 
 /// The number of the message that this queue gave this id.
 pub(super) fn number_of(salt: u64, id: [u8; 16]) -> Option<u64> {
-    let low = u128::from_be_bytes(id) as u64 & NUMBER_MASK;
+    let [_, _, _, _, _, _, _, _, low @ ..] = id;
+    let low = u64::from_be_bytes(low) & NUMBER_MASK;
     let seq = low.wrapping_sub(salt).wrapping_mul(GATHER) & NUMBER_MASK;
     (message_id(salt, seq) == id).then_some(seq)
 }

@@ -276,9 +276,10 @@ impl Index {
     }
 
     /// A message that was taken is leased.
-    pub(super) fn lease(&mut self, seq: u64, lease: Lease, now: Timestamp) {
+    pub(super) fn lease(&mut self, seq: u64, mut lease: Lease, now: Timestamp) {
         let (at, until) = (lease.lane, lease.until);
-        self.leases.insert(seq, Lease { is_in_flight: until > now, ..lease });
+        lease.is_in_flight = until > now;
+        self.leases.insert(seq, lease);
         if until > now {
             self.hold(at, seq, until);
         } else {

@@ -86,7 +86,6 @@ pub(super) fn number(seq: u64) -> [u8; 8] {
 }
 
 /// The number in the key of a lease or a token.
-#[expect(clippy::big_endian_bytes, reason = "numbers are ordered as keys")]
 pub(super) fn parse_number(key: &[u8]) -> Option<u64> {
     key.try_into().ok().map(u64::from_be_bytes)
 }

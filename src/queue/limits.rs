@@ -37,6 +37,6 @@ pub const MOVE_TASKS_MAX: i32 = 10;
 /// Names on a page of a listing (model).
 pub const PAGE_MAX: i32 = 1000;
 /// How long a deduplication id suppresses what is sent with it again, and a receive request attempt can be repeated (model).
-pub const DEDUPLICATION_WINDOW: Duration = Duration::from_secs(300);
+pub const DEDUPLICATION_WINDOW: Duration = Duration::from_mins(5);
 /// How long after a deletion its name is taken, and after a purge the next one is refused (model).
-pub const COOL_DOWN: Duration = Duration::from_secs(60);
+pub const COOL_DOWN: Duration = Duration::from_mins(1);

@@ -118,6 +118,9 @@ mod throttle;
 mod tokens;
 mod waiters;
 
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) use record::fuzz_records;
+
 pub use attributes::{NewQueue, QueueAttributes};
 pub use batch::{BatchEntry, BatchFailure, BatchResult};
 pub use dials::Dials;

@@ -352,6 +352,7 @@ impl QueueEngine {
             return Ok(Next::Later);
         };
         let missing = "AWS.SimpleQueueService.NonExistentQueue";
+        let unknown = "CouldNotDetermineMessageSource";
         let (task, last) = (task.clone(), task.last);
         let destination = match &task.destination {
             Some(name) => match self.get(store, name) {
@@ -370,8 +371,9 @@ impl QueueEngine {
         }
         match (destination, origin) {
             (Some(core), _) => Ok(Next::To(core)),
-            (None, None) => Ok(Next::Stuck("CouldNotDetermineMessageSource")),
+            (None, None) => Ok(Next::Stuck(unknown)),
             (None, Some(name)) => match self.get(store, &name) {
+                Ok(core) if core.identity.number == source.identity.number => Ok(Next::Stuck(unknown)),
                 Ok(core) => Ok(Next::To(core)),
                 Err(Error::QueueDoesNotExist) => Ok(Next::Stuck(missing)),
                 Err(error) => Err(error),

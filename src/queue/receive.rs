@@ -379,7 +379,7 @@ impl State {
 
 /// Does something happen that does so `per_mille` times of a thousand?
 fn chance(store: &Store, per_mille: u16) -> bool {
-    per_mille > 0 && store.random().next_u64() % 1000 < u64::from(per_mille)
+    per_mille > 0 && store.random().below(1000) < u64::from(per_mille)
 }
 
 /// A message as a receiver gets it; without a lease, as somebody sees it who only looks.

@@ -9,7 +9,7 @@ use crate::clock::{Alarm, Clock, Parker, Timestamp};
 use crate::queue::Queue;
 use crate::queue::core::State;
 use crate::queue::dead_letter::Grave;
-use crate::queue::error::{Error, Result};
+use crate::queue::error::Result;
 use crate::queue::index::Lease;
 use crate::queue::message::Message;
 use crate::queue::receive::{Answer, Receive, Setting};
@@ -116,25 +116,21 @@ impl Receiving {
         drop(state);
         let now = store.now();
         let setting = Setting { now, ..setting };
-        match target {
-            Some(target) => {
-                let (mut state, grave) = core.lock_both(&target, store, now)?;
-                let mut grave = grave.ok();
-                let mut open = Grave(grave.as_deref_mut());
-                let step = self.step(setting, &mut state, Some(&mut open), waker, wakers)?;
-                drop(state);
-                // Somebody may wait for dead letters.
-                if let Some(grave) = &mut grave {
-                    let core = &*target;
-                    grave.settle(Setting { core, ..setting }, wakers);
-                }
-                Ok(step)
+        if let Some(target) = target {
+            let (mut state, grave) = core.lock_both(&target, store, now)?;
+            let mut grave = grave.ok();
+            let mut open = Grave(grave.as_deref_mut());
+            let step = self.step(setting, &mut state, Some(&mut open), waker, wakers)?;
+            drop(state);
+            // Somebody may wait for dead letters.
+            if let Some(grave) = &mut grave {
+                let core = &*target;
+                grave.settle(Setting { core, ..setting }, wakers);
             }
-            None => {
-                let mut state = core.lock(store, now)?;
-                self.step(setting, &mut state, Some(&mut Grave(None)), waker, wakers)
-            }
+            return Ok(step);
         }
+        let mut state = core.lock(store, now)?;
+        self.step(setting, &mut state, Some(&mut Grave(None)), waker, wakers)
     }
 
     fn step(
@@ -178,17 +174,16 @@ impl Receiving {
         wakers: &mut Vec<Waker>,
     ) -> Step {
         let now = setting.now;
-        let (ticket, deadline) = match self.place {
-            Some(place) => place,
-            None => {
-                let deadline = now + self.request.wait_of(state);
-                if deadline <= now {
-                    return Step::Ready(Ok(Vec::new()));
-                }
-                let wanted = self.request.wanted();
-                let ticket = state.waiters.join(Waiter { wanted, waker: waker.clone(), alarm: deadline });
-                (ticket, deadline)
+        let (ticket, deadline) = if let Some(place) = self.place {
+            place
+        } else {
+            let deadline = now + self.request.wait_of(state);
+            if deadline <= now {
+                return Step::Ready(Ok(Vec::new()));
             }
+            let wanted = self.request.wanted();
+            let ticket = state.waiters.join(Waiter { wanted, waker: waker.clone(), alarm: deadline });
+            (ticket, deadline)
         };
         if deadline <= now {
             state.waiters.leave(ticket);
@@ -246,8 +241,6 @@ impl State {
             let answer = match self.receive(setting, &wanted, grave.as_deref_mut()) {
                 Ok(Answer::NeedsGrave) => return true,
                 Ok(Answer::Messages(messages)) if messages.is_empty() => break,
-                // A poll that waits until there is room is no better than one that says so.
-                Err(error @ Error::OverLimit { .. }) => Err(error),
                 Ok(Answer::Messages(messages)) => Ok(messages),
                 Err(error) => Err(error),
             };

@@ -414,6 +414,42 @@ impl Live {
     }
 }
 
+/// Each decoder on any bytes; what is accepted is what was written.
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) fn fuzz_records(bytes: &[u8]) {
+    let shared = Bytes::copy_from_slice(bytes);
+    if let Ok(message) = decode_message(None, 1, &shared) {
+        let again = Bytes::from(encode_message(&message));
+        let twice = decode_message(None, 1, &again).expect("what was decoded is sound");
+        assert_eq!(encode_message(&twice), again);
+        assert_eq!(decode_ordinal(bytes), Ok(message.ordinal));
+    }
+    if let Ok(lease) = LeaseRecord::decode(bytes) {
+        assert_eq!(lease.encode(), bytes);
+    }
+    if let Ok(counts) = Counts::decode(bytes) {
+        assert_eq!(counts.encode(), bytes);
+    }
+    if let Ok(token) = Token::decode(bytes) {
+        assert_eq!(token.encode(), bytes);
+    }
+    if let Ok(task) = Task::decode(bytes) {
+        assert_eq!(task.encode(), bytes);
+    }
+    if let Ok(record) = QueueRecord::decode(bytes) {
+        let again = QueueRecord::decode(&record.encode());
+        assert_eq!(again.as_ref(), Ok(&record));
+    }
+    if let Some((group, seq)) = crate::queue::keys::parse_message(bytes) {
+        assert_eq!(crate::queue::keys::message(group, seq).as_ref(), bytes);
+    }
+    let _ = decode_group(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        assert_eq!(crate::queue::receipt::decode(1, text), None, "not one of ours");
+        let _ = crate::queue::identify::parse(text);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -478,6 +514,18 @@ mod tests {
         assert_eq!(Counts::decode(&counts.encode()), Ok(counts));
         for record in [live(), QueueRecord::Gone(Timestamp::from_secs(5))] {
             assert_eq!(QueueRecord::decode(&record.encode()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn damaged_records_are_refused_or_sound() {
+        let message = encode_message(&message());
+        for record in [message, live().encode(), lease().encode(), Counts::default().encode()] {
+            for bit in 0..record.len() * 8 {
+                let mut damaged = record.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                fuzz_records(&damaged);
+            }
         }
     }
 

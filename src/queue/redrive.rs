@@ -37,15 +37,13 @@ impl RedrivePolicy {
             Value::String(text) => text.parse().ok(),
             other => other.as_u64(),
         };
-        match number.and_then(|number| u32::try_from(number).ok()) {
-            Some(max_receive_count @ 1..=1000) => Ok(Some(Self { target_arn, max_receive_count })),
-            _ => {
-                let given = count.as_str().map_or_else(|| count.to_string(), str::to_owned);
-                Err(refuse(format!(
-                    "Invalid value for maxReceiveCount: {given}, valid values are from 1 to 1000 both inclusive."
-                )))
-            }
+        if let Some(max_receive_count @ 1..=1000) = number.and_then(|number| u32::try_from(number).ok()) {
+            return Ok(Some(Self { target_arn, max_receive_count }));
         }
+        let given = count.as_str().map_or_else(|| count.to_string(), str::to_owned);
+        Err(refuse(format!(
+            "Invalid value for maxReceiveCount: {given}, valid values are from 1 to 1000 both inclusive."
+        )))
     }
 
     pub(super) fn to_json(&self) -> String {

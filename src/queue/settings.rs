@@ -16,6 +16,7 @@ pub(super) enum Scope {
 
 /// All settable attributes of a queue. Durations are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the service's, and independent of each other")]
 pub(super) struct Settings {
     pub(super) is_fifo: bool,
     pub(super) delay: u32,

@@ -49,14 +49,13 @@ impl State {
         cursor: &mut Cursor,
     ) -> Result<Option<Taken>> {
         loop {
-            let lane = match cursor.lane {
-                Some(lane) => lane,
-                None => {
-                    let Some(place) = self.index.next_lane(cursor.behind) else { return Ok(None) };
-                    let behind = identity.is_fifo.then_some(place);
-                    *cursor = Cursor { lane: Some(place.2), has_given: false, behind };
-                    place.2
-                }
+            let lane = if let Some(lane) = cursor.lane {
+                lane
+            } else {
+                let Some(place) = self.index.next_lane(cursor.behind) else { return Ok(None) };
+                let behind = identity.is_fifo.then_some(place);
+                *cursor = Cursor { lane: Some(place.2), has_given: false, behind };
+                place.2
             };
             if let Some(message) = self.take_from(lane, identity, store, now)? {
                 cursor.has_given = true;

@@ -21,10 +21,9 @@ pub(super) struct Token {
 impl Token {
     pub(super) fn new(group: &str, id: &str) -> Self {
         let alone = xxh3_128(id.as_bytes());
-        let seed = alone as u64;
         // No id has the byte between: a group and an id are never another group and another id.
         let both = [group.as_bytes(), &[0], id.as_bytes()].concat();
-        Self { alone, grouped: xxh3_128_with_seed(&both, seed | 1) }
+        Self { alone, grouped: xxh3_128_with_seed(&both, 1) }
     }
 
     /// Are they duplicates of each other?
@@ -54,7 +53,8 @@ impl Hasher for Identity {
     }
 
     fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
+        let [low @ .., _, _, _, _, _, _, _, _] = key.to_le_bytes();
+        self.0 = u64::from_le_bytes(low);
     }
 }
 

@@ -13,5 +13,6 @@ mod life;
 mod machine;
 mod model;
 mod process;
+mod queue;
 mod random;
 mod report;

@@ -9,19 +9,33 @@ use fourfold::{ManualClock, Store};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Numbers that come in the same order for the same seed.
-pub(crate) struct Dice(u64);
+/// Numbers that come in the same order for the same seed, or from bytes until they are used up.
+struct Dice {
+    state: u64,
+    bytes: Option<Vec<u8>>,
+}
 
 impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    fn new(seed: u64) -> Self {
+        Self { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, bytes: None }
     }
 
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % n
+    fn is_used_up(&self) -> bool {
+        self.bytes.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        if let Some(bytes) = &mut self.bytes {
+            return u64::from(bytes.pop().unwrap_or(0)) % n;
+        }
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        (self.state >> 11) % n
+    }
+
+    fn index(&mut self, n: u64) -> usize {
+        usize::try_from(self.below(n)).unwrap()
     }
 
     fn one_in(&mut self, n: u64) -> bool {
@@ -86,7 +100,7 @@ impl Life {
             55..=69 => self.delete(),
             70..=77 => self.change_visibility(),
             78..=93 => {
-                let millis = [1, 100, 1000, 5000, 31_000][self.dice.below(5) as usize];
+                let millis = [1, 100, 1000, 5000, 31_000][self.dice.index(5)];
                 self.clock.advance(Duration::from_millis(millis));
             }
             94 => self.set_attributes(),
@@ -153,7 +167,7 @@ impl Life {
     fn receive(&mut self) {
         let now = self.now();
         let max = self.dice.below(10) + 1;
-        let seconds = [0, 1, 10, 30, 60][self.dice.below(5) as usize];
+        let seconds = [0, 1, 10, 30, 60][self.dice.index(5)];
         let mut request = Receive::new().max_messages(i32::try_from(max).unwrap());
         if self.dice.one_in(2) {
             request = request.visibility_timeout(i32::try_from(seconds).unwrap());
@@ -211,7 +225,7 @@ impl Life {
     fn change_visibility(&mut self) {
         let now = self.now();
         let Some((number, handle)) = self.handle() else { return };
-        let seconds = [0, 0, 5, 40, 43_200][self.dice.below(5) as usize];
+        let seconds = [0, 0, 5, 40, 43_200][self.dice.index(5)];
         let result = self.queue.change_visibility(&handle, seconds);
         let until = now + u64::from(seconds.unsigned_abs()) * 1000;
         let expected = self.rules.change_visibility(number, &handle, until, now);
@@ -286,6 +300,18 @@ impl Life {
     }
 }
 
+/// A life that bytes decide about.
+pub(crate) fn replay(bytes: &[u8]) {
+    let mut bytes = bytes.to_vec();
+    let is_fifo = bytes.pop().is_some_and(|byte| byte % 2 == 1);
+    let mut life = Life::new(1, is_fifo);
+    life.dice.bytes = Some(bytes);
+    while !life.dice.is_used_up() {
+        life.step();
+    }
+}
+
+#[cfg(test)]
 fn live(seeds: std::ops::Range<u64>, steps: u64, is_fifo: bool) {
     for seed in seeds {
         let mut life = Life::new(seed, is_fifo);
@@ -299,6 +325,15 @@ fn live(seeds: std::ops::Range<u64>, steps: u64, is_fifo: bool) {
 #[test]
 fn a_standard_queue_does_what_the_model_says() {
     live(0..30, 1500, false);
+}
+
+#[test]
+fn bytes_are_lives_as_well() {
+    let mut dice = Dice::new(5);
+    for _ in 0..20 {
+        let bytes: Vec<u8> = (0..500).map(|_| dice.below(256).to_le_bytes()[0]).collect();
+        replay(&bytes);
+    }
 }
 
 #[test]

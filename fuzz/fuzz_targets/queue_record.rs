@@ -1,0 +1,9 @@
+//! Records, keys and receipt handles of queues.
+#![no_main]
+
+use fourfold_fuzz::limit::{Limited, limited};
+
+#[global_allocator]
+static ALLOCATOR: Limited = Limited;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| limited(bytes, 16 << 10, fourfold::fuzzing::queue_record));
