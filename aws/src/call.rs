@@ -2,7 +2,6 @@
 
 use crate::signature::Scope;
 use fourfold::Store;
-use http::HeaderMap;
 use http::request::Parts;
 
 /// What a service knows of a request besides the request's own members.
@@ -13,14 +12,10 @@ pub(crate) struct Call<'a> {
     /// The answer's id, of which each service has a form of its own.
     pub(crate) id: RequestId,
     /// By whom and for what it was signed, if it was.
-    pub(crate) scope: Option<Scope<'a>>,
+    pub(crate) scope: Option<Scope>,
 }
 
 impl Call<'_> {
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.head.headers
-    }
-
     /// A header, if it is there and a text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.headers.get(name)?.to_str().ok()
@@ -56,7 +51,7 @@ impl RequestId {
         format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
     }
 
-    /// 52 of `0-9 A-Z`, as DynamoDB has it.
+    /// 52 of `0-9 A-Z`, as `DynamoDB` has it.
     pub(crate) fn long(self) -> String {
         const DIGITS: [u8; 36] = *b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
         let (mut state, mut text) = (self.0, String::with_capacity(52));
@@ -68,7 +63,7 @@ impl RequestId {
     }
 }
 
-/// Spreads a counter over 64 bits (SplitMix64's finish).
+/// Spreads a counter over 64 bits (the finish of `SplitMix64`).
 fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

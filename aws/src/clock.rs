@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn moving_wakes_those_who_wait_and_nobody_else() {
         let (clock, count) = (MovableClock::default(), Arc::new(Count::default()));
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let alarm = clock.wake_at(clock.now() + hour, Arc::clone(&count).into());
         let cancelled = clock.wake_at(clock.now() + hour, Arc::clone(&count).into());
         drop(cancelled);

@@ -220,7 +220,7 @@ impl Dialect {
 
     fn not_base64(self, text: &str) -> Refusal {
         let len = text.len();
-        let reason = if len % 4 == 0 {
+        let reason = if len.is_multiple_of(4) {
             "Invalid Base64 character".to_owned()
         } else {
             format!("Base64 encoded length is expected a multiple of 4 bytes but found: {len}")

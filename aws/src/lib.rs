@@ -4,7 +4,7 @@
 //! - [`Server`] puts it on a port; `fourfold serve` is that as a program.
 //! - [`MovableClock`]: time that can be moved on from outside.
 //!
-//! Here so far: SQS (JSON 1.0 and the older query protocol), Kinesis (JSON 1.1 and CBOR), DynamoDB and its streams (JSON
+//! Here so far: SQS (JSON 1.0 and the older query protocol), Kinesis (JSON 1.1 and CBOR), `DynamoDB` and its streams (JSON
 //! 1.0), and `GetCallerIdentity` of STS. What is not here is answered as the service answers an operation that it does not
 //! have.
 

@@ -30,7 +30,7 @@ const STREAMS_MAX: u32 = 250;
 /// How long a head may take to come, and a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a body may take to come.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long requests have to end when the server is stopped.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -103,18 +103,14 @@ async fn accept(
     room: &Arc<Semaphore>,
 ) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((socket, _)) => {
-            // Answers are written in one piece: waiting for more gains nothing.
-            let _ = socket.set_nodelay(true);
-            Some((socket, permit))
-        }
-        Err(_) => {
-            // No descriptors are left, say: trying at once would spin.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
+    if let Ok((socket, _)) = listener.accept().await {
+        // Answers are written in one piece: waiting for more gains nothing.
+        let _ = socket.set_nodelay(true);
+        return Some((socket, permit));
     }
+    // No descriptors are left, say: trying at once would spin.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    None
 }
 
 async fn serve(router: Router, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -15,39 +15,39 @@ use std::time::Duration;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far a caller's clock may be off.
-const SKEW_MAX: Duration = Duration::from_secs(15 * 60);
+const SKEW_MAX: Duration = Duration::from_mins(15);
 /// How long a presigned URL may be good for.
 const EXPIRES_MAX: u64 = 604_800;
 
 /// What a signature says it is for: `<key id>/<day>/<region>/<service>/aws4_request`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Scope<'a> {
-    pub(crate) key_id: std::borrow::Cow<'a, str>,
+pub(crate) struct Scope {
+    pub(crate) key_id: String,
     day: String,
     region: String,
     pub(crate) service: String,
 }
 
-impl<'a> Scope<'a> {
+impl Scope {
     /// The scope of a request that claims to be signed.
-    pub(crate) fn of(head: &'a Parts) -> Option<Self> {
+    pub(crate) fn of(head: &Parts) -> Option<Self> {
         if let Some(text) = head.headers.get("authorization").and_then(|text| text.to_str().ok()) {
             let (_, credential) = text.split_once("Credential=")?;
-            return Self::parse(credential.split([',', ' ']).next()?.into());
+            return Self::parse(credential.split([',', ' ']).next()?);
         }
         let credential = form::value(head.uri.query()?, "X-Amz-Credential")?;
-        Self::parse(credential.into())
+        Self::parse(&credential)
     }
 
     /// From behind, since a key's id may have slashes.
-    fn parse(text: std::borrow::Cow<'a, str>) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let mut parts = text.rsplitn(5, '/');
         let end = parts.next()?;
         let (service, region, day) = (parts.next()?, parts.next()?, parts.next()?);
         let key_id = parts.next()?;
         let is_scope = end == "aws4_request" && !key_id.is_empty();
         is_scope.then(|| Self {
-            key_id: key_id.to_owned().into(),
+            key_id: key_id.to_owned(),
             day: day.to_owned(),
             region: region.to_owned(),
             service: service.to_owned(),
@@ -64,7 +64,8 @@ struct Signature {
     /// `YYYYMMDDTHHMMSSZ`.
     date: String,
     signed_headers: String,
-    signature: String,
+    /// In hexadecimal digits.
+    mac: String,
     /// Seconds, of a presigned URL.
     expires: Option<u64>,
 }
@@ -77,7 +78,7 @@ pub(crate) fn verify(
     keys: &Keys,
     head: &Parts,
     body: &[u8],
-    scope: Option<&Scope<'_>>,
+    scope: Option<&Scope>,
     now: Timestamp,
 ) -> Result<()> {
     let is_signed = head.headers.contains_key("authorization")
@@ -90,7 +91,7 @@ pub(crate) fn verify(
     let signature = Signature::of(head)?;
     let scope = scope.ok_or_else(|| incomplete("Credential must have five parts, separated by slashes."))?;
     signature.check_time(now)?;
-    let Some(secret) = keys.get(&*scope.key_id) else {
+    let Some(secret) = keys.get(&scope.key_id) else {
         let message = "The security token included in the request is invalid.";
         let refusal = Refusal::framework("UnrecognizedClientException", message);
         return Err(refusal.with_query_code("InvalidClientTokenId").with_status(403));
@@ -99,7 +100,7 @@ pub(crate) fn verify(
     let to_sign =
         format!("{ALGORITHM}\n{}\n{}\n{}", signature.date, scope.text(), hex(&Sha256::digest(canonical)));
     let is_right = mac(&signing_key(secret, scope), to_sign.as_bytes())
-        .and_then(|mac| mac.verify_slice(&from_hex(&signature.signature)?).ok())
+        .and_then(|mac| mac.verify_slice(&from_hex(&signature.mac)?).ok())
         .is_some();
     if is_right { Ok(()) } else { Err(mismatch()) }
 }
@@ -117,13 +118,13 @@ impl Signature {
             let missing = || incomplete(&format!("Authorization header requires '{name}' parameter."));
             parts.get(name).map(|text| (*text).to_owned()).ok_or_else(missing)
         };
-        let (signed_headers, signature) = (part("SignedHeaders")?, part("Signature")?);
+        let (signed_headers, mac) = (part("SignedHeaders")?, part("Signature")?);
         let date = head.headers.get("x-amz-date").and_then(|date| date.to_str().ok());
         let missing = || {
             incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
         };
         let date = date.map(str::to_owned).ok_or_else(missing)?;
-        Ok(Self { date, signed_headers, signature, expires: None })
+        Ok(Self { date, signed_headers, mac, expires: None })
     }
 
     fn of_query(head: &Parts) -> Result<Self> {
@@ -138,7 +139,7 @@ impl Signature {
         Ok(Self {
             date: part("X-Amz-Date")?,
             signed_headers: part("X-Amz-SignedHeaders")?,
-            signature: part("X-Amz-Signature")?,
+            mac: part("X-Amz-Signature")?,
             expires: Some(expires.ok_or_else(bad)?),
         })
     }
@@ -200,7 +201,7 @@ fn canonical_header(head: &Parts, name: &str) -> String {
     }
 }
 
-fn signing_key(secret: &str, scope: &Scope<'_>) -> Vec<u8> {
+fn signing_key(secret: &str, scope: &Scope) -> Vec<u8> {
     let first = format!("AWS4{secret}").into_bytes();
     let steps = [&*scope.day, &*scope.region, &*scope.service, "aws4_request"];
     steps.into_iter().fold(first, |key, step| {

@@ -13,9 +13,8 @@ use std::collections::BTreeMap;
 
 impl Operation<'_> {
     pub(super) fn batch_get_item(&mut self) -> Result<Value> {
-        let mut request = BatchGetItem::default();
-        request.requests = requests(&mut self.input, |value| wanted(Fields::of(value, Dialect::Dynamo)?))?;
-        request.return_consumed_capacity = capacity(&mut self.input)?;
+        let requests = requests(&mut self.input, |value| wanted(Fields::of(value, Dialect::Dynamo)?))?;
+        let request = BatchGetItem { requests, return_consumed_capacity: capacity(&mut self.input)? };
         let output = self.tables.batch_get_item(&request)?;
         let responses = output.responses.iter();
         let responses =
@@ -29,9 +28,8 @@ impl Operation<'_> {
     }
 
     pub(super) async fn batch_write_item(&mut self) -> Result<Value> {
-        let mut request = BatchWriteItem::default();
-        request.requests = requests(&mut self.input, writes)?;
-        request.return_consumed_capacity = capacity(&mut self.input)?;
+        let requests = requests(&mut self.input, writes)?;
+        let request = BatchWriteItem { requests, return_consumed_capacity: capacity(&mut self.input)? };
         let output = self.tables.batch_write_item_async(&request).await?;
         let unprocessed = output.unprocessed.iter();
         let unprocessed =
@@ -62,13 +60,13 @@ fn wanted(mut input: Fields) -> Result<KeysAndAttributes> {
         Value::Map(members) => super::item(members),
         other => Err(Dialect::Dynamo.wrong_type(&other, "Map")),
     };
-    let mut wanted = KeysAndAttributes::default();
-    wanted.keys = keys.into_iter().map(key).collect::<Result<_>>()?;
-    wanted.consistent_read = input.flag("ConsistentRead")?.unwrap_or(false);
-    wanted.projection = input.text("ProjectionExpression")?.map(Into::into);
-    wanted.names = names(&mut input)?;
-    wanted.attributes_to_get = input.texts("AttributesToGet")?;
-    Ok(wanted)
+    Ok(KeysAndAttributes {
+        keys: keys.into_iter().map(key).collect::<Result<_>>()?,
+        consistent_read: input.flag("ConsistentRead")?.unwrap_or(false),
+        projection: input.text("ProjectionExpression")?.map(Into::into),
+        names: names(&mut input)?,
+        attributes_to_get: input.texts("AttributesToGet")?,
+    })
 }
 
 /// What is still wanted, in the form in which it was asked for.

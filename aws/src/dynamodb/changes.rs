@@ -13,10 +13,11 @@ use fourfold::kv::{
 
 impl Operation<'_> {
     pub(super) fn list_streams(&mut self) -> Result<Value> {
-        let mut request = ListStreams::default();
-        request.table_name = self.input.text("TableName")?;
-        request.limit = self.input.count("Limit", usize::MAX)?;
-        request.exclusive_start = self.input.text("ExclusiveStartStreamArn")?;
+        let request = ListStreams {
+            table_name: self.input.text("TableName")?,
+            limit: self.input.count("Limit", usize::MAX)?,
+            exclusive_start: self.input.text("ExclusiveStartStreamArn")?,
+        };
         let page = self.tables.list_streams(&request)?;
         let streams: Vec<Value> = page.streams.iter().map(summary).collect();
         Ok(Value::map([

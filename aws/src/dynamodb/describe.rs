@@ -42,7 +42,7 @@ pub(super) fn table(table: &TableDescription) -> Value {
         ("BillingModeSummary", billing),
         ("LocalSecondaryIndexes", Value::unless_empty(table.local_indexes.iter().map(index).collect())),
         ("GlobalSecondaryIndexes", Value::unless_empty(table.global_indexes.iter().map(index).collect())),
-        ("StreamSpecification", table.stream.as_ref().map(stream)),
+        ("StreamSpecification", table.stream.map(stream)),
         ("LatestStreamLabel", table.latest_stream_label.as_deref().map(Value::from)),
         ("LatestStreamArn", table.latest_stream_arn.as_deref().map(Value::from)),
         ("SSEDescription", table.sse.as_ref().and_then(sse)),
@@ -110,7 +110,7 @@ fn warm(warm: &WarmThroughput) -> Value {
     ])
 }
 
-fn stream(stream: &StreamSpecification) -> Value {
+fn stream(stream: StreamSpecification) -> Value {
     Value::map([
         ("StreamEnabled", Some(stream.enabled.into())),
         ("StreamViewType", stream.view_type.map(|kind| kind.name().into())),

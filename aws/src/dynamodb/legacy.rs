@@ -27,12 +27,12 @@ fn by_name<T>(
 
 pub(super) fn expected(input: &mut Fields) -> Result<Option<BTreeMap<String, Expected>>> {
     by_name(input, "Expected", |mut input| {
-        let mut expected = Expected::default();
-        expected.value = input.value("Value").map(attribute).transpose()?;
-        expected.exists = input.flag("Exists")?;
-        expected.operator = operator(&mut input)?;
-        expected.values = attributes(&mut input, "AttributeValueList")?;
-        Ok(expected)
+        Ok(Expected {
+            value: input.value("Value").map(attribute).transpose()?,
+            exists: input.flag("Exists")?,
+            operator: operator(&mut input)?,
+            values: attributes(&mut input, "AttributeValueList")?,
+        })
     })
 }
 

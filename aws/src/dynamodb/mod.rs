@@ -1,4 +1,4 @@
-//! Amazon DynamoDB and its streams: their operations, by JSON.
+//! Amazon `DynamoDB` and its streams: their operations, by JSON.
 
 mod attribute;
 mod batch;

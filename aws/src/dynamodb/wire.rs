@@ -1,4 +1,4 @@
-//! DynamoDB on the wire: AWS JSON 1.0, with a checksum of the answer in a header.
+//! `DynamoDB` on the wire: AWS JSON 1.0, with a checksum of the answer in a header.
 
 use super::{Service, perform};
 use crate::call::Call;

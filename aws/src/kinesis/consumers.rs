@@ -5,7 +5,7 @@ use crate::refusal::Result;
 use crate::value::Value;
 use fourfold::stream::ConsumerDescription;
 
-impl Operation<'_> {
+impl Operation {
     pub(super) async fn register_consumer(&mut self) -> Result<Value> {
         let arn = self.input.required_text("StreamARN")?;
         let name = self.input.required_text("ConsumerName")?;

@@ -6,7 +6,7 @@ use crate::refusal::Result;
 use crate::value::Value;
 use fourfold::stream::{ListStreams, Mode, StreamSummary};
 
-impl Operation<'_> {
+impl Operation {
     pub(super) fn describe_stream(&mut self) -> Result<Value> {
         let stream = self.stream()?;
         let start = self.input.text("ExclusiveStartShardId")?;

@@ -18,8 +18,7 @@ use fourfold::Fault;
 use fourfold::stream::{Error, Stream, Streams, Tags};
 
 /// An operation in progress: the request, and what it is about.
-struct Operation<'a> {
-    call: &'a Call<'a>,
+struct Operation {
     streams: Streams,
     input: Fields,
 }
@@ -27,7 +26,7 @@ struct Operation<'a> {
 /// Carries out an operation. What has no place in an embedded store (encryption by keys of another service, policies,
 /// monitoring, channels) is not there.
 async fn perform(call: &Call<'_>, name: &str, input: Fields) -> Result<Value> {
-    let mut operation = Operation { call, streams: call.store.streams(), input };
+    let mut operation = Operation { streams: call.store.streams(), input };
     let operation = &mut operation;
     match name {
         "CreateStream" => operation.create_stream().await,
@@ -70,7 +69,7 @@ impl From<Error> for Refusal {
     }
 }
 
-impl Operation<'_> {
+impl Operation {
     /// The stream that the request is for, by name or ARN.
     fn stream(&mut self) -> Result<Stream> {
         let (name, arn) = (self.input.text("StreamName")?, self.input.text("StreamARN")?);
@@ -96,13 +95,9 @@ impl Operation<'_> {
     fn count(&mut self, name: &str) -> Result<Option<u32>> {
         let Some(number) = self.input.int(name)? else { return Ok(None) };
         if number < 0 {
-            return Err(self.out_of_range(number, name));
+            return Err(constraint(&number.to_string(), name, "have value greater than or equal to 1"));
         }
         Ok(Some(u32::try_from(number).unwrap_or(u32::MAX)))
-    }
-
-    fn out_of_range(&self, number: i64, name: &str) -> Refusal {
-        constraint(&number.to_string(), name, "have value greater than or equal to 1")
     }
 
     fn required_count(&mut self, name: &str) -> Result<u32> {
@@ -117,14 +112,11 @@ impl Operation<'_> {
     /// One of the words that the model allows.
     fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
         let Some(text) = self.input.text(name)? else { return Ok(None) };
-        match words.iter().find(|(word, _)| *word == text) {
-            Some((_, value)) => Ok(Some(*value)),
-            None => {
-                let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                let rule = format!("satisfy enum value set: [{}]", all.join(", "));
-                Err(constraint(&text, name, &rule))
-            }
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(Some(*value));
         }
+        let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        Err(constraint(&text, name, &format!("satisfy enum value set: [{}]", all.join(", "))))
     }
 }
 

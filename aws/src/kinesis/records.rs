@@ -50,7 +50,7 @@ impl Parts {
     }
 }
 
-impl Operation<'_> {
+impl Operation {
     pub(super) async fn put_record(&mut self) -> Result<Value> {
         let parts = Parts::of(&mut self.input)?;
         let put = self.stream()?.put_record_async(&parts.record()).await?;

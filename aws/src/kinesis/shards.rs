@@ -44,7 +44,7 @@ impl Filter {
     }
 }
 
-impl Operation<'_> {
+impl Operation {
     pub(super) fn list_shards(&mut self) -> Result<Value> {
         let max = self.count("MaxResults")?;
         if let Some(token) = self.input.text("NextToken")? {

@@ -9,7 +9,7 @@ const MODES: [(&str, Mode); 2] = [("PROVISIONED", Mode::Provisioned), ("ON_DEMAN
 const DISTRIBUTIONS: [(&str, Distribution); 2] =
     [("USER_PARTITION_KEY", Distribution::UserPartitionKey), ("AUTO", Distribution::Auto)];
 
-impl Operation<'_> {
+impl Operation {
     pub(super) async fn create_stream(&mut self) -> Result<Value> {
         let name = self.input.required_text("StreamName")?;
         let mut settings = CreateStream::default();

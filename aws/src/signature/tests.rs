@@ -78,8 +78,8 @@ fn scopes_are_found_in_headers_and_urls() {
     let head = head(http::Request::get(url));
     let scope = Scope::of(&head).unwrap();
     assert_eq!((&*scope.key_id, &*scope.region, &*scope.service), ("AKID", "eu-west-1", "sqs"));
-    assert_eq!(Scope::parse("a/b/c".into()), None);
-    assert_eq!(Scope::parse("a/b/20150830/r/s/aws4_request".into()).unwrap().key_id, "a/b");
+    assert_eq!(Scope::parse("a/b/c"), None);
+    assert_eq!(Scope::parse("a/b/20150830/r/s/aws4_request").unwrap().key_id, "a/b");
 }
 
 #[test]

@@ -167,9 +167,10 @@ fn sent_members(sent: &Sent) -> Members {
 
 fn received(message: &Message, names: &[String], system_names: &[String]) -> Value {
     let system = message.system_attributes_named(system_names);
-    let named = message.attributes_named(names);
-    let attributes: Members =
-        named.map(|(name, attribute)| (Cow::Owned(name.to_owned()), attribute_value(attribute))).collect();
+    let asked_for = message.attributes_named(names);
+    let attributes: Members = asked_for
+        .map(|(name, attribute)| (Cow::Owned(name.to_owned()), attribute_value(attribute)))
+        .collect();
     Value::map([
         ("MessageId", Some(message.id().into())),
         ("ReceiptHandle", Some(message.receipt_handle().into())),
