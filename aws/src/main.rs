@@ -41,7 +41,7 @@ struct Serve {
     /// Lets only those in who sign with this key; may be given more than once. Without any, everybody is let in.
     #[arg(long = "key", value_name = "ID:SECRET", value_parser = key)]
     keys: Vec<(String, String)>,
-    /// Lets clients move the time on: POST /_fourfold/clock {"advance_ms": 60000}.
+    /// Lets clients move the time on: POST `/_fourfold/clock` `{"advance_ms": 60000}`.
     #[arg(long)]
     movable_clock: bool,
     /// Answers before a write is on the device: faster, and a power cut may take the newest writes.
