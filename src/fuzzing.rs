@@ -264,6 +264,11 @@ pub fn kv_records(bytes: &[u8]) {
     }
 }
 
+/// Records of buckets, objects, uploads and parts, their keys, and the texts of ids and ranges.
+pub fn objects(bytes: &[u8]) {
+    crate::objects::fuzz::records(bytes);
+}
+
 /// [`repair`](crate::repair) of a store on a simulated disk.
 #[cfg(fuzzing)]
 pub fn repair(disk: &SimDisk, dir: &str) -> Result<crate::RepairReport> {
@@ -285,8 +290,9 @@ mod tests {
                 })
                 .collect();
             let kv = [kv_item, kv_number, kv_expression, kv_records];
-            for target in
-                [frame, batch, manifest, run, blob, record, queue_record, stream, rules].into_iter().chain(kv)
+            for target in [frame, batch, manifest, run, blob, record, queue_record, stream, objects, rules]
+                .into_iter()
+                .chain(kv)
             {
                 target(&bytes);
             }

@@ -3,7 +3,8 @@
 use crate::store::deliver::Deliver;
 
 /// By the service in an ARN: `arn:aws:<service>:..`.
-static TARGETS: &[(&str, &dyn Deliver)] = &[];
+static TARGETS: &[(&str, &dyn Deliver)] =
+    &[("kinesis", &crate::stream::ToStreams), ("sqs", &crate::queue::ToQueues)];
 
 /// Who takes deliveries for a service.
 pub(crate) fn find(service: &str) -> Option<&'static dyn Deliver> {

@@ -1,4 +1,4 @@
-//! GetObjectAttributes: what is known of an object, and of its parts.
+//! `GetObjectAttributes`: what is known of an object, and of its parts.
 
 use crate::clock::Timestamp;
 use crate::objects::checksum::ChecksumType;

@@ -113,7 +113,7 @@ impl Chunks {
             if self.pieces.is_empty() {
                 let found = hasher.clone().finish();
                 if found != *expected {
-                    return Err(Corruption::new("object", 0, "checksum", &*expected, found).into());
+                    return Err(Corruption::new("object", 0, "checksum", *expected, found).into());
                 }
             }
         }

@@ -39,9 +39,9 @@ pub struct Buckets {
 /// use fourfold::{Store, objects::CreateBucket};
 /// # fn main() -> fourfold::objects::Result<()> {
 /// let buckets = Store::builder().region("eu-west-1").open_in_memory().buckets();
-/// let bucket = buckets.create_bucket(CreateBucket::new("photos").location("eu-west-1"))?;
+/// let bucket = buckets.create_bucket(&CreateBucket::new("photos").location("eu-west-1"))?;
 /// assert_eq!(bucket.location(), Some("eu-west-1".to_owned()));
-/// let refused = buckets.create_bucket(CreateBucket::new("letters")).unwrap_err();
+/// let refused = buckets.create_bucket(&CreateBucket::new("letters")).unwrap_err();
 /// assert_eq!(refused.code(), "IllegalLocationConstraintException");
 /// # Ok(()) }
 /// ```
@@ -129,7 +129,7 @@ impl Buckets {
     pub fn create(&self, name: &str) -> Result<Bucket> {
         let region = self.store.region();
         let request = CreateBucket::new(name);
-        self.create_bucket(if region == DEFAULT_REGION { request } else { request.location(region) })
+        self.create_bucket(&if region == DEFAULT_REGION { request } else { request.location(region) })
     }
 
     /// Creates a bucket.
@@ -137,16 +137,16 @@ impl Buckets {
     /// # Errors
     /// `InvalidBucketName`, `IllegalLocationConstraintException`, `TooManyBuckets`; `BucketAlreadyOwnedByYou` if it exists,
     /// outside us-east-1.
-    pub fn create_bucket(&self, request: CreateBucket) -> Result<Bucket> {
-        Ok(self.stage_create(&request)?.wait()?)
+    pub fn create_bucket(&self, request: &CreateBucket) -> Result<Bucket> {
+        Ok(self.stage_create(request)?.wait()?)
     }
 
     /// [`create_bucket`](Self::create_bucket) that holds no thread while it waits for the disk.
     ///
     /// # Errors
     /// The same.
-    pub async fn create_bucket_async(&self, request: CreateBucket) -> Result<Bucket> {
-        Ok(self.stage_create(&request)?.done().await?)
+    pub async fn create_bucket_async(&self, request: &CreateBucket) -> Result<Bucket> {
+        Ok(self.stage_create(request)?.done().await?)
     }
 
     fn stage_create(&self, request: &CreateBucket) -> Result<Pending<Bucket>> {
@@ -163,7 +163,7 @@ impl Buckets {
             let bucket = self.state.known_or_opened(&self.store, name)?;
             return Ok(Pending::ready(&self.store, self.handle(bucket)));
         }
-        if self.count()? >= BUCKETS_MAX as usize {
+        if self.count() >= BUCKETS_MAX as usize {
             return Err(Error::TooManyBuckets { limit: BUCKETS_MAX });
         }
         let record = BucketRecord { created: self.store.now(), ..BucketRecord::default() };
@@ -175,9 +175,9 @@ impl Buckets {
         Ok(pending.map(|()| self.handle(bucket)))
     }
 
-    fn count(&self) -> Result<usize> {
+    fn count(&self) -> usize {
         // Few: names are counted, not remembered.
-        Ok(self.store.list_resources(ResourceKind::Bucket, FIRST_NAME).take(BUCKETS_MAX as usize).count())
+        self.store.list_resources(ResourceKind::Bucket, FIRST_NAME).take(BUCKETS_MAX as usize).count()
     }
 
     fn check_location(&self, given: Option<&str>) -> Result<()> {
@@ -255,7 +255,7 @@ impl Buckets {
         let max = request.max_buckets.unwrap_or(BUCKETS_MAX);
         if !(1..=BUCKETS_MAX).contains(&max) {
             let rule = "Argument max-buckets must be an integer between 1 and 10000.";
-            return Err(Error::argument("max-buckets", max, rule));
+            return Err(Error::argument("max-buckets", max.to_string(), rule));
         }
         let after = match request.continuation_token.as_deref() {
             None => None,

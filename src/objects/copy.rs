@@ -51,8 +51,8 @@ impl CopySource {
 
     /// This version.
     #[must_use]
-    pub fn version(mut self, id: impl ToString) -> Self {
-        self.version_id = Some(id.to_string());
+    pub fn version(mut self, id: impl Into<String>) -> Self {
+        self.version_id = Some(id.into());
         self
     }
 }
@@ -180,11 +180,11 @@ impl UploadPartCopy {
     /// A part that is a whole object.
     pub fn new(
         key: impl Into<String>,
-        upload_id: impl ToString,
+        upload_id: impl Into<String>,
         part_number: u32,
         source: CopySource,
     ) -> Self {
-        Self { key: key.into(), upload_id: upload_id.to_string(), part_number, source, range: None }
+        Self { key: key.into(), upload_id: upload_id.into(), part_number, source, range: None }
     }
 }
 
@@ -216,6 +216,14 @@ impl Source {
             && self.object.etag == other.object.etag
             && self.object.content == other.object.content
     }
+}
+
+/// What a source is copied to.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    Object,
+    /// Of a range, if there is one.
+    Part(Option<&'a str>),
 }
 
 /// What a copy has that its source does not say: its bytes had to be read for it.
@@ -258,7 +266,8 @@ impl Bucket {
         let from = self.state.bucket(&self.store, &request.source.bucket)?;
         let is_itself = from.versions.id() == self.bucket.versions.id() && request.source.key == request.key;
         for _ in 0..ATTEMPTS {
-            let (seen, digests) = self.examine(&from, &request.source, request.checksum_algorithm, None)?;
+            let (seen, digests) =
+                self.examine(&from, &request.source, request.checksum_algorithm, Purpose::Object)?;
             if is_itself && !request.changes_something() {
                 return Err(Error::request(
                     "This copy request is illegal because it is trying to copy an object to itself without \
@@ -268,7 +277,7 @@ impl Bucket {
             }
             let settings = Both::of(&from, &self.bucket)?;
             let _keys = self.state.lock_both((&from, &request.source.key), (&self.bucket, &request.key));
-            let source = self.source(&from, settings.one(), &request.source, View::Now(&self.store))?;
+            let source = find(&from, settings.one(), &request.source, View::Now(&self.store))?;
             if !source.is(&seen) {
                 continue;
             }
@@ -342,11 +351,11 @@ impl Bucket {
         let range = request.range.as_deref();
         for _ in 0..ATTEMPTS {
             let (seen, digests) =
-                self.examine(&from, &request.source, Some(upload.algorithm), Some(range))?;
+                self.examine(&from, &request.source, Some(upload.algorithm), Purpose::Part(range))?;
             let (Some(md5), Some(checksum)) = (digests.md5, digests.checksum) else { continue };
             let settings = Both::of(&from, &self.bucket)?;
             let _keys = self.state.lock_both((&from, &request.source.key), (&self.bucket, &request.key));
-            let source = self.source(&from, settings.one(), &request.source, View::Now(&self.store))?;
+            let source = find(&from, settings.one(), &request.source, View::Now(&self.store))?;
             if !source.is(&seen) {
                 continue;
             }
@@ -389,20 +398,24 @@ impl Bucket {
         Ok((body.batch, body.content.pieces().to_vec()))
     }
 
-    /// The source, and what of it has to be computed: for a part, whose range is given, everything.
+    /// The source, and what of it has to be computed: for a part, everything.
     fn examine(
         &self,
         from: &Arc<BucketState>,
         source: &CopySource,
         algorithm: Option<ChecksumAlgorithm>,
-        part: Option<Option<&str>>,
+        purpose: Purpose<'_>,
     ) -> Result<(Source, Digests)> {
         let snapshot = self.store.snapshot();
         let settings = from.settings()?;
-        let found = self.source(from, &settings, source, View::Then(&snapshot))?;
+        let found = find(from, &settings, source, View::Then(&snapshot))?;
         drop(settings);
         let object = &found.object;
-        let (start, end) = stretch(part.flatten(), object.len)?;
+        let (is_part, range) = match purpose {
+            Purpose::Object => (false, None),
+            Purpose::Part(range) => (true, range),
+        };
+        let (start, end) = stretch(range, object.len)?;
         if end - start > PUT_LEN_MAX {
             let rule =
                 "The specified copy source is larger than the maximum allowable size for a copy source";
@@ -410,12 +423,12 @@ impl Bucket {
         }
         let kept = object.checksum.filter(|checksum| checksum.kind() == ChecksumType::FullObject);
         let wanted = algorithm.or(object.checksum.map(|checksum| checksum.algorithm())).unwrap_or_default();
-        let needs_checksum = part.is_some() || kept.is_none_or(|kept| kept.algorithm() != wanted);
-        let needs_md5 = part.is_some() || object.etag.parts().is_some();
+        let needs_checksum = is_part || kept.is_none_or(|kept| kept.algorithm() != wanted);
+        let needs_md5 = is_part || object.etag.parts().is_some();
         let mut md5 = needs_md5.then(|| ChecksumHasher::new(ChecksumAlgorithm::Md5));
         let mut checksum = needs_checksum.then(|| ChecksumHasher::new(wanted));
         if md5.is_some() || checksum.is_some() {
-            let range = part.is_some().then_some(ContentRange { start, end, size: object.len });
+            let range = is_part.then_some(ContentRange { start, end, size: object.len });
             for bytes in self.body(snapshot, object.clone(), range)? {
                 let bytes = bytes?;
                 md5.iter_mut().chain(&mut checksum).for_each(|hasher| hasher.update(&bytes));
@@ -427,27 +440,22 @@ impl Bucket {
         };
         Ok((found, digests))
     }
+}
 
-    fn source(
-        &self,
-        from: &BucketState,
-        settings: &Settings,
-        source: &CopySource,
-        view: View<'_>,
-    ) -> Result<Source> {
-        let versioning = settings.record.versioning;
-        let versions = Versions { view, bucket: from, key: &source.key, versioning };
-        let found = versions.readable(source.version_id.as_deref(), "GET");
-        let (version, object) = found.map_err(|error| match error {
-            Error::MethodNotAllowed { .. } => Error::request(
-                "The source of a copy request may not specifically refer to a delete marker by version id.",
-            ),
-            other => other,
-        })?;
-        source.conditions.check_source(&object.etag, version.modified)?;
-        let shown = settings.shown(version.id());
-        Ok(Source { version, object, shown })
-    }
+/// The source of a copy as it is.
+fn find(from: &BucketState, settings: &Settings, source: &CopySource, view: View<'_>) -> Result<Source> {
+    let versioning = settings.record.versioning;
+    let versions = Versions { view, bucket: from, key: &source.key, versioning };
+    let found = versions.readable(source.version_id.as_deref(), "GET");
+    let (version, object) = found.map_err(|error| match error {
+        Error::MethodNotAllowed { .. } => Error::request(
+            "The source of a copy request may not specifically refer to a delete marker by version id.",
+        ),
+        other => other,
+    })?;
+    source.conditions.check_source(&object.etag, version.modified)?;
+    let shown = settings.shown(version.id());
+    Ok(Source { version, object, shown })
 }
 
 /// The bytes that a part is copied from.

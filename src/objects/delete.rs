@@ -42,15 +42,15 @@ impl DeleteObject {
 
     /// This version, for good.
     #[must_use]
-    pub fn version(mut self, id: impl ToString) -> Self {
-        self.version_id = Some(id.to_string());
+    pub fn version(mut self, id: impl Into<String>) -> Self {
+        self.version_id = Some(id.into());
         self
     }
 
     /// Only if the current object has this entity tag.
     #[must_use]
-    pub fn if_match(mut self, etag: impl ToString) -> Self {
-        self.if_match = Some(etag.to_string());
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        self.if_match = Some(etag.into());
         self
     }
 }

@@ -238,8 +238,8 @@ impl Error {
         Self::NoSuchKey { key: key.to_owned(), marker: None }
     }
 
-    pub(crate) fn argument(name: &'static str, value: impl ToString, message: impl Into<String>) -> Self {
-        Self::InvalidArgument { name, value: value.to_string(), message: message.into() }
+    pub(crate) fn argument(name: &'static str, value: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::InvalidArgument { name, value: value.into(), message: message.into() }
     }
 
     pub(crate) fn request(message: impl Into<String>) -> Self {

@@ -76,6 +76,20 @@ impl fmt::Display for ETag {
     }
 }
 
+/// Its text.
+impl From<ETag> for String {
+    fn from(etag: ETag) -> Self {
+        etag.to_string()
+    }
+}
+
+/// Its text.
+impl From<&ETag> for String {
+    fn from(etag: &ETag) -> Self {
+        etag.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The name under which the catalog has the keyspaces of the extents; no bucket can have it.
 const RESOURCE: &str = ".extents";
-const STRIPES: usize = 64;
+const STRIPES: u64 = 64;
 /// Chunks that one step of the sweep deletes.
 const SWEPT_AT_ONCE: u64 = 1024;
 
@@ -166,7 +166,7 @@ impl Extents {
         batch: &mut Batch,
     ) -> Result<Counted<'_>> {
         let changed = || references.0.iter().filter(|(_, (delta, _))| *delta != 0);
-        let mut stripes: Vec<usize> = changed().map(|(extent, _)| *extent as usize % STRIPES).collect();
+        let mut stripes: Vec<usize> = changed().map(|(extent, _)| (*extent % STRIPES) as usize).collect();
         stripes.sort_unstable();
         stripes.dedup();
         let locks = stripes.into_iter().map(|stripe| self.stripes[stripe].lock()).collect();

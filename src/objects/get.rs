@@ -48,8 +48,8 @@ impl GetObject {
 
     /// This version.
     #[must_use]
-    pub fn version(mut self, id: impl ToString) -> Self {
-        self.version_id = Some(id.to_string());
+    pub fn version(mut self, id: impl Into<String>) -> Self {
+        self.version_id = Some(id.into());
         self
     }
 
@@ -130,6 +130,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed` for a delete marker, `InvalidArgument` for an id that cannot be,
     /// `PreconditionFailed`, `NotModified`, `InvalidRange`, `InvalidPartNumber`, `NoSuchBucket`.
+    #[expect(clippy::needless_pass_by_value, reason = "a request is made for one call")]
     pub fn get_object(&self, request: GetObject) -> Result<GetOutput> {
         let settings = self.bucket.settings()?;
         let found = self.find(&settings, &request, "GET", View::Now(&self.store))?;
@@ -253,7 +254,7 @@ impl Versions<'_> {
 fn of_part(number: u32, object: &Object) -> Result<Option<ContentRange>> {
     if !(1..=PART_NUMBER_MAX).contains(&number) {
         let rule = "Part number must be an integer between 1 and 10000, inclusive";
-        return Err(Error::argument("partNumber", number, rule));
+        return Err(Error::argument("partNumber", number.to_string(), rule));
     }
     let count = object.parts.len().max(1);
     if number as usize > count {

@@ -22,7 +22,7 @@ impl Id {
     /// The text that callers see.
     fn text(self) -> [u8; TEXT_LEN] {
         // The place is mixed with the chance, so that ids do not look like a count.
-        let mask = (self.nonce >> 64) as u64 ^ self.nonce as u64;
+        let mask = mask_of(self.nonce);
         let mut bytes = [0; ID_LEN];
         bytes[..16].copy_from_slice(&self.nonce.to_le_bytes());
         bytes[16..].copy_from_slice(&(self.seq ^ mask).to_le_bytes());
@@ -52,9 +52,15 @@ impl Id {
         }
         let (nonce, seq) = bytes.split_first_chunk::<16>()?;
         let nonce = u128::from_le_bytes(*nonce);
-        let mask = (nonce >> 64) as u64 ^ nonce as u64;
+        let mask = mask_of(nonce);
         Some(Self { seq: u64::from_le_bytes(*seq.first_chunk()?) ^ mask, nonce })
     }
+}
+
+/// Both halves of a nonce, together.
+fn mask_of(nonce: u128) -> u64 {
+    let (low, high) = (nonce & u128::from(u64::MAX), nonce >> 64);
+    u64::try_from(low ^ high).unwrap_or_default()
 }
 
 impl fmt::Display for Id {
@@ -147,6 +153,34 @@ impl UploadId {
 impl fmt::Display for UploadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Its text.
+impl From<VersionId> for String {
+    fn from(id: VersionId) -> Self {
+        id.to_string()
+    }
+}
+
+/// Its text.
+impl From<&VersionId> for String {
+    fn from(id: &VersionId) -> Self {
+        id.to_string()
+    }
+}
+
+/// Its text.
+impl From<UploadId> for String {
+    fn from(id: UploadId) -> Self {
+        id.to_string()
+    }
+}
+
+/// Its text.
+impl From<&UploadId> for String {
+    fn from(id: &UploadId) -> Self {
+        id.to_string()
     }
 }
 

@@ -89,7 +89,11 @@ impl Metadata {
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let before = from.clone();
         let present = from.u8("headers")?;
+        if present >> 7 != 0 {
+            return Err(before.malformed("headers", "seven bits", present));
+        }
         let mut header = |index: u32| (present >> index & 1 == 1).then(|| text(from, "header")).transpose();
         let (content_type, cache_control, content_disposition) = (header(0)?, header(1)?, header(2)?);
         let (content_encoding, content_language) = (header(3)?, header(4)?);

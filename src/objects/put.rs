@@ -100,8 +100,8 @@ impl PutObject {
 
     /// Only if the current object has this entity tag.
     #[must_use]
-    pub fn if_match(mut self, etag: impl ToString) -> Self {
-        self.if_match = Some(etag.to_string());
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        self.if_match = Some(etag.into());
         self
     }
 

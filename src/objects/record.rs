@@ -69,7 +69,9 @@ impl Piece {
 /// Pieces behind their number.
 pub(crate) fn encode_pieces(pieces: &[Piece], to: &mut Writer) {
     to.count(pieces.len());
-    pieces.iter().for_each(|piece| piece.encode(to));
+    for piece in pieces {
+        piece.encode(to);
+    }
 }
 
 /// Pieces of `len` bytes together.
@@ -310,8 +312,9 @@ impl Head {
         format_is(FORMAT, from)?;
         let before = from.clone();
         let flags = from.u8("flags of a version")?;
-        if flags & !KNOWN != 0 {
-            return Err(before.malformed("flags of a version", "known ones", flags));
+        let of_objects = HAS_CHECKSUM | IS_INLINE | IS_OF_UPLOAD;
+        if flags & !KNOWN != 0 || flags & IS_MARKER != 0 && flags & of_objects != 0 {
+            return Err(before.malformed("flags of a version", "known ones that go together", flags));
         }
         let modified = Timestamp::from_millis(from.u64("time of a version")?);
         let nonce = (flags & IS_NULL == 0).then(|| from.u128("nonce of a version")).transpose()?;

@@ -1,14 +1,18 @@
-//! Taking in a body: hashed as it passes by, short ones kept, longer ones written in chunks as they come.
+//! Taking in a body: a short one is kept, a longer one hashed and written in chunks as they come.
 
 use crate::objects::checksum::{Checksum, ChecksumAlgorithm, ChecksumHasher, ContentMd5};
 use crate::objects::error::{Error, Result};
 use crate::objects::keys;
+use crate::objects::md5::Md5;
 use crate::objects::record::{Content, Piece};
 use crate::objects::state::State;
 use crate::store::{Batch, Store};
 use bytes::Bytes;
-use std::io;
 use std::sync::Arc;
+use std::{io, mem};
+
+/// Chunks of this length are worth a thread for their MD5 from the second on.
+const ASIDE_LEN_MIN: usize = 256 << 10;
 
 /// What is said of a body before it is there.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +35,7 @@ pub(crate) struct Sink {
     state: Arc<State>,
     expected: Expected,
     batch: Batch,
-    md5: Option<ChecksumHasher>,
+    md5: Option<Md5>,
     hasher: ChecksumHasher,
     /// Of the algorithm that the caller's checksum has, if it is another.
     also: Option<ChecksumHasher>,
@@ -79,7 +83,7 @@ impl Sink {
             expected,
         };
         if !sink.expected.opaque || sink.expected.content_md5.is_some() {
-            sink.md5 = Some(ChecksumHasher::new(ChecksumAlgorithm::Md5));
+            sink.md5 = Some(Md5::new());
         }
         if let Some(checksum) = sink.expected.checksum {
             sink.expect(checksum);
@@ -104,9 +108,6 @@ impl Sink {
             return Err(incomplete("the body is longer than was said"));
         }
         self.len = len;
-        for hasher in self.md5.iter_mut().chain([&mut self.hasher]).chain(&mut self.also) {
-            hasher.update(bytes);
-        }
         let stays = self.extent.is_none()
             && self.is_inline
             && self.buffer.len() + bytes.len() <= self.state.extents.inline_len_max();
@@ -117,33 +118,43 @@ impl Sink {
         self.write_chunks(bytes)
     }
 
-    fn write_chunks(&mut self, mut bytes: &[u8]) -> Result<()> {
+    fn write_chunks(&mut self, bytes: &Bytes) -> Result<()> {
         let chunk_len = self.state.extents.chunk_len();
-        while !bytes.is_empty() {
-            if self.buffer.is_empty() && bytes.len() >= chunk_len {
-                let (chunk, rest) = bytes.split_at(chunk_len);
-                self.put(chunk)?;
-                bytes = rest;
+        let mut rest = bytes.clone();
+        while !rest.is_empty() {
+            if self.buffer.is_empty() && rest.len() >= chunk_len {
+                self.put(&rest.split_to(chunk_len))?;
                 continue;
             }
             if self.buffer.capacity() < chunk_len && self.len > chunk_len as u64 {
                 self.buffer.reserve_exact(chunk_len - self.buffer.len());
             }
-            let (filling, rest) = bytes.split_at(bytes.len().min(chunk_len - self.buffer.len()));
-            self.buffer.extend_from_slice(filling);
-            bytes = rest;
+            let filling = rest.split_to(rest.len().min(chunk_len - self.buffer.len()));
+            self.buffer.extend_from_slice(&filling);
             if self.buffer.len() == chunk_len {
-                let mut buffer = std::mem::take(&mut self.buffer);
-                self.put(&buffer)?;
-                buffer.clear();
-                self.buffer = buffer;
+                let chunk = Bytes::from(mem::take(&mut self.buffer));
+                self.put(&chunk)?;
+                // The buffer comes back unless its MD5 is still to be computed.
+                self.buffer = chunk.try_into_mut().map(Vec::from).unwrap_or_default();
+                self.buffer.clear();
             }
         }
         Ok(())
     }
 
-    /// Writes a chunk. A whole one goes to the blob log, however short chunks are in this store.
-    fn put(&mut self, chunk: &[u8]) -> Result<()> {
+    fn hash(&mut self, bytes: &Bytes) {
+        self.md5.iter_mut().for_each(|md5| md5.update(bytes));
+        for hasher in [&mut self.hasher].into_iter().chain(&mut self.also) {
+            hasher.update(bytes);
+        }
+    }
+
+    /// Hashes and writes a chunk. A whole one goes to the blob log, however short chunks are in this store.
+    fn put(&mut self, chunk: &Bytes) -> Result<()> {
+        if self.chunks == 1 && chunk.len() >= ASIDE_LEN_MIN {
+            self.md5.iter_mut().for_each(Md5::step_aside);
+        }
+        self.hash(chunk);
         let (extent, data) = match self.extent {
             Some(known) => known,
             None => *self.extent.insert(self.state.extents.begin(&self.store)?),
@@ -163,7 +174,8 @@ impl Sink {
         if self.expected.len.is_some_and(|expected| self.len < expected) {
             return Err(incomplete("the body is shorter than was said"));
         }
-        let md5 = self.md5.take().map(|md5| digest(&md5.finish()));
+        let content = self.content()?;
+        let md5 = self.md5.take().map(Md5::finish);
         if let (Some(expected), Some(md5)) = (&self.expected.content_md5, &md5) {
             expected.verify(md5)?;
         }
@@ -171,7 +183,6 @@ impl Sink {
         if let Some(expected) = &self.expected.checksum {
             expected.verify(&self.also.take().map_or(checksum, ChecksumHasher::finish))?;
         }
-        let content = self.content()?;
         let digest = match md5 {
             Some(md5) if !self.expected.opaque => md5,
             _ => self.store.random().next_u128().to_le_bytes(),
@@ -180,9 +191,10 @@ impl Sink {
     }
 
     fn content(&mut self) -> Result<Content> {
-        let buffer = std::mem::take(&mut self.buffer);
+        let buffer = Bytes::from(mem::take(&mut self.buffer));
         if self.extent.is_none() && self.is_inline && buffer.len() <= self.state.extents.inline_len_max() {
-            return Ok(Content::Inline(buffer.into()));
+            self.hash(&buffer);
+            return Ok(Content::Inline(buffer));
         }
         if !buffer.is_empty() {
             self.put(&buffer)?;

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Locks of keys. A power of two.
-const STRIPES: usize = 256;
+const STRIPES: u64 = 256;
 
 /// The engine's state: see the module.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl BucketState {
 
     /// The stripe of a key.
     fn stripe(&self, key: &str) -> usize {
-        xxh3_64_with_seed(key.as_bytes(), self.versions.id().into()) as usize % STRIPES
+        (xxh3_64_with_seed(key.as_bytes(), self.versions.id().into()) % STRIPES) as usize
     }
 }
 

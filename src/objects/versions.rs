@@ -53,10 +53,10 @@ impl Versions<'_> {
         if self.versioning == Versioning::Off {
             return self.at(0);
         }
-        self.first(self.view.prefix(&self.bucket.versions, &keys::versions_of(self.key)))
+        Self::first(self.view.prefix(&self.bucket.versions, &keys::versions_of(self.key)))
     }
 
-    fn first(&self, mut range: Range) -> Result<Option<Version>> {
+    fn first(mut range: Range) -> Result<Option<Version>> {
         if !range.advance()? {
             return Ok(None);
         }
@@ -99,7 +99,9 @@ impl Versions<'_> {
     ) -> Result<Version> {
         let modified = store.now();
         if self.versioning == Versioning::Off {
-            newest.into_iter().for_each(|replaced| references.drop(replaced.pieces()));
+            if let Some(replaced) = newest {
+                references.drop(replaced.pieces());
+            }
             let version = Version { place: 0, nonce: None, modified, object };
             self.put(&version, batch)?;
             return Ok(version);

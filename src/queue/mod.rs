@@ -87,6 +87,7 @@ mod configure;
 mod core;
 mod dead_letter;
 mod delete;
+mod deliver;
 mod dials;
 mod digest;
 mod engine;
@@ -123,6 +124,7 @@ pub(crate) use record::fuzz_records;
 
 pub use attributes::{NewQueue, QueueAttributes};
 pub use batch::{BatchEntry, BatchFailure, BatchResult};
+pub(crate) use deliver::ToQueues;
 pub use dials::Dials;
 pub use error::{Error, Result};
 pub use handle::Queue;

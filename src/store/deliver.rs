@@ -16,13 +16,12 @@ pub(crate) trait Deliver: Sync {
     /// Why nothing can be delivered to this ARN, for the person who names it as a target; none if it can.
     fn refusal(&self, store: &Store, arn: &str) -> Result<Option<String>>;
 
-    /// Adds the arrival of `bodies`, in order, to `batch`, and hands it on to `append`, with what it locks held. If
-    /// there is no such target any more, the batch is handed on as it came.
+    /// Adds the arrival of what is delivered to `batch`, and hands it on to `append`, with what it locks held. If there is
+    /// no such target any more, or it refuses, the batch is handed on as it came.
     fn deliver(
         &self,
         store: &Store,
-        arn: &str,
-        bodies: &[Bytes],
+        delivery: &Delivery<'_>,
         batch: Batch,
         append: &mut dyn FnMut(Batch) -> Result<()>,
     ) -> Result<()>;
@@ -32,6 +31,9 @@ pub(crate) trait Deliver: Sync {
 pub(crate) struct Delivery<'a> {
     pub(crate) target: &'a dyn Deliver,
     pub(crate) arn: &'a str,
+    /// What has the same group stays in order, where a target keeps several orders.
+    pub(crate) group: &'a str,
+    /// In this order.
     pub(crate) bodies: &'a [Bytes],
 }
 
@@ -47,9 +49,7 @@ pub(crate) fn deliver_all(
         "each ARN once, in order (D3)"
     );
     let Some((first, rest)) = deliveries.split_first() else { return append(batch) };
-    first.target.deliver(store, first.arn, first.bodies, batch, &mut |batch| {
-        deliver_all(store, rest, batch, &mut *append)
-    })
+    first.target.deliver(store, first, batch, &mut |batch| deliver_all(store, rest, batch, &mut *append))
 }
 
 #[cfg(test)]
@@ -72,17 +72,16 @@ mod tests {
         fn deliver(
             &self,
             _: &Store,
-            arn: &str,
-            bodies: &[Bytes],
+            delivery: &Delivery<'_>,
             mut batch: Batch,
             append: &mut dyn FnMut(Batch) -> Result<()>,
         ) -> Result<()> {
             let mut held = self.held.lock();
-            for body in bodies {
-                batch.put_in(self.space, arn.as_bytes(), body)?;
+            for body in delivery.bodies {
+                batch.put_in(self.space, delivery.arn.as_bytes(), body)?;
             }
             append(batch)?;
-            held.extend_from_slice(bodies);
+            held.extend_from_slice(delivery.bodies);
             Ok(())
         }
     }
@@ -101,7 +100,7 @@ mod tests {
         let (store, space) = store_with_space();
         let shelves = [(); 2].map(|()| Shelf { space, held: Mutex::default() });
         let bodies = [Bytes::from_static(b"event")];
-        let delivery = |shelf, arn| Delivery { target: shelf, arn, bodies: &bodies };
+        let delivery = |shelf, arn| Delivery { target: shelf, arn, group: "", bodies: &bodies };
         let deliveries = [delivery(&shelves[0] as &dyn Deliver, "arn:a"), delivery(&shelves[1], "arn:b")];
         let mut batch = store.batch();
         batch.put_in(space, b"change", b"").unwrap();
@@ -126,7 +125,7 @@ mod tests {
         let (store, space) = store_with_space();
         let shelf = Shelf { space, held: Mutex::default() };
         let bodies = [Bytes::from_static(b"event")];
-        let deliveries = [Delivery { target: &shelf, arn: "arn:a", bodies: &bodies }];
+        let deliveries = [Delivery { target: &shelf, arn: "arn:a", group: "", bodies: &bodies }];
         let fails = |_| Err(crate::Error::invalid("batch", "it is refused"));
         assert!(deliver_all(&store, &deliveries, store.batch(), &mut { fails }).is_err());
         assert!(shelf.held.lock().is_empty() && !shelf.held.is_locked());

@@ -21,8 +21,6 @@ mod verbs;
 
 pub use day::Day;
 pub(crate) use day::HttpDate;
-#[cfg(test)]
-pub(crate) use due::Object;
 pub(crate) use due::{Action, Subject, What};
 pub use error::LifecycleError;
 pub(crate) use header::Removal;

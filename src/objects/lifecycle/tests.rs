@@ -1,6 +1,6 @@
 //! What is accepted, what is due when, what is stored: by table, and by a model that goes day by day.
 
-use super::due::What;
+use super::due::{Object, What};
 use super::*;
 use crate::clock::Timestamp;
 use proptest::prelude::*;

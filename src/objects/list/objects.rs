@@ -1,4 +1,4 @@
-//! Listing objects: ListObjectsV2, and the first version of it.
+//! Listing objects: `ListObjectsV2`, and the first version of it.
 
 use crate::clock::Timestamp;
 use crate::objects::error::{Error, Result};

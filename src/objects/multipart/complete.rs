@@ -65,14 +65,14 @@ pub struct CompletedPart {
 
 impl CompleteUpload {
     /// An upload, without parts so far.
-    pub fn new(key: impl Into<String>, upload_id: impl ToString) -> Self {
-        Self { key: key.into(), upload_id: upload_id.to_string(), ..Self::default() }
+    pub fn new(key: impl Into<String>, upload_id: impl Into<String>) -> Self {
+        Self { key: key.into(), upload_id: upload_id.into(), ..Self::default() }
     }
 
     /// The next part.
     #[must_use]
-    pub fn part(mut self, part_number: u32, etag: impl ToString) -> Self {
-        self.parts.push(CompletedPart { part_number, etag: etag.to_string(), checksum: None });
+    pub fn part(mut self, part_number: u32, etag: impl Into<String>) -> Self {
+        self.parts.push(CompletedPart { part_number, etag: etag.into(), checksum: None });
         self
     }
 
@@ -141,7 +141,9 @@ impl Bucket {
         let (mut batch, mut references) = (self.store.batch(), References::default());
         self.remove(&request.key, id.seq, id.nonce, &mut batch)?;
         // What is left was not named.
-        parts.values().for_each(|part| references.drop(&part.pieces));
+        for part in parts.values() {
+            references.drop(&part.pieces);
+        }
         let version =
             versions.add(&self.store, newest.as_ref(), Some(object), &mut batch, &mut references)?;
         let output = output_of(&settings, &version)?;

@@ -48,8 +48,8 @@ pub struct UploadPart {
 
 impl UploadPart {
     /// A part of an upload.
-    pub fn new(key: impl Into<String>, upload_id: impl ToString, part_number: u32) -> Self {
-        Self { key: key.into(), upload_id: upload_id.to_string(), part_number, ..Self::default() }
+    pub fn new(key: impl Into<String>, upload_id: impl Into<String>, part_number: u32) -> Self {
+        Self { key: key.into(), upload_id: upload_id.into(), part_number, ..Self::default() }
     }
 }
 
@@ -189,7 +189,7 @@ pub(crate) fn check_number(number: u32) -> Result<()> {
         return Ok(());
     }
     let rule = "Part number must be an integer between 1 and 10000, inclusive";
-    Err(Error::argument("partNumber", number, rule))
+    Err(Error::argument("partNumber", number.to_string(), rule))
 }
 
 /// An upload whose creator chose an algorithm takes no other.

@@ -34,8 +34,8 @@ pub struct ListParts {
 
 impl ListParts {
     /// All parts of an upload.
-    pub fn new(key: impl Into<String>, upload_id: impl ToString) -> Self {
-        Self { key: key.into(), upload_id: upload_id.to_string(), ..Self::default() }
+    pub fn new(key: impl Into<String>, upload_id: impl Into<String>) -> Self {
+        Self { key: key.into(), upload_id: upload_id.into(), ..Self::default() }
     }
 }
 

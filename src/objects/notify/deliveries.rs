@@ -21,6 +21,8 @@ type Find<'a> = &'a dyn Fn(&str) -> Option<&'a dyn Deliver>;
 /// What is to be told to whom.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
+    /// Bucket and key of what happened: what is told of one object stays in order.
+    group: String,
     /// By ARN: the order of D3 in `store::deliver`.
     arrivals: BTreeMap<String, Vec<Bytes>>,
     /// Functions by name.
@@ -34,7 +36,8 @@ impl Deliveries {
         scene: &Scene<'_>,
         events: &[Event<'_>],
     ) -> Self {
-        let mut deliveries = Self::default();
+        let key = events.first().map_or("", |event| event.key);
+        let mut deliveries = Self { group: format!("{}/{key}", scene.bucket), ..Self::default() };
         let mut scene = *scene;
         for event in events {
             for rule in configuration.rules.iter().filter(|rule| rule.tells_of(event.kind, event.key)) {
@@ -87,7 +90,7 @@ impl Deliveries {
         let found = self.arrivals.iter().filter_map(|(arn, bodies)| {
             // A service that nobody stands for is only in a configuration whose targets were not to be validated.
             let target = find(TargetArn::parse(arn)?.service)?;
-            Some(Delivery { target, arn, bodies })
+            Some(Delivery { target, arn, group: &self.group, bodies })
         });
         let found: Vec<_> = found.collect();
         let mut pending = Pending::ready(store, ());

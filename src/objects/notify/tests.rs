@@ -4,7 +4,7 @@ use super::deliveries::check_targets_of;
 use super::rule::TargetArn;
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
-use crate::store::deliver::Deliver;
+use crate::store::deliver::{Deliver, Delivery};
 use crate::store::{Batch, Store};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -226,16 +226,16 @@ impl Deliver for Told {
     fn deliver(
         &self,
         _: &Store,
-        arn: &str,
-        bodies: &[Bytes],
+        delivery: &Delivery<'_>,
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> crate::Result<()>,
     ) -> crate::Result<()> {
-        for body in bodies {
+        let Delivery { arn, bodies, .. } = delivery;
+        for body in *bodies {
             batch.put_in(self.space, body, arn.as_bytes())?;
         }
         append(batch)?;
-        self.messages.lock().extend(bodies.iter().map(|body| (arn.to_owned(), parsed(body))));
+        self.messages.lock().extend(bodies.iter().map(|body| ((*arn).to_owned(), parsed(body))));
         Ok(())
     }
 }

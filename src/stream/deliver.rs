@@ -1,0 +1,71 @@
+//! Records that arrive with a change of another engine, in the batch of that change.
+
+use crate::error::Result as StoreResult;
+use crate::store::deliver::{Deliver, Delivery};
+use crate::stream::error::{Error, Result};
+use crate::stream::put::{PutRecord, add, check_record, hash_of};
+use crate::stream::shard::wake_all;
+use crate::stream::{Stream, keys};
+use crate::{Batch, Store};
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The streams of a store as targets of deliveries. What belongs together is put under one partition key, so it stays in
+/// order.
+pub(crate) struct ToStreams;
+
+/// None for a refusal: it is about one stream and not about the change.
+fn unless_refused<T>(result: Result<T>) -> StoreResult<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Storage(fault)) => Err(fault),
+        Err(_) => Ok(None),
+    }
+}
+
+fn stream(store: &Store, arn: &str) -> StoreResult<Option<Stream>> {
+    unless_refused(store.streams().stream_by_arn(arn))
+}
+
+impl Deliver for ToStreams {
+    fn refusal(&self, store: &Store, arn: &str) -> StoreResult<Option<String>> {
+        let found = stream(store, arn)?;
+        Ok(found.is_none().then(|| "The destination stream does not exist".to_owned()))
+    }
+
+    fn deliver(
+        &self,
+        store: &Store,
+        delivery: &Delivery<'_>,
+        mut batch: Batch,
+        append: &mut dyn FnMut(Batch) -> StoreResult<()>,
+    ) -> StoreResult<()> {
+        let Some(stream) = stream(store, delivery.arn)? else { return append(batch) };
+        let now = store.now();
+        let Some(inner) = unless_refused(stream.usable(now))? else { return append(batch) };
+        let key = format!("{:032x}", xxh3_128(delivery.group.as_bytes()));
+        let probe = PutRecord::new(&key, &[]);
+        let hash = unless_refused(hash_of(store, &probe, &inner))?;
+        let shard = hash.and_then(|hash| inner.shard_for(hash)).map(Arc::clone);
+        let Some(shard) = shard else { return append(batch) };
+        let Some(mut tail) = unless_refused(shard.tail(store))? else { return append(batch) };
+        let (mut place, arrival) = (tail.next, now.max(tail.newest));
+        for body in delivery.bodies {
+            let record = PutRecord::new(&key, body);
+            if unless_refused(check_record(&record, &inner))?.is_none() {
+                continue;
+            }
+            let added = add(store, &mut batch, &shard, &keys::record(place, arrival), &record);
+            if unless_refused(added)?.is_some() {
+                place += 1;
+            }
+        }
+        append(batch)?;
+        tail.newest = arrival;
+        shard.set_next(&mut tail, place);
+        let waiting = tail.take_waiting();
+        drop((tail, inner));
+        wake_all(waiting);
+        Ok(())
+    }
+}
