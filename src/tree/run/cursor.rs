@@ -28,6 +28,12 @@ enum State {
     End,
 }
 
+/// The block that a key belongs in; none if it is before all.
+#[derive(Clone, Copy, Debug)]
+struct Aim {
+    block: Option<usize>,
+}
+
 /// Yields each key at most once, with its newest version not above the snapshot; deletes included. Starts before the
 /// first key. A step that leaves the run on one side is undone by a step in the other direction.
 #[derive(Debug)]
@@ -37,7 +43,7 @@ pub(crate) struct Cursor<F> {
     state: State,
     failure: Option<Error>,
     /// What the index said to an `aim`, for the seek that follows.
-    aimed: Option<Option<usize>>,
+    aimed: Option<Aim>,
     /// The loaded block; `usize::MAX` if none is.
     block: usize,
     start: usize,
@@ -104,7 +110,7 @@ impl<F: File> Cursor<F> {
         if let Ok(extent) = self.run.extent(&index, found.unwrap_or(0)) {
             prefetch::bytes(&self.run.map[extent], SEARCHED_LEN);
         }
-        self.aimed = Some(found);
+        self.aimed = Some(Aim { block: found });
     }
 
     /// Goes to the first key not before `key`.
@@ -201,7 +207,7 @@ impl<F: File> Cursor<F> {
     /// if that is the first entry of the run, whose block is loaded.
     fn locate(&mut self, key: &[u8], version: Position) -> Result<Option<usize>> {
         let number = match self.aimed.take() {
-            Some(number) => number,
+            Some(Aim { block }) => block,
             None => self.run.find(&self.run.index()?, key, version)?,
         };
         self.enter(number.unwrap_or(0))?;

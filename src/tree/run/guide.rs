@@ -11,7 +11,7 @@
 //!     whatever else they share. A layer keeps the bytes that it skips beyond those known from above, so that a key
 //!     which has others is found before or behind all of the group.
 //! D3. Where words say nothing more, whole separators are compared.
-//! D4. It is derived from an index that verified, and takes 8 to 30 bytes for each block. So a run has one only once
+//! D4. It is derived from an index that verified, and takes 8 to 40 bytes for each block, mostly. So a run has one only once
 //!     enough searches went through it to have paid for making it ([`PAYS_AFTER`]).
 
 use super::{
