@@ -77,6 +77,8 @@
 //! # Features
 //!
 //! - `sim`: the simulated disk. Off by default: it is a tool for tests.
+//! - `object_store`: `ObjectStore` of the crate of that name for a bucket, so that what is written for that trait runs on
+//!   a store. Off by default: it brings that crate with it.
 //!
 //! # Limits
 //!

@@ -280,9 +280,9 @@ impl Sweep {
         let bucket = &self.bucket;
         let versions = bucket.versions(settings, key);
         let (mut batch, mut references) = (bucket.store.batch(), References::default());
-        let mut changed = Vec::with_capacity(due.len());
+        let mut done = Vec::with_capacity(due.len());
         for (version, action) in due {
-            changed.push(match action {
+            done.push(match action {
                 Action::Expire if settings.record.versioning != Versioning::Off => {
                     let marker =
                         versions.add(&bucket.store, Some(&version), None, &mut batch, &mut references)?;
@@ -300,7 +300,7 @@ impl Sweep {
             });
         }
         let changes: Vec<_> =
-            changed.iter().map(|(kind, version)| Change { kind: *kind, key, version }).collect();
+            done.iter().map(|(kind, version)| Change { kind: *kind, key, version }).collect();
         bucket.commit_and_tell(settings, batch, &references, &changes)
     }
 

@@ -157,8 +157,7 @@ impl Bucket {
 
 /// An ID as the service makes them for rules without one.
 pub(crate) fn random_id(store: &crate::store::Store) -> String {
-    let uuid = store.random().uuid();
-    let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:032x}", u128::from_be_bytes(store.random().uuid()));
     let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex.get(part).unwrap_or_default());
     STANDARD.encode(parts.join("-"))
 }

@@ -21,7 +21,10 @@ pub(super) fn all(
         let page = request.map(|request| next_page(&bucket, request)).transpose();
         async { page }
     });
-    pages.map_ok(|page| stream::iter(page.objects.into_iter().map(meta))).try_flatten().boxed()
+    pages
+        .map_ok(|page| stream::iter(page.objects.into_iter().map(|entry| meta(&entry))))
+        .try_flatten()
+        .boxed()
 }
 
 /// What is directly in a folder.
@@ -63,13 +66,13 @@ fn add(to: &mut ListResult, page: ObjectPage) -> Result<()> {
     for prefix in page.common_prefixes {
         to.common_prefixes.push(convert::path(&prefix)?);
     }
-    for entry in page.objects {
+    for entry in &page.objects {
         to.objects.push(meta(entry)?);
     }
     Ok(())
 }
 
-fn meta(entry: ObjectEntry) -> Result<ObjectMeta> {
+fn meta(entry: &ObjectEntry) -> Result<ObjectMeta> {
     Ok(ObjectMeta {
         location: convert::path(&entry.key)?,
         last_modified: convert::date(entry.last_modified),

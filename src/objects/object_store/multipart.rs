@@ -31,7 +31,7 @@ pub(super) async fn put_part(
     writer.finish_async().await.map_err(wrong)
 }
 
-/// Of parts in order, by number and ETag.
+/// Of parts in order, by number and entity tag.
 pub(super) async fn complete(
     bucket: &Bucket,
     location: &Path,
