@@ -5,7 +5,7 @@ mod support;
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
 use fourfold::Store;
-use fourfold::kv::expr::{PreparedCondition, PreparedUpdate};
+use fourfold::kv::expr::{Names, PreparedCondition, PreparedUpdate};
 use fourfold::kv::{
     CreateTable, Index, Item, Projection, PutItem, Query, ScalarType, Scan, StreamViewType, Tables,
     TransactWriteItems, UpdateItem, item,
@@ -152,8 +152,8 @@ fn update(c: &mut Criterion<ThreadTime>) {
             BatchSize::SmallInput,
         );
     });
-    let condition = PreparedCondition::new("n >= :zero", &Default::default()).unwrap();
-    let change = PreparedUpdate::new("ADD n :one", &Default::default()).unwrap();
+    let condition = PreparedCondition::new("n >= :zero", &Names::default()).unwrap();
+    let change = PreparedUpdate::new("ADD n :one", &Names::default()).unwrap();
     group.bench_function("prepared", |b| {
         b.iter_batched(
             || {

@@ -34,7 +34,7 @@ pub enum Error {
         /// The whole text.
         message: Cow<'static, str>,
         /// It was found in an expression or a value, before anything was looked up. Requests that write one item
-        /// say so in front ([`Error::in_request`]).
+        /// say so in front.
         in_request: bool,
     },
     /// `ConditionalCheckFailedException`: the condition of a write did not hold.

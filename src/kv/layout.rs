@@ -81,7 +81,7 @@ impl TableLayout {
             refuse_empty(scalar, attribute)?;
             Ok::<_, Error>(scalar)
         };
-        self.assemble(find(&self.partition)?, self.sort.as_ref().map(find).transpose()?)
+        assemble(find(&self.partition)?, self.sort.as_ref().map(find).transpose()?)
     }
 
     /// The key of a whole item.
@@ -104,19 +104,20 @@ impl TableLayout {
             refuse_empty(scalar, attribute)?;
             Ok::<_, Error>(scalar)
         };
-        self.assemble(find(&self.partition)?, self.sort.as_ref().map(find).transpose()?)
-    }
-
-    fn assemble(&self, partition: Scalar<'_>, sort: Option<Scalar<'_>>) -> Result<Key> {
-        check_partition_len(partition)?;
-        check_sort_len(sort.map_or(0, Scalar::len))?;
-        Ok(Key::of(partition, sort))
+        assemble(find(&self.partition)?, self.sort.as_ref().map(find).transpose()?)
     }
 
     /// The key attributes of an item.
     pub(crate) fn key_item(&self, item: &Item) -> Item {
         pick(item, self.attributes())
     }
+}
+
+/// A key of values that are not too long.
+fn assemble(partition: Scalar<'_>, sort: Option<Scalar<'_>>) -> Result<Key> {
+    check_partition_len(partition)?;
+    check_sort_len(sort.map_or(0, Scalar::len))?;
+    Ok(Key::of(partition, sort))
 }
 
 /// The attributes of `item` that a key uses.

@@ -19,8 +19,8 @@ impl Tables {
         self.state.load(&self.store)?;
         let mut problems = Vec::new();
         for table in self.state.tables() {
-            // What the table is and its snapshot are of one moment.
-            let shape = table.shape.write();
+            // What the table is does not change between this and the snapshot (K4).
+            let shape = table.shape.read();
             if !shape.is_dropped {
                 let snapshot = self.store.snapshot();
                 verify(&table, &shape, &snapshot, &mut problems)?;

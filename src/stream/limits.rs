@@ -23,7 +23,7 @@ pub(crate) const WRITE_BYTES_PER_SECOND: u64 = 1 << 20;
 pub(crate) const READS_PER_SECOND: u64 = 5;
 pub(crate) const READ_BYTES_PER_SECOND: u64 = 2 << 20;
 /// How long an iterator is honoured, and the token of a list.
-pub(crate) const ITERATOR_LIFE: Duration = Duration::from_secs(300);
+pub(crate) const ITERATOR_LIFE: Duration = Duration::from_mins(5);
 /// Characters of an iterator.
 pub(crate) const ITERATOR_LEN_MAX: usize = 512;
 /// Characters of a token of a list.
@@ -58,7 +58,7 @@ pub(crate) const TAG_VALUE_CHARS_MAX: usize = 256;
 /// Tag keys that one call may remove.
 pub(crate) const UNTAG_MAX: usize = 50;
 /// How long a subscription lasts.
-pub(crate) const SUBSCRIPTION_LIFE: Duration = Duration::from_secs(300);
+pub(crate) const SUBSCRIPTION_LIFE: Duration = Duration::from_mins(5);
 /// How long a subscription cannot be taken over by another of the same consumer.
 pub(crate) const SUBSCRIPTION_GUARD: Duration = Duration::from_secs(5);
 /// Shards ever made by one stream: what their ids can say.

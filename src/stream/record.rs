@@ -124,7 +124,7 @@ impl fmt::Debug for Record {
             .field("partition_key", &self.partition_key())
             .field("arrival", &self.arrival)
             .field("data", &format_args!("{} bytes", self.data().len()))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

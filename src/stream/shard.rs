@@ -1,4 +1,7 @@
 //! A shard in memory: what it is, and where it ends.
+//!
+//! H1. Places are given out under the lock of its [`Tail`], in the order of the log, and never twice.
+//! H2. `published` is above all places that a reader can see, and is raised after they can be seen.
 
 use crate::clock::Timestamp;
 use crate::store::Store;
@@ -83,9 +86,6 @@ impl fmt::Debug for ShardId {
 }
 
 /// One shard.
-///
-/// H1. Places are given out under the lock of its [`Tail`], in the order of the log, and never twice.
-/// H2. `published` is above all places that a reader can see, and is raised after they can be seen.
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) index: u32,

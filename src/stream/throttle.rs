@@ -121,10 +121,10 @@ mod tests {
         throttle.has_read(second, 6 << 20);
         assert!(!throttle.read(second + Duration::from_millis(1900)));
         assert!(throttle.read(second + Duration::from_secs(2)));
-        let full = second + Duration::from_secs(60);
+        let full = second + Duration::from_mins(1);
         assert!(throttle.read(full));
         throttle.has_read(full, 10 << 20);
         assert!(!throttle.read(full + Duration::from_millis(4999)));
-        assert!(throttle.read(full + Duration::from_millis(5000)));
+        assert!(throttle.read(full + Duration::from_secs(5)));
     }
 }

@@ -8,9 +8,12 @@
 use crate::error::{Error, Result};
 use crate::tree::entry::{Entry, Kind};
 use bytes::Bytes;
+use std::cmp::Ordering;
 
 /// A sorted source of visible entries with a place in it.
 pub(crate) trait Source {
+    /// Asks for the memory that the seek for `key` will look at, which is the very next call.
+    fn aim(&mut self, key: &[u8], forward: bool);
     /// To the first entry at or behind `key`.
     fn seek_ge(&mut self, key: &[u8]) -> Result<()>;
     /// To the last entry before `key`.
@@ -36,11 +39,10 @@ enum Direction {
 #[derive(Clone, Copy, Debug)]
 struct Head {
     prefix: u128,
-    valid: bool,
     is_delete: bool,
 }
 
-const NO_HEAD: Head = Head { prefix: 0, valid: false, is_delete: false };
+const NO_HEAD: Head = Head { prefix: 0, is_delete: false };
 
 /// The merge. Unpositioned until the first seek.
 #[derive(Debug)]
@@ -50,9 +52,8 @@ pub(crate) struct Merge<C> {
     /// What all keys share that the merge is opened for; others may come, but are compared in full.
     common: Vec<u8>,
     direction: Direction,
-    winner: Option<usize>,
-    /// The source that would win without the winner: while the winner stays before it, nobody else is asked.
-    runner_up: Option<usize>,
+    /// The sources that have not run out, in the order of what they stand on. The first is the *winner*.
+    order: Vec<usize>,
     failed: Option<Error>,
     /// Reused for the key of the entry that is left behind.
     passed: Vec<u8>,
@@ -63,11 +64,10 @@ impl<C: Source> Merge<C> {
     pub(crate) fn new(sources: Vec<C>, common: &[u8]) -> Self {
         Self {
             heads: vec![NO_HEAD; sources.len()],
+            order: Vec::with_capacity(sources.len()),
             sources,
             common: common.to_vec(),
             direction: Direction::Forward,
-            winner: None,
-            runner_up: None,
             failed: None,
             passed: Vec::new(),
         }
@@ -94,14 +94,14 @@ impl<C: Source> Merge<C> {
     /// The entry here: never a delete.
     #[inline]
     pub(crate) fn current(&self) -> Option<Entry<'_>> {
-        self.winner.and_then(|winner| self.sources[winner].current())
+        self.order.first().and_then(|winner| self.sources[*winner].current())
     }
 
     /// Is there an entry here, and its key before `bound`? `order` is [`order_of`](Self::order_of) the bound.
     #[inline]
     pub(crate) fn is_before(&self, bound: &[u8], order: u128) -> bool {
-        let Some(winner) = self.winner else { return false };
-        let prefix = self.heads[winner].prefix;
+        let Some(winner) = self.order.first() else { return false };
+        let prefix = self.heads[*winner].prefix;
         prefix < order || prefix == order && self.current().is_some_and(|entry| entry.key < bound)
     }
 
@@ -118,28 +118,34 @@ impl<C: Source> Merge<C> {
 
     /// The current value, owning what it points into.
     pub(crate) fn value_bytes(&self) -> Bytes {
-        self.winner.map_or_else(Bytes::new, |winner| self.sources[winner].value_bytes())
+        self.order.first().map_or_else(Bytes::new, |winner| self.sources[*winner].value_bytes())
     }
 
     fn seek(&mut self, key: &[u8], direction: Direction) -> Result<()> {
         self.check()?;
         self.direction = direction;
-        self.winner = None;
-        self.runner_up = None;
+        self.order.clear();
+        if self.sources.len() > 1 {
+            // The sources' cache misses are waited for together.
+            let forward = direction == Direction::Forward;
+            self.sources.iter_mut().for_each(|source| source.aim(key, forward));
+        }
         for index in 0..self.sources.len() {
             let sought = match direction {
                 Direction::Forward => self.sources[index].seek_ge(key),
                 Direction::Backward => self.sources[index].seek_lt(key),
             };
             self.note(sought)?;
-            self.read_head(index);
+            if self.read_head(index) {
+                let place = self.order.partition_point(|before| self.comes_before(*before, index));
+                self.order.insert(place, index);
+            }
         }
-        self.elect();
         Ok(())
     }
 
     fn skip_deletes(&mut self) -> Result<()> {
-        while self.winner.is_some_and(|winner| self.heads[winner].is_delete) {
+        while self.order.first().is_some_and(|winner| self.heads[*winner].is_delete) {
             self.step()?;
         }
         Ok(())
@@ -147,93 +153,73 @@ impl<C: Source> Merge<C> {
 
     fn step(&mut self) -> Result<()> {
         self.check()?;
-        let Some(winner) = self.winner else { return Ok(()) };
-        let next = self.runner_up.map(|next| self.heads[next].prefix);
-        if next == Some(self.heads[winner].prefix) {
+        let Some(&winner) = self.order.first() else { return Ok(()) };
+        if self.order.get(1).is_some_and(|next| self.heads[*next].prefix == self.heads[winner].prefix) {
             self.pass(winner)?;
         }
-        self.move_on(winner)?;
-        let Head { prefix, valid, .. } = self.heads[winner];
-        let stays = valid
-            && next.is_none_or(|next| match self.direction {
-                Direction::Forward => prefix < next,
-                Direction::Backward => prefix > next,
-            });
-        if !stays {
-            self.elect();
-        }
-        Ok(())
+        self.move_on(0)
     }
 
-    /// Steps older sources that stand on the winner's key past it (G1). Newer ones cannot: they would have won.
+    /// Steps older sources that stand on the winner's key past it (G1): they follow it in the order.
     fn pass(&mut self, winner: usize) -> Result<()> {
-        let prefix = self.heads[winner].prefix;
         let mut passed = std::mem::take(&mut self.passed);
         passed.clear();
         passed.extend_from_slice(self.sources[winner].current().map_or(&[], |entry| entry.key));
-        for index in winner + 1..self.sources.len() {
-            let is_same = self.heads[index].valid
-                && self.heads[index].prefix == prefix
-                && self.sources[index].current().is_some_and(|entry| entry.key == passed);
-            if is_same {
-                self.move_on(index)?;
-            }
+        while let Some(&next) = self.order.get(1)
+            && self.heads[next].prefix == self.heads[winner].prefix
+            && self.sources[next].current().is_some_and(|entry| entry.key == passed)
+        {
+            self.move_on(1)?;
         }
         self.passed = passed;
         Ok(())
     }
 
-    fn move_on(&mut self, index: usize) -> Result<()> {
+    /// Steps the source at `place` of the order on, and puts it where it then belongs.
+    fn move_on(&mut self, mut place: usize) -> Result<()> {
+        let index = self.order[place];
         let moved = match self.direction {
             Direction::Forward => self.sources[index].next(),
             Direction::Backward => self.sources[index].prev(),
         };
         self.note(moved)?;
-        self.read_head(index);
+        if !self.read_head(index) {
+            self.order.remove(place);
+            return Ok(());
+        }
+        while let Some(&next) = self.order.get(place + 1)
+            && self.comes_before(next, index)
+        {
+            self.order[place] = next;
+            place += 1;
+        }
+        self.order[place] = index;
         Ok(())
     }
 
+    /// Notes what a source stands on; `false` if it has run out.
     #[inline]
-    fn read_head(&mut self, index: usize) {
-        self.heads[index] = match self.sources[index].current() {
-            Some(entry) => {
-                let is_delete = entry.kind == Kind::Delete;
-                Head { prefix: self.order_of(entry.key), valid: true, is_delete }
-            }
-            None => NO_HEAD,
-        };
+    fn read_head(&mut self, index: usize) -> bool {
+        let Some(entry) = self.sources[index].current() else { return false };
+        self.heads[index] = Head { prefix: self.order_of(entry.key), is_delete: entry.kind == Kind::Delete };
+        true
     }
 
-    /// Finds the source whose key comes next, the newest of those that share it, and the one after it.
-    fn elect(&mut self) {
-        let (mut best, mut second): (Option<usize>, Option<usize>) = (None, None);
-        for index in 0..self.heads.len() {
-            if !self.heads[index].valid {
-                continue;
-            }
-            if best.is_none_or(|best| self.comes_before(index, best)) {
-                second = best;
-                best = Some(index);
-            } else if second.is_none_or(|second| self.comes_before(index, second)) {
-                second = Some(index);
-            }
-        }
-        (self.winner, self.runner_up) = (best, second);
-    }
-
+    /// Does source `a` come before source `b`? Of those that share a key, the newest is first (G1).
     #[inline]
-    fn comes_before(&self, index: usize, best: usize) -> bool {
-        let (mine, theirs) = (self.heads[index].prefix, self.heads[best].prefix);
-        let order = if mine == theirs {
-            let key = |i: usize| self.sources[i].current().map(|entry| entry.key);
-            key(index).cmp(&key(best))
-        } else {
-            mine.cmp(&theirs)
-        };
+    fn comes_before(&self, a: usize, b: usize) -> bool {
+        let prefixes = self.heads[a].prefix.cmp(&self.heads[b].prefix);
+        let keys = if prefixes == Ordering::Equal { self.compare_keys(a, b) } else { prefixes };
         match self.direction {
-            Direction::Forward => order.is_lt(),
-            Direction::Backward => order.is_gt(),
+            Direction::Forward => keys.then(a.cmp(&b)).is_lt(),
+            Direction::Backward => keys.reverse().then(a.cmp(&b)).is_lt(),
         }
+    }
+
+    #[inline(never)]
+    fn compare_keys(&self, a: usize, b: usize) -> Ordering {
+        let key = |index: usize| self.sources[index].current().map(|entry| entry.key);
+        key(a).cmp(&key(b))
     }
 
     fn check(&self) -> Result<()> {
@@ -246,7 +232,7 @@ impl<C: Source> Merge<C> {
     fn note(&mut self, result: Result<()>) -> Result<()> {
         if let Err(error) = &result {
             self.failed = Some(error.clone());
-            self.winner = None;
+            self.order.clear();
         }
         result
     }
@@ -283,6 +269,7 @@ mod tests {
     }
 
     impl Source for Sorted {
+        fn aim(&mut self, _: &[u8], _: bool) {}
         fn seek_ge(&mut self, key: &[u8]) -> Result<()> {
             self.at = Some(self.entries.partition_point(|(k, _)| k.as_slice() < key));
             Ok(())

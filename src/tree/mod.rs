@@ -26,6 +26,7 @@ pub(crate) mod memtable;
 mod merge;
 mod open;
 mod outputs;
+mod prefetch;
 pub(crate) mod range;
 pub(crate) mod repair;
 mod retain;

@@ -170,6 +170,14 @@ pub(crate) enum ViewSource<S: Storage> {
 }
 
 impl<S: Storage> Source for ViewSource<S> {
+    fn aim(&mut self, key: &[u8], forward: bool) {
+        match self {
+            Self::Memtable(_) => {}
+            Self::Run(cursor) => cursor.aim(key, forward),
+            Self::Level(cursor) => cursor.aim(key, forward),
+        }
+    }
+
     fn seek_ge(&mut self, key: &[u8]) -> Result<()> {
         match self {
             Self::Memtable(cursor) => cursor.seek_ge(key),
@@ -256,8 +264,23 @@ impl<S: Storage> LevelCursor<S> {
         &mut self.open.as_mut().expect("opened above").1
     }
 
+    /// The run that a seek for `key` begins in.
+    fn start(&self, key: &[u8], forward: bool) -> Option<usize> {
+        if forward {
+            self.view.run_at(self.depth, key)
+        } else {
+            self.runs().partition_point(|run| run.meta().min_key[..] < *key).checked_sub(1)
+        }
+    }
+
+    fn aim(&mut self, key: &[u8], forward: bool) {
+        if let Some(index) = self.start(key, forward) {
+            self.cursor(index).aim(key, forward);
+        }
+    }
+
     fn seek_ge(&mut self, key: &[u8]) -> Result<()> {
-        let Some(index) = self.view.run_at(self.depth, key) else {
+        let Some(index) = self.start(key, true) else {
             self.open = None;
             return Ok(());
         };
@@ -266,8 +289,7 @@ impl<S: Storage> LevelCursor<S> {
     }
 
     fn seek_lt(&mut self, key: &[u8]) -> Result<()> {
-        let Some(index) = self.runs().partition_point(|run| run.meta().min_key[..] < *key).checked_sub(1)
-        else {
+        let Some(index) = self.start(key, false) else {
             self.open = None;
             return Ok(());
         };

@@ -32,13 +32,13 @@ const STEPS: [Step; 12] = [
     |tables| tables.update_time_to_live("things", "until", true).unwrap(),
     |tables| tables.table("things").put(item! { "p" => "a", "y" => "k", "n" => 1 }).unwrap(),
     |tables| {
-        tables.table("things").put(item! { "p" => "b", "y" => "k", "until" => 4_000_000_000_u64 }).unwrap()
+        tables.table("things").put(item! { "p" => "b", "y" => "k", "until" => 4_000_000_000_u64 }).unwrap();
     },
     |tables| {
         tables
             .table("things")
             .put(item! { "p" => "a", "y" => "l", "n" => 2, "big" => "b".repeat(9000) })
-            .unwrap()
+            .unwrap();
     },
     |tables| {
         let things = tables.table("things");

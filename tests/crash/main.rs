@@ -17,3 +17,4 @@ mod process;
 mod queue;
 mod random;
 mod report;
+mod stream;

@@ -211,7 +211,7 @@ fn look(disk: &SimDisk, life: &Life, calls: u64) -> Result<(), String> {
             let again = again.group(fate.group.to_string()).deduplication_id(number.to_string());
             queue.send(again).map_err(|error| error.to_string())?;
             let after = queue.stats().map_err(|error| error.to_string())?.messages();
-            let is_old = fourfold::Clock::now(&clock) - life_start() >= Duration::from_secs(300);
+            let is_old = fourfold::Clock::now(&clock) - life_start() >= Duration::from_mins(5);
             if after != before && !is_old {
                 return Err(format!("the id of message {number} was forgotten"));
             }

@@ -1,4 +1,5 @@
 //! Tables, items and their reads, as users see them.
+#![expect(clippy::float_cmp, reason = "units of capacity are halves, which are exact")]
 
 use fourfold::kv::{
     BillingMode, ConditionParts, CreateTable, DeleteItem, Error, GetItem, GlobalIndexUpdate, Index, Item,

@@ -157,8 +157,8 @@ fn every_history_has_an_order() {
                         begin.wait();
                         let mut events = Vec::new();
                         for number in 0..OPERATIONS {
-                            let seed = (round * THREADS + thread) * OPERATIONS + number;
-                            let operation = Operation::random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                            let count = (round * THREADS + thread) * OPERATIONS + number;
+                            let operation = Operation::random(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
                             let began = time.fetch_add(1, Ordering::SeqCst);
                             let answer = operation.run(tables);
                             let ended = time.fetch_add(1, Ordering::SeqCst);

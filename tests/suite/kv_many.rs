@@ -1,4 +1,5 @@
 //! Batches and transactions of tables, change streams, expiry, throttling, as users see them.
+#![expect(clippy::float_cmp, reason = "units of capacity are halves, which are exact")]
 
 use fourfold::kv::{
     BatchGetItem, BatchWriteItem, CancellationReason, ChangeKind, ConditionCheck, CreateTable, DeleteItem,
@@ -161,7 +162,7 @@ fn a_token_makes_a_transaction_happen_once() {
     let copy = store.fork().unwrap().tables();
     copy.transact_write_items(&add(1)).unwrap();
     assert_eq!(n(&copy), 1.into(), "tokens are stored");
-    clock.advance(Duration::from_secs(600));
+    clock.advance(Duration::from_mins(10));
     store.maintain().unwrap();
     tables.transact_write_items(&add(2)).unwrap();
     assert_eq!(n(&tables), 3.into());
@@ -238,7 +239,7 @@ fn changes_are_recorded_once_and_in_order() {
 fn shards_follow_each_other_and_records_go_after_a_day() {
     let (clock, store, tables) = with_clock(|table| table);
     let mut dials = tables.dials();
-    (dials.stream_shards, dials.stream_shard_age) = (3, Duration::from_secs(3600));
+    (dials.stream_shards, dials.stream_shard_age) = (3, Duration::from_hours(1));
     tables.set_dials(dials);
     let stream = StreamSpecification::enabled(StreamViewType::NewImage);
     tables.update_table(UpdateTable::new("things").stream(stream)).unwrap();
@@ -253,7 +254,7 @@ fn shards_follow_each_other_and_records_go_after_a_day() {
         for p in 0..30 {
             things.put(item! { "p" => format!("{p}"), "round" => round }).unwrap();
         }
-        clock.advance(Duration::from_secs(3600));
+        clock.advance(Duration::from_hours(1));
     }
     let shards = read_all(&tables, &arn);
     assert_eq!(shards.len(), 12);
@@ -274,10 +275,10 @@ fn shards_follow_each_other_and_records_go_after_a_day() {
     assert_eq!((page.shards.len(), page.last_evaluated_shard), (5, Some(page.shards[4].id.clone())));
 
     let old = tables.get_shard_iterator(&arn, &shards[0].0, &ShardPosition::TrimHorizon).unwrap();
-    clock.advance(Duration::from_secs(15 * 60));
+    clock.advance(Duration::from_mins(15));
     check_refused(tables.get_records(&old, None), "ExpiredIteratorException", "");
     let first = shards[0].1[0].sequence_number.clone();
-    clock.advance(Duration::from_secs(20 * 3600));
+    clock.advance(Duration::from_hours(20));
     let at = ShardPosition::AtSequenceNumber(first);
     check_refused(tables.get_shard_iterator(&arn, &shards[0].0, &at), "TrimmedDataAccessException", "");
     store.maintain().unwrap();
@@ -301,7 +302,7 @@ fn shards_follow_each_other_and_records_go_after_a_day() {
         2,
         "they outlive their table"
     );
-    clock.advance(Duration::from_secs(25 * 3600));
+    clock.advance(Duration::from_hours(25));
     store.maintain().unwrap();
     assert_eq!(tables.list_streams(&ListStreams::default()).unwrap().streams, []);
     assert_eq!(store.verify().unwrap(), []);
@@ -364,7 +365,7 @@ fn items_expire_by_the_clock() {
     there(&["before", "text", "moved", "ancient"]);
     clock.advance(Duration::from_secs(5));
     there(&["text", "moved", "ancient"]);
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     there(&["text", "ancient"]);
     let removed: Vec<Item> = read_all(&tables, &stream_arn(&tables))[0]
         .1

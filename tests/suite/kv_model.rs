@@ -30,6 +30,8 @@ impl Random {
 }
 
 type Key = (String, i64);
+/// Is a sort key wanted?
+type Test = Box<dyn Fn(i64) -> bool>;
 
 /// The items, and how often one changed.
 #[derive(Clone, Default)]
@@ -206,7 +208,7 @@ impl Run {
         let mut transaction = TransactWriteItems::new();
         let mut keys = Vec::new();
         let mut holds = true;
-        for _ in 0..1 + self.random.below(4) {
+        for _ in 0..=self.random.below(4) {
             let key = self.key();
             if keys.contains(&key) {
                 continue;
@@ -249,11 +251,12 @@ impl Run {
 
     fn batch(&mut self) {
         let mut requests = BTreeMap::<Key, WriteRequest>::new();
-        for _ in 0..self.random.below(10) + 1 {
+        for _ in 0..=self.random.below(10) {
             let key = self.key();
-            let request = match self.random.one_in(3) {
-                true => WriteRequest::Delete(key_item(&key)),
-                false => WriteRequest::Put(self.item(&key)),
+            let request = if self.random.one_in(3) {
+                WriteRequest::Delete(key_item(&key))
+            } else {
+                WriteRequest::Put(self.item(&key))
             };
             requests.insert(key, request);
         }
@@ -286,7 +289,6 @@ impl Run {
         let (key, other) = (self.key(), self.key());
         let (low, high) = (key.1.min(other.1), key.1.max(other.1));
         let query = Query::new("things").value(":p", key.0.clone());
-        type Test = Box<dyn Fn(i64) -> bool>;
         let (query, test): (Query, Test) = match self.random.below(4) {
             0 => (query.key_condition("p = :p"), Box::new(|_| true)),
             1 => {
@@ -312,13 +314,7 @@ impl Run {
     }
 
     /// Compares what an index answers with what the items say: the same items, in the order of the index's keys.
-    fn check_index(
-        &self,
-        found: &[Item],
-        expected: &[&Item],
-        order: Option<&str>,
-        projected: Option<&[&str]>,
-    ) {
+    fn check_index(found: &[Item], expected: &[&Item], order: Option<&str>, projected: Option<&[&str]>) {
         let project = |item: &Item| -> Item {
             let held =
                 item.iter().filter(|(name, _)| projected.is_none_or(|names| names.contains(&&***name)));
@@ -345,12 +341,12 @@ impl Run {
         let has_y = |item: &&Item| item.get("y") == Some(&y.clone().into());
         let expected: Vec<_> =
             items.filter(has_y).filter(|item| item.get("x").is_some_and(|v| int(v) >= x)).collect();
-        self.check_index(&found, &expected, Some("x"), None);
+        Self::check_index(&found, &expected, Some("x"), None);
 
         let found = self.pages(Query::new("things").index("keys").key_condition("x = :x").value(":x", x));
         let items = self.model.items.values();
         let expected: Vec<_> = items.filter(|item| item.get("x") == Some(&x.into())).collect();
-        self.check_index(&found, &expected, None, Some(&["p", "c", "x"]));
+        Self::check_index(&found, &expected, None, Some(&["p", "c", "x"]));
 
         let p = self.key().0;
         let local = Query::new("things").index("local").key_condition("p = :p").value(":p", p.clone());
@@ -358,13 +354,13 @@ impl Run {
         let items = self.model.items.values();
         let expected: Vec<_> =
             items.filter(|item| item["p"] == p.clone().into() && item.contains_key("x")).collect();
-        self.check_index(&found, &expected, Some("x"), Some(&["p", "c", "x", "n"]));
+        Self::check_index(&found, &expected, Some("x"), Some(&["p", "c", "x", "n"]));
 
         if self.has_later {
             let found = self
                 .pages(Query::new("things").index("later").key_condition("y = :y").value(":y", y.clone()));
             let expected: Vec<_> = self.model.items.values().filter(has_y).collect();
-            self.check_index(&found, &expected, None, None);
+            Self::check_index(&found, &expected, None, None);
         }
     }
 
@@ -412,9 +408,10 @@ impl Run {
 
     fn change_indexes(&mut self) {
         let update = UpdateTable::new("things");
-        let update = match self.has_later {
-            true => update.delete_index("later"),
-            false => update.create_index(Index::new("later").hash("y")),
+        let update = if self.has_later {
+            update.delete_index("later")
+        } else {
+            update.create_index(Index::new("later").hash("y"))
         };
         self.tables.update_table(update).unwrap();
         self.has_later = !self.has_later;

@@ -107,17 +107,14 @@ fn transactions_are_serializable() {
             let (tables, done, name) = (&tables, &done, &name);
             scope.spawn(move || {
                 while !done.load(Ordering::Acquire) {
-                    let items: Vec<Item> = match reader {
-                        0 => {
-                            let gets =
-                                (0..ACCOUNTS).map(|n| TransactGet::new("things", item! { "p" => name(n) }));
-                            let found = tables.transact_get_items(&TransactGetItems::new(gets)).unwrap();
-                            found.items.into_iter().flatten().collect()
-                        }
-                        _ => {
-                            let all = Query::new("things").index("by_all").key_condition("#a = :a");
-                            tables.query(&all.name("#a", "all").value(":a", "a")).unwrap().items
-                        }
+                    let items: Vec<Item> = if reader == 0 {
+                        let gets =
+                            (0..ACCOUNTS).map(|n| TransactGet::new("things", item! { "p" => name(n) }));
+                        let found = tables.transact_get_items(&TransactGetItems::new(gets)).unwrap();
+                        found.items.into_iter().flatten().collect()
+                    } else {
+                        let all = Query::new("things").index("by_all").key_condition("#a = :a");
+                        tables.query(&all.name("#a", "all").value(":a", "a")).unwrap().items
                     };
                     assert_eq!(items.len(), usize::try_from(ACCOUNTS).unwrap());
                     assert!(items.iter().all(|item| number(item, "money") >= 0));

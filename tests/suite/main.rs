@@ -27,6 +27,7 @@ mod queue_wait;
 mod repair;
 mod stream;
 mod stream_consumers;
+mod stream_model;
 mod stream_reads;
 mod stream_shards;
 mod stream_threads;

@@ -149,7 +149,7 @@ fn iterators_expire_after_five_minutes() {
     let (clock, store) = clocked();
     let stream = stream(&store, 1);
     let iterator = stream.shard_iterator(SHARD_0, Start::TrimHorizon).unwrap();
-    clock.advance(Duration::from_millis(300_000));
+    clock.advance(Duration::from_mins(5));
     page(&store, &iterator);
     clock.advance(Duration::from_millis(1));
     refused(

@@ -10,7 +10,6 @@ use crate::kv::request::{Expr, SearchParts, prepare_query, search_methods};
 use crate::kv::search::bounds;
 use crate::kv::search::page::{Page, Search};
 use crate::kv::search::target::{Select, Target};
-use crate::kv::state::Table;
 use crate::kv::tables::validate::constraint;
 use crate::kv::throttle;
 use crate::kv::write::shape_of;
@@ -67,16 +66,12 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for an index it does not have and
     /// for conditions that do not parse or do not fit its keys.
     pub fn query(&self, request: &Query) -> Result<Page> {
-        let table = self.state.table(&self.store, &request.table)?;
-        self.query_in(&table, request)
-    }
-
-    pub(crate) fn query_in(&self, table: &Table, request: &Query) -> Result<Page> {
         let what = &request.what;
         check_limit(what.limit)?;
         let prepared = prepare_query(request)?;
-        let shape = shape_of(&self.store, table)?;
-        let target = Target::new(&self.store, table, &shape, what.index.as_deref(), what.consistent_read)?;
+        let table = self.state.table(&self.store, &request.table)?;
+        let shape = shape_of(&self.store, &table)?;
+        let target = Target::new(&self.store, &table, &shape, what.index.as_deref(), what.consistent_read)?;
         let hash: Vec<_> = target.hash().iter().map(KeyAttribute::for_conditions).collect();
         let range: Vec<_> = target.range().iter().map(KeyAttribute::for_conditions).collect();
         let found = prepared.keys.resolve(&hash, &range)?;
@@ -93,7 +88,7 @@ impl Tables {
             let key = target.start(start, &bounds, outside)?;
             bounds = bounds.behind(key, is_forward);
         }
-        throttle::admit_read(self, table, &shape, target.index.map(|index| &**index), None)?;
+        throttle::admit_read(self, &table, &shape, target.index.map(|index| &**index), None)?;
         let search = Search {
             target,
             bounds,
@@ -107,7 +102,7 @@ impl Tables {
             by_partition: false,
         };
         let (mut page, bill) = search.run(&self.store)?;
-        throttle::charge_read(self, table, &shape, &bill, partition.as_ref());
+        throttle::charge_read(self, &table, &shape, &bill, partition.as_ref());
         page.consumed_capacity = bill.report(&table.name, what.return_consumed_capacity, None);
         Ok(page)
     }

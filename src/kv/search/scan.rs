@@ -8,7 +8,6 @@ use crate::kv::search::bounds::Bounds;
 use crate::kv::search::page::{Page, Search, pays_by_partition};
 use crate::kv::search::query::check_limit;
 use crate::kv::search::target::{Select, Target};
-use crate::kv::state::Table;
 use crate::kv::tables::validate::constraint;
 use crate::kv::throttle;
 use crate::kv::write::shape_of;
@@ -58,17 +57,13 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for an index it does not have and
     /// for expressions that do not parse.
     pub fn scan(&self, request: &Scan) -> Result<Page> {
-        let table = self.state.table(&self.store, &request.table)?;
-        self.scan_in(&table, request)
-    }
-
-    pub(crate) fn scan_in(&self, table: &Table, request: &Scan) -> Result<Page> {
         let what = &request.what;
         check_limit(what.limit)?;
         let segment = check_segment(request)?;
         let prepared = prepare_scan(request)?;
-        let shape = shape_of(&self.store, table)?;
-        let target = Target::new(&self.store, table, &shape, what.index.as_deref(), what.consistent_read)?;
+        let table = self.state.table(&self.store, &request.table)?;
+        let shape = shape_of(&self.store, &table)?;
+        let target = Target::new(&self.store, &table, &shape, what.index.as_deref(), what.consistent_read)?;
         let reads_table = target.needs_table(what.select, prepared.projection.as_ref())?;
         let mut bounds = segment.map_or_else(Bounds::default, Bounds::places);
         if let Some(start) = &what.exclusive_start_key {
@@ -80,7 +75,7 @@ impl Tables {
             let key = target.start(start, &bounds, &outside)?;
             bounds = bounds.behind(key, true);
         }
-        throttle::admit_read(self, table, &shape, target.index.map(|index| &**index), None)?;
+        throttle::admit_read(self, &table, &shape, target.index.map(|index| &**index), None)?;
         let search = Search {
             target,
             bounds,
@@ -94,7 +89,7 @@ impl Tables {
             by_partition: pays_by_partition(shape.definition.billing),
         };
         let (mut page, bill) = search.run(&self.store)?;
-        throttle::charge_read(self, table, &shape, &bill, None);
+        throttle::charge_read(self, &table, &shape, &bill, None);
         page.consumed_capacity = bill.report(&table.name, what.return_consumed_capacity, None);
         Ok(page)
     }

@@ -6,7 +6,6 @@ use crate::kv::error::Result;
 use crate::kv::expr::{Names, Projection};
 use crate::kv::item;
 use crate::kv::request::{Expr, prepare_projection};
-use crate::kv::state::Table;
 use crate::kv::throttle;
 use crate::kv::value::Item;
 use crate::kv::write::shape_of;
@@ -79,24 +78,20 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for a key that does not fit it or a
     /// projection that does not parse.
     pub fn get_item(&self, request: &GetItem) -> Result<GetItemOutput> {
-        let table = self.state.table(&self.store, &request.table)?;
-        self.get_from(&table, request)
-    }
-
-    pub(crate) fn get_from(&self, table: &Table, request: &GetItem) -> Result<GetItemOutput> {
         let store = &self.store;
         let projection = prepare_projection(
             request.projection.as_ref(),
             request.names.as_ref(),
             request.attributes_to_get.as_deref(),
         )?;
-        let shape = shape_of(store, table)?;
+        let table = self.state.table(store, &request.table)?;
+        let shape = shape_of(store, &table)?;
         let key = shape.layout.key(&request.key)?;
-        throttle::admit_read(self, table, &shape, None, Some(&key))?;
+        throttle::admit_read(self, &table, &shape, None, Some(&key))?;
         let record = shape.items.get(store, &key.bytes)?;
         let size = record.as_ref().map_or(0, |record| item::size(record));
         let bill = Bill::of_table(read_units(size, request.consistent_read));
-        throttle::charge_read(self, table, &shape, &bill, Some(&key));
+        throttle::charge_read(self, &table, &shape, &bill, Some(&key));
         let item = match record {
             Some(record) => Some(project(item::decode(&record)?, projection.as_ref())),
             None => None,

@@ -14,6 +14,8 @@ use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use crate::tree::prefetch;
+
 /// A shared reference to something in the arena of a memtable borrowed for `'t`.
 ///
 /// Not a `&'t T`, because a pointer made from that could not reach what lies behind the `T`: the key of a record, the
@@ -58,12 +60,8 @@ impl<'t, T> Ref<'t, T> {
 
     /// Asks for its cache lines ahead of their use.
     pub(super) fn prefetch(self) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        for line in (0..size_of::<T>()).step_by(64) {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let at = self.at.as_ptr().cast::<i8>().wrapping_add(line);
-            // SAFETY: a hint to the processor; nothing is read, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
+        for line in (0..size_of::<T>()).step_by(prefetch::LINE_LEN) {
+            prefetch::line(self.at.as_ptr().cast::<u8>().wrapping_add(line));
         }
     }
 

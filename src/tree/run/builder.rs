@@ -3,6 +3,7 @@
 use super::{
     block::{AGAIN, COUNT, CRC, HEAD_LEN, HEADER_LEN, LEN, OFFSET_LEN, RESERVED, SLOT_LEN, VALUE_LEN_SHIFT},
     format::{checksum, head, put_varint, seed, varint_len},
+    index,
 };
 use crate::tree::entry::{Entry, Kind};
 
@@ -58,6 +59,16 @@ impl BlockBuilder {
             (self.entries.len() + 1, self.prefix_len.min(shared), spread)
         };
         HEADER_LEN + prefix + plain + count * (HEAD_LEN + delta_len(spread)) - count * prefix
+    }
+
+    /// Is a block of at least a quarter of `target` better closed before an entry that shares `shared` bytes with the
+    /// last key? If the prefix that its keys would lose is longer than what one more block takes: the end of a
+    /// partition. Apart, both are smaller, and heads tell more keys apart.
+    pub(super) fn ends_before(&self, shared: usize, target: usize) -> bool {
+        let lost = self.prefix_len.saturating_sub(shared) * self.entries.len();
+        self.entries.len() > 1
+            && lost > HEADER_LEN + index::SLOT_LEN + 2 * self.prefix_len
+            && self.len() * 4 >= target
     }
 
     pub(super) fn push(&mut self, entry: &Entry<'_>, shared: usize, again: bool) {

@@ -7,13 +7,16 @@
 use super::{
     block::{Item, Shape},
     key::KeyBuffer,
-    reader::Run,
+    reader::{Run, SEARCHED_LEN},
 };
 use crate::{
     Error, Result,
     position::Position,
     storage::File,
-    tree::entry::{Entry, Kind},
+    tree::{
+        entry::{Entry, Kind},
+        prefetch,
+    },
 };
 use bytes::Bytes;
 use std::{ops::Range, sync::Arc};
@@ -33,6 +36,8 @@ pub(crate) struct Cursor<F> {
     at: Position,
     state: State,
     failure: Option<Error>,
+    /// What the index said to an `aim`, for the seek that follows.
+    aimed: Option<Option<usize>>,
     /// The loaded block; `usize::MAX` if none is.
     block: usize,
     start: usize,
@@ -54,6 +59,7 @@ impl<F: File> Cursor<F> {
             at,
             state: State::Start,
             failure: None,
+            aimed: None,
             block: usize::MAX,
             start: 0,
             shape: Shape::default(),
@@ -87,6 +93,18 @@ impl<F: File> Cursor<F> {
     /// The current value without a copy; empty if there is no current entry.
     pub(crate) fn value_bytes(&self) -> Bytes {
         if self.state == State::On { self.run.map.slice(self.value.clone()) } else { Bytes::new() }
+    }
+
+    /// Prepares a seek for `key`: finds the block and asks for its memory. The very next call must be that seek.
+    pub(crate) fn aim(&mut self, key: &[u8], forward: bool) {
+        let version = if forward { self.at } else { Position::MAX };
+        // What goes wrong here goes wrong there again.
+        let Ok(index) = self.run.index() else { return };
+        let Ok(found) = self.run.find(&index, key, version) else { return };
+        if let Ok(extent) = self.run.extent(&index, found.unwrap_or(0)) {
+            prefetch::bytes(&self.run.map[extent], SEARCHED_LEN);
+        }
+        self.aimed = Some(found);
     }
 
     /// Goes to the first key not before `key`.
@@ -182,7 +200,10 @@ impl<F: File> Cursor<F> {
     /// Loads the block that `version` of `key` belongs in; returns the place of the first entry not before it. `None`
     /// if that is the first entry of the run, whose block is loaded.
     fn locate(&mut self, key: &[u8], version: Position) -> Result<Option<usize>> {
-        let number = self.run.find(&self.run.index()?, key, version)?;
+        let number = match self.aimed.take() {
+            Some(number) => number,
+            None => self.run.find(&self.run.index()?, key, version)?,
+        };
         self.enter(number.unwrap_or(0))?;
         if number.is_none() {
             return Ok(None);

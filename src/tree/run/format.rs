@@ -7,7 +7,7 @@ use std::{fmt, ops::Range};
 pub(super) const VALUE_LEN_MAX: usize = 1 << 30;
 /// Keys of a run are full keys: the keyspace id and the longest key within it.
 pub(super) const FULL_KEY_LEN_MAX: usize = size_of::<u32>() + crate::limits::KEY_LEN_MAX;
-/// Unit of sequential reading and writing.
+/// Unit of sequential reading.
 pub(super) const CHUNK_LEN: usize = 256 * 1024;
 
 /// Decoded bytes that cannot be right, before it is known which file they are from.

@@ -76,6 +76,27 @@ impl<'a> Index<'a> {
         head(key.get(self.common.len()..).unwrap_or_default())
     }
 
+    /// The first key of `block`.
+    pub(super) fn first_key(&self, block: usize) -> Result<&'a [u8], Flaw> {
+        self.separator(block).map(|(key, _)| key).ok_or_else(|| Self::broken(block))
+    }
+
+    /// Does `block` begin with the newest version of its first key?
+    pub(super) fn begins_with_newest(&self, block: usize) -> bool {
+        self.places.get(block).and_then(|place| u64_at(place, VERSION)) == Some(Position::MAX.get())
+    }
+
+    /// Is the separator of `block` after `version` of `key`?
+    pub(super) fn is_after(&self, block: usize, key: &[u8], version: Position) -> Result<bool, Flaw> {
+        let (first, first_version) = self.separator(block).ok_or_else(|| Self::broken(block))?;
+        Ok(first.cmp(key).then(version.cmp(&first_version)) == Ordering::Greater)
+    }
+
+    #[cold]
+    fn broken(block: usize) -> Flaw {
+        Flaw::new(block * PLACE_LEN, "index key", "within the index", "outside")
+    }
+
     /// The separator of `block` (X1).
     pub(super) fn separator(&self, block: usize) -> Option<(&'a [u8], Position)> {
         let place = self.places.get(block)?;
@@ -110,10 +131,7 @@ impl<'a> Index<'a> {
                 low + self.heads[low..].partition_point(|&head| u128::from_be_bytes(head) == target);
             while low < high {
                 let middle = low + (high - low) / 2;
-                let Some((first, first_version)) = self.separator(middle) else {
-                    return Err(Flaw::new(middle * PLACE_LEN, "index key", "within the index", "outside"));
-                };
-                if first.cmp(key).then(version.cmp(&first_version)) == Ordering::Greater {
+                if self.is_after(middle, key, version)? {
                     high = middle;
                 } else {
                     low = middle + 1;
@@ -174,10 +192,14 @@ pub(super) fn exercise(bytes: &[u8]) {
     let [blocks, common, bytes @ ..] = bytes else { return };
     let Some(common) = bytes.get(..usize::from(*common)) else { return };
     let Ok(index) = Index::parse(bytes, usize::from(*blocks), common, bytes.len() as u64) else { return };
+    let guide = super::guide::Guide::new(&index);
     for block in 0..=index.blocks() {
         let _ = index.extent(block);
         let Some((key, version)) = index.separator(block) else { continue };
         let _ = index.find(key, version);
+        if let Ok(Some(guide)) = &guide {
+            let _ = guide.find(&index, key, version);
+        }
         let _ = index.continues(block, key);
         let _ = index.head_of(key);
     }

@@ -21,6 +21,7 @@ mod cursor;
 mod filter;
 mod footer;
 mod format;
+mod guide;
 mod index;
 mod key;
 mod reader;

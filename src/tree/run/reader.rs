@@ -6,19 +6,26 @@ use super::{
     filter::{self, Filter},
     footer::{self, Footer, Refusal, TAIL_LEN},
     format::{FULL_KEY_LEN_MAX, Flaw, checksum, expect_checksum, in_map, seed, shared_prefix},
+    guide::{self, Guide},
     index::Index,
 };
 use crate::{
     Corruption, Error, Result,
     position::Position,
     storage::{File, Storage},
-    tree::entry::Kind,
+    tree::{entry::Kind, prefetch},
 };
 use bytes::Bytes;
 use std::{
     ops::Range,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
+
+/// As much of a block as a search in it looks at before it looks at entries, mostly.
+pub(super) const SEARCHED_LEN: usize = 320;
 
 /// What is known of a run without reading its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +71,9 @@ pub(crate) struct Run<F> {
     filter_verified: AtomicBool,
     index_verified: AtomicBool,
     blocks_verified: Box<[AtomicU64]>,
+    /// Searches of the index before there was a guide; not exact.
+    searches: AtomicUsize,
+    guide: OnceLock<Guide>,
 }
 
 impl<F: File> Run<F> {
@@ -115,6 +125,8 @@ impl<F: File> Run<F> {
             blocks_verified: (0..blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             filter_verified: AtomicBool::new(false),
             index_verified: AtomicBool::new(false),
+            searches: AtomicUsize::new(0),
+            guide: OnceLock::new(),
             file,
             map,
             footer,
@@ -205,7 +217,25 @@ impl<F: File> Run<F> {
     /// The last block that begins not after `version` of `key`.
     #[inline]
     pub(super) fn find(&self, index: &Index<'_>, key: &[u8], version: Position) -> Result<Option<usize>> {
-        index.find(key, version).map_err(|flaw| self.corrupt(self.footer.index_at, flaw))
+        let found = match self.guide.get() {
+            Some(guide) => guide.find(index, key, version),
+            None => self.find_unguided(index, key, version),
+        };
+        found.map_err(|flaw| self.corrupt(self.footer.index_at, flaw))
+    }
+
+    #[inline(never)]
+    fn find_unguided(&self, index: &Index<'_>, key: &[u8], version: Position) -> Result<Option<usize>, Flaw> {
+        // Relaxed, and not in one step: some searches more or less do not matter.
+        let searches = self.searches.load(Ordering::Relaxed);
+        self.searches.store(searches + 1, Ordering::Relaxed);
+        if searches < self.blocks / guide::PAYS_AFTER {
+            return index.find(key, version);
+        }
+        match Guide::new(index)? {
+            Some(guide) => self.guide.get_or_init(|| guide).find(index, key, version),
+            None => index.find(key, version),
+        }
     }
 
     /// The bytes of the file that a block takes.
@@ -222,6 +252,7 @@ impl<F: File> Run<F> {
     pub(super) fn block(&self, index: &Index<'_>, number: usize) -> Result<(usize, Block<'_>)> {
         let extent = self.extent(index, number)?;
         let (start, bytes) = (extent.start, &self.map[extent]);
+        prefetch::bytes(bytes, SEARCHED_LEN);
         let (word, bit) = (&self.blocks_verified[number / 64], 1 << (number % 64));
         if word.load(Ordering::Relaxed) & bit == 0 {
             block::check(bytes, self.meta.id.get(), start as u64)

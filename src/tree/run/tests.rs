@@ -196,11 +196,17 @@ fn check_cursor<F: File>(
             }
             2..6 => {
                 let key = probe(random);
+                if op % 2 == 0 {
+                    cursor.aim(&key, true);
+                }
                 cursor.seek_ge(&key).unwrap();
                 place = visible.partition_point(|entry| entry.key < key) + 1;
             }
             6..10 => {
                 let key = probe(random);
+                if op % 2 == 0 {
+                    cursor.aim(&key, false);
+                }
                 cursor.seek_lt(&key).unwrap();
                 place = visible.partition_point(|entry| entry.key < key);
             }
@@ -351,6 +357,29 @@ fn takes_little_more_than_its_entries() {
     let plain: usize = entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum();
     let len = run_of(&entries, RunOptions::default().block_len).meta().file_len;
     assert!(len * 100 <= plain as u64 * 110, "{len} bytes for {plain}");
+}
+
+#[test]
+fn blocks_end_with_partitions_where_that_takes_less() {
+    let entries: Vec<Owned> = (0..40_u8)
+        .flat_map(|partition| {
+            let key = move |item: u8| [&[partition.wrapping_mul(77); 24][..], &[item]].concat();
+            (0..50).map(move |item| Owned::put(key(item), 1, [item; 40]))
+        })
+        .collect();
+    let entries = sorted(entries);
+    let run = run_of(&entries, 1500);
+    let index = run.index().unwrap();
+    let inside =
+        (0..index.blocks()).filter(|block| run.block(&index, *block).unwrap().1.prefix().len() >= 24);
+    assert!(inside.count() * 10 > index.blocks() * 9, "nearly all blocks are of one partition");
+    let plain: usize = entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum();
+    assert!(run.meta().file_len < plain as u64, "shared bytes are there once");
+    // Small ones stay together: a block for each would take more.
+    let small: Vec<Owned> =
+        (0..200_u8).map(|partition| Owned::put([[partition; 24], [1; 24]].concat(), 1, [7; 40])).collect();
+    let run = run_of(&small, 1500);
+    assert!(run.block_count() <= 16, "{} blocks", run.block_count());
 }
 
 #[test]

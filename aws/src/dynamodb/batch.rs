@@ -1,0 +1,122 @@
+//! Batches: many items, of many tables, without a transaction.
+
+use super::Operation;
+use super::attribute::item_value;
+use super::describe::all_consumed;
+use super::items::{capacity, names};
+use crate::fields::{Dialect, Fields};
+use crate::refusal::Result;
+use crate::value::Value;
+use fourfold::kv::{BatchGetItem, BatchWriteItem, Expr, KeysAndAttributes, WriteRequest};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+impl Operation<'_> {
+    pub(super) fn batch_get_item(&mut self) -> Result<Value> {
+        let requests = requests(&mut self.input, |value| wanted(Fields::of(value, Dialect::Dynamo)?))?;
+        let request = BatchGetItem { requests, return_consumed_capacity: capacity(&mut self.input)? };
+        let output = self.tables.batch_get_item(&request)?;
+        let responses = output.responses.iter();
+        let responses =
+            responses.map(|(table, items)| (table, items.iter().map(item_value).collect::<Vec<_>>().into()));
+        let unprocessed = output.unprocessed.iter().map(|(table, keys)| (table, wanted_value(keys)));
+        Ok(Value::map([
+            ("Responses", Some(by_table(responses))),
+            ("UnprocessedKeys", Some(by_table(unprocessed))),
+            ("ConsumedCapacity", all_consumed(&output.consumed_capacity)),
+        ]))
+    }
+
+    pub(super) async fn batch_write_item(&mut self) -> Result<Value> {
+        let requests = requests(&mut self.input, writes)?;
+        let request = BatchWriteItem { requests, return_consumed_capacity: capacity(&mut self.input)? };
+        let output = self.tables.batch_write_item_async(&request).await?;
+        let unprocessed = output.unprocessed.iter();
+        let unprocessed =
+            unprocessed.map(|(table, all)| (table, all.iter().map(write_value).collect::<Vec<_>>().into()));
+        Ok(Value::map([
+            ("UnprocessedItems", Some(by_table(unprocessed))),
+            ("ConsumedCapacity", all_consumed(&output.consumed_capacity)),
+        ]))
+    }
+}
+
+/// What is asked of each table.
+fn requests<T>(input: &mut Fields, read: impl Fn(Value) -> Result<T>) -> Result<BTreeMap<String, T>> {
+    let requests = input.map("RequestItems")?;
+    let requests = input.required("RequestItems", requests)?;
+    let there = requests.into_iter().filter(|(_, value)| *value != Value::Null);
+    there.map(|(table, value)| Ok((table.into_owned(), read(value)?))).collect()
+}
+
+fn by_table<'a>(tables: impl Iterator<Item = (&'a String, Value)>) -> Value {
+    Value::Map(tables.map(|(table, value)| (Cow::Owned(table.clone()), value)).collect())
+}
+
+fn wanted(mut input: Fields) -> Result<KeysAndAttributes> {
+    let keys = input.list("Keys")?;
+    let keys = input.required("Keys", keys)?;
+    let key = |value| match value {
+        Value::Map(members) => super::item(members),
+        other => Err(Dialect::Dynamo.wrong_type(&other, "Map")),
+    };
+    Ok(KeysAndAttributes {
+        keys: keys.into_iter().map(key).collect::<Result<_>>()?,
+        consistent_read: input.flag("ConsistentRead")?.unwrap_or(false),
+        projection: input.text("ProjectionExpression")?.map(Into::into),
+        names: names(&mut input)?,
+        attributes_to_get: input.texts("AttributesToGet")?,
+    })
+}
+
+/// What is still wanted, in the form in which it was asked for.
+fn wanted_value(wanted: &KeysAndAttributes) -> Value {
+    let projection = wanted.projection.as_ref().and_then(|projection| match projection {
+        Expr::Text(text) => Some(text.as_str().into()),
+        Expr::Ready(_) => None,
+    });
+    let attributes = wanted.attributes_to_get.as_ref();
+    Value::map([
+        ("Keys", Some(wanted.keys.iter().map(item_value).collect::<Vec<_>>().into())),
+        ("ConsistentRead", wanted.consistent_read.then(|| true.into())),
+        ("ProjectionExpression", projection),
+        ("ExpressionAttributeNames", wanted.names.clone().map(Value::texts)),
+        (
+            "AttributesToGet",
+            attributes.map(|all| Value::List(all.iter().map(|name| name.as_str().into()).collect())),
+        ),
+    ])
+}
+
+fn writes(value: Value) -> Result<Vec<WriteRequest>> {
+    match value {
+        Value::List(items) => items.into_iter().map(write).collect(),
+        other => Err(Dialect::Dynamo.wrong_type(&other, "List")),
+    }
+}
+
+fn write(value: Value) -> Result<WriteRequest> {
+    let mut input = Fields::of(value, Dialect::Dynamo)?;
+    match (input.structure("PutRequest")?, input.structure("DeleteRequest")?) {
+        (Some(mut put), None) => Ok(WriteRequest::Put(put.required_item("Item")?)),
+        (None, Some(mut delete)) => Ok(WriteRequest::Delete(delete.required_item("Key")?)),
+        (None, None) => Err(Dialect::Dynamo.invalid(
+            "Supplied WriteRequest is empty, must contain exactly one of the supported operations",
+        )),
+        (Some(_), Some(_)) => Err(Dialect::Dynamo.invalid(
+            "Supplied WriteRequest has more than one operation set, must contain exactly one of the supported \
+             operations",
+        )),
+    }
+}
+
+fn write_value(write: &WriteRequest) -> Value {
+    match write {
+        WriteRequest::Put(item) => {
+            Value::map([("PutRequest", Some(Value::map([("Item", Some(item_value(item)))])))])
+        }
+        WriteRequest::Delete(key) => {
+            Value::map([("DeleteRequest", Some(Value::map([("Key", Some(item_value(key)))])))])
+        }
+    }
+}

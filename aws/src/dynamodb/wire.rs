@@ -1,0 +1,53 @@
+//! `DynamoDB` on the wire: AWS JSON 1.0, with a checksum of the answer in a header.
+
+use super::{Service, perform};
+use crate::call::Call;
+use crate::fields::{Dialect, Fields};
+use crate::refusal::{Origin, Refusal, Result};
+use crate::reply::{Reply, reply, set};
+use crate::value::Value;
+use std::borrow::Cow;
+
+const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+
+/// Answers `name`, the operation of the target header.
+pub(crate) async fn answer(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -> Reply {
+    match carry_out(call, service, name, body).await {
+        Ok(value) => finish(call, 200, &value),
+        Err(refusal) => refused(call, &refusal),
+    }
+}
+
+async fn carry_out(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -> Result<Value> {
+    perform(call, service, name, Fields::from_json(body, Dialect::Dynamo)?).await
+}
+
+pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
+    let namespace = match refusal.origin {
+        Origin::Service => "com.amazonaws.dynamodb.v20120810",
+        Origin::Validation => "com.amazon.coral.validate",
+        Origin::Framework => "com.amazon.coral.service",
+    };
+    let message = match &*refusal.name {
+        "SerializationException" | "TransactionCanceledException" => "Message",
+        _ => "message",
+    };
+    let mut members: Vec<(Cow<'static, str>, Value)> =
+        vec![("__type".into(), format!("{namespace}#{}", refusal.name).into())];
+    if !refusal.message.is_empty() {
+        members.push((message.into(), refusal.message.as_str().into()));
+    }
+    members.extend(refusal.members.iter().map(|(name, value)| ((*name).into(), value.clone())));
+    // Who signs wrongly is refused with the status of any other bad request.
+    let status = if refusal.status < 500 { 400 } else { refusal.status };
+    finish(call, status, &Value::Map(members))
+}
+
+fn finish(call: &Call<'_>, status: u16, value: &Value) -> Reply {
+    let body = value.to_json();
+    let checksum = crc32fast::hash(&body);
+    let mut reply = reply(status, CONTENT_TYPE, body);
+    set(&mut reply, "x-amzn-requestid", &call.id.long());
+    set(&mut reply, "x-amz-crc32", &checksum.to_string());
+    reply
+}

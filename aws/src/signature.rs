@@ -1,0 +1,275 @@
+//! Signatures of requests, version 4 (SigV4): who signed for what, and whether the secret key was at hand.
+//!
+//! A request is reduced to a canonical text; the signature is an HMAC of it with a key derived from the secret key, day,
+//! region and service. It stands in the `Authorization` header, or in the query of a presigned URL.
+
+use crate::form;
+use crate::refusal::{Refusal, Result};
+use fourfold::Timestamp;
+use hmac::{Hmac, KeyInit, Mac};
+use http::request::Parts;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// How far a caller's clock may be off.
+const SKEW_MAX: Duration = Duration::from_mins(15);
+/// How long a presigned URL may be good for.
+const EXPIRES_MAX: u64 = 604_800;
+
+/// What a signature says it is for: `<key id>/<day>/<region>/<service>/aws4_request`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) key_id: String,
+    day: String,
+    region: String,
+    pub(crate) service: String,
+}
+
+impl Scope {
+    /// The scope of a request that claims to be signed.
+    pub(crate) fn of(head: &Parts) -> Option<Self> {
+        if let Some(text) = head.headers.get("authorization").and_then(|text| text.to_str().ok()) {
+            let (_, credential) = text.split_once("Credential=")?;
+            return Self::parse(credential.split([',', ' ']).next()?);
+        }
+        let credential = form::value(head.uri.query()?, "X-Amz-Credential")?;
+        Self::parse(&credential)
+    }
+
+    /// From behind, since a key's id may have slashes.
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.rsplitn(5, '/');
+        let end = parts.next()?;
+        let (service, region, day) = (parts.next()?, parts.next()?, parts.next()?);
+        let key_id = parts.next()?;
+        let is_scope = end == "aws4_request" && !key_id.is_empty();
+        is_scope.then(|| Self {
+            key_id: key_id.to_owned(),
+            day: day.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+        })
+    }
+
+    fn text(&self) -> String {
+        format!("{}/{}/{}/aws4_request", self.day, self.region, self.service)
+    }
+}
+
+/// A request's signature, with what it takes to compute it again.
+struct Signature {
+    /// `YYYYMMDDTHHMMSSZ`.
+    date: String,
+    signed_headers: String,
+    /// In hexadecimal digits.
+    mac: String,
+    /// Seconds, of a presigned URL.
+    expires: Option<u64>,
+}
+
+/// Secret keys by their ids.
+pub(crate) type Keys = BTreeMap<String, String>;
+
+/// Checks the signature of a request against the keys that are known.
+pub(crate) fn verify(
+    keys: &Keys,
+    head: &Parts,
+    body: &[u8],
+    scope: Option<&Scope>,
+    now: Timestamp,
+) -> Result<()> {
+    let is_signed = head.headers.contains_key("authorization")
+        || head.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
+    if !is_signed {
+        let refusal =
+            Refusal::framework("MissingAuthenticationTokenException", "Missing Authentication Token");
+        return Err(refusal.with_query_code("MissingAuthenticationToken").with_status(403));
+    }
+    let signature = Signature::of(head)?;
+    let scope = scope.ok_or_else(|| incomplete("Credential must have five parts, separated by slashes."))?;
+    signature.check_time(now)?;
+    let Some(secret) = keys.get(&scope.key_id) else {
+        let message = "The security token included in the request is invalid.";
+        let refusal = Refusal::framework("UnrecognizedClientException", message);
+        return Err(refusal.with_query_code("InvalidClientTokenId").with_status(403));
+    };
+    let canonical = canonical_request(head, body, &signature);
+    let to_sign =
+        format!("{ALGORITHM}\n{}\n{}\n{}", signature.date, scope.text(), hex(&Sha256::digest(canonical)));
+    let is_right = mac(&signing_key(secret, scope), to_sign.as_bytes())
+        .and_then(|mac| mac.verify_slice(&from_hex(&signature.mac)?).ok())
+        .is_some();
+    if is_right { Ok(()) } else { Err(mismatch()) }
+}
+
+impl Signature {
+    fn of(head: &Parts) -> Result<Self> {
+        let Some(text) = head.headers.get("authorization") else { return Self::of_query(head) };
+        let text = text.to_str().unwrap_or_default();
+        let Some(rest) = text.strip_prefix(ALGORITHM) else {
+            return Err(incomplete(&format!("Unsupported AWS 'algorithm': '{text}'.")));
+        };
+        let parts: BTreeMap<&str, &str> =
+            rest.split(',').filter_map(|part| part.trim().split_once('=')).collect();
+        let part = |name: &str| {
+            let missing = || incomplete(&format!("Authorization header requires '{name}' parameter."));
+            parts.get(name).map(|text| (*text).to_owned()).ok_or_else(missing)
+        };
+        let (signed_headers, mac) = (part("SignedHeaders")?, part("Signature")?);
+        let date = head.headers.get("x-amz-date").and_then(|date| date.to_str().ok());
+        let missing = || {
+            incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+        };
+        let date = date.map(str::to_owned).ok_or_else(missing)?;
+        Ok(Self { date, signed_headers, mac, expires: None })
+    }
+
+    fn of_query(head: &Parts) -> Result<Self> {
+        let query = head.uri.query().unwrap_or_default();
+        let part = |name: &str| {
+            let missing = || incomplete(&format!("AWS query-string parameters must include '{name}'."));
+            form::value(query, name).ok_or_else(missing)
+        };
+        let expires =
+            part("X-Amz-Expires")?.parse().ok().filter(|seconds| (1..=EXPIRES_MAX).contains(seconds));
+        let bad = || incomplete("X-Amz-Expires must be a number of seconds from 1 to 604800.");
+        Ok(Self {
+            date: part("X-Amz-Date")?,
+            signed_headers: part("X-Amz-SignedHeaders")?,
+            mac: part("X-Amz-Signature")?,
+            expires: Some(expires.ok_or_else(bad)?),
+        })
+    }
+
+    /// Was it signed about now, or not longer ago than it is good for?
+    fn check_time(&self, now: Timestamp) -> Result<()> {
+        let bad = || incomplete(&format!("Date must be in ISO-8601 'basic format'. Got '{}'.", self.date));
+        let signed = parse_date(&self.date).ok_or_else(bad)?;
+        let end = signed + self.expires.map_or(SKEW_MAX, Duration::from_secs);
+        let (problem, limit) = match () {
+            () if now > end => ("expired", end),
+            () if signed > now + SKEW_MAX => ("not yet current", now + SKEW_MAX),
+            () => return Ok(()),
+        };
+        let relation = if problem == "expired" { "earlier" } else { "later" };
+        Err(invalid(&format!("Signature {problem}: {} is now {relation} than {limit}", self.date)))
+    }
+}
+
+/// The text that is signed, without its frame.
+fn canonical_request(head: &Parts, body: &[u8], signature: &Signature) -> String {
+    let mut text = format!("{}\n", head.method);
+    // All services but S3 encode the path once more.
+    form::encode(head.uri.path(), |byte| byte == b'/', &mut text);
+    text.push('\n');
+    text.push_str(&canonical_query(head.uri.query().unwrap_or_default()));
+    text.push('\n');
+    for name in signature.signed_headers.split(';') {
+        let _ = writeln!(text, "{name}:{}", canonical_header(head, name));
+    }
+    let _ = write!(text, "\n{}\n{}", signature.signed_headers, hex(&Sha256::digest(body)));
+    text
+}
+
+fn canonical_query(query: &str) -> String {
+    let mut pairs: Vec<(String, String)> = form::pairs_of_url(query)
+        .filter(|(name, _)| name != "X-Amz-Signature")
+        .map(|(name, value)| (encoded(&name), encoded(&value)))
+        .collect();
+    pairs.sort();
+    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join("&")
+}
+
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    form::encode(text, |_| false, &mut encoded);
+    encoded
+}
+
+/// Values of a header without needless blanks, joined by commas. HTTP/2 has the host in its URL.
+fn canonical_header(head: &Parts, name: &str) -> String {
+    let values = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let values: Vec<String> =
+        values.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    match head.uri.authority() {
+        Some(authority) if values.is_empty() && name == "host" => authority.to_string(),
+        _ => values.join(","),
+    }
+}
+
+fn signing_key(secret: &str, scope: &Scope) -> Vec<u8> {
+    let first = format!("AWS4{secret}").into_bytes();
+    let steps = [&*scope.day, &*scope.region, &*scope.service, "aws4_request"];
+    steps.into_iter().fold(first, |key, step| {
+        let mac = mac(&key, step.as_bytes());
+        mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
+    })
+}
+
+/// A key may have any length, so there always is one.
+fn mac(key: &[u8], text: &[u8]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(text);
+    Some(mac)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
+    if rest.is_empty() { bytes } else { None }
+}
+
+/// `YYYYMMDDTHHMMSSZ`, after 1970.
+fn parse_date(text: &str) -> Option<Timestamp> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 16 || bytes[8] != b'T' || bytes[15] != b'Z' {
+        return None;
+    }
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
+    let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
+    let is_time = hour < 24 && minute < 60 && second < 61;
+    if !is_time || year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Years begin in March here, so that the day that leap years have more is their last.
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    let days = days.checked_sub(719_468)?;
+    Some(Timestamp::from_secs(days * 86_400 + hour * 3600 + minute * 60 + second))
+}
+
+#[cold]
+fn incomplete(message: &str) -> Refusal {
+    let refusal = Refusal::framework("IncompleteSignatureException", message);
+    refusal.with_query_code("IncompleteSignature").with_status(403)
+}
+
+#[cold]
+fn invalid(message: &str) -> Refusal {
+    let refusal = Refusal::framework("InvalidSignatureException", message);
+    refusal.with_query_code("SignatureDoesNotMatch").with_status(403)
+}
+
+#[cold]
+fn mismatch() -> Refusal {
+    invalid(
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
+         Key and signing method. Consult the service documentation for details.",
+    )
+}
+
+#[cfg(test)]
+mod tests;
