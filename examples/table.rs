@@ -99,8 +99,8 @@ async fn work(store: Arc<dyn ObjectStore>) -> Result<()> {
     let lost: u32 = futures_util::future::try_join_all(writers).await?.into_iter().sum();
     let files = log(&*store).await?;
     println!("{} commits by 4 writers; {lost} times another was faster", files.len());
-    let last = files.last().ok_or("an empty table")?;
-    println!("row 999 of {last}: {}", row(&*store, last, 999).await?);
+    let newest = files.last().ok_or("an empty table")?;
+    println!("row 999 of {newest}: {}", row(&*store, newest, 999).await?);
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Four services in one embedded library, over one append-only log: a [queue] with the semantics of Amazon SQS, a
-//! sharded [stream] with those of Kinesis, a [table](kv) with those of DynamoDB, and versioned [objects] with those of S3.
+//! sharded [stream] with those of Kinesis, a [table](kv) with those of `DynamoDB`, and versioned [objects] with those of S3.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

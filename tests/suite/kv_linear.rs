@@ -148,13 +148,13 @@ fn every_history_has_an_order() {
     for round in 0..ROUNDS {
         let tables = Store::in_memory().tables();
         tables.create_table(CreateTable::new("things").hash("p", ScalarType::N)).unwrap();
-        let (time, begin) = (AtomicU64::new(0), Barrier::new(usize::try_from(THREADS).unwrap()));
+        let (time, gate) = (AtomicU64::new(0), Barrier::new(usize::try_from(THREADS).unwrap()));
         let events: Vec<Event> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..THREADS)
                 .map(|thread| {
-                    let (tables, time, begin) = (&tables, &time, &begin);
+                    let (tables, time, start) = (&tables, &time, &gate);
                     scope.spawn(move || {
-                        begin.wait();
+                        start.wait();
                         let mut events = Vec::new();
                         for number in 0..OPERATIONS {
                             let count = (round * THREADS + thread) * OPERATIONS + number;

@@ -18,6 +18,7 @@ mod objects;
 mod objects_lifecycle;
 mod objects_model;
 mod objects_notify;
+mod objects_parts;
 mod objects_threads;
 mod queue;
 mod queue_manage;

@@ -3,7 +3,7 @@
 use fourfold::clock::ManualClock;
 use fourfold::objects::{
     Bucket, Buckets, CreateUpload, Day, DeleteObject, Dials, EventType, Expiration, GetObject,
-    LifecycleConfiguration, LifecycleRule, ListUploads, ListVersions, NoncurrentExpiration,
+    LifecycleConfiguration, LifecycleRule, ListObjects, ListUploads, ListVersions, NoncurrentExpiration,
     NoncurrentTransition, NotificationConfiguration, NotificationRule, PutObject, StorageClass, Tags,
     Transition, TransitionClass, Versioning,
 };
@@ -11,7 +11,7 @@ use fourfold::{Fault, Store};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 struct World {
     clock: ManualClock,
@@ -48,7 +48,13 @@ impl World {
     }
 
     fn keys(&self) -> Vec<String> {
-        self.bucket.list(&Default::default()).unwrap().objects.into_iter().map(|object| object.key).collect()
+        self.bucket
+            .list(&ListObjects::default())
+            .unwrap()
+            .objects
+            .into_iter()
+            .map(|object| object.key)
+            .collect()
     }
 }
 
@@ -68,7 +74,7 @@ fn expiring(prefix: &str, days: i32) -> LifecycleRule {
 fn objects_expire_at_the_midnight_behind_their_days() {
     let world = world();
     world.set([expiring("logs/", 3)]);
-    world.clock.advance(Duration::from_secs(10 * 3600)); // ten in the morning of the first day
+    world.clock.advance(Duration::from_hours(10)); // ten in the morning of the first day
     world.bucket.put("logs/a", "1").unwrap();
     world.bucket.put("other", "1").unwrap();
     let expiration = world.bucket.expiration("logs/a", None).unwrap().unwrap();
@@ -76,7 +82,7 @@ fn objects_expire_at_the_midnight_behind_their_days() {
     assert_eq!(world.bucket.expiration("other", None).unwrap(), None);
     world.after(3);
     assert_eq!(world.keys(), ["logs/a", "other"]);
-    world.clock.advance(Duration::from_secs(14 * 3600) - Duration::from_millis(1));
+    world.clock.advance(Duration::from_hours(14) - Duration::from_millis(1));
     world.store.maintain().unwrap();
     assert_eq!(world.keys(), ["logs/a", "other"], "a moment before midnight");
     world.clock.advance(Duration::from_millis(1));
@@ -193,7 +199,7 @@ fn many_versions_and_many_keys() {
     };
     assert_eq!(of_many(&world.bucket), 1);
     let mut count = 0;
-    let mut request = fourfold::objects::ListObjects::new().prefix("k");
+    let mut request = ListObjects::new().prefix("k");
     loop {
         let page = world.bucket.list(&request).unwrap();
         count += page.objects.len();

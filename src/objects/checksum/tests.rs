@@ -98,7 +98,9 @@ proptest! {
         }
         for algorithm in ChecksumAlgorithm::ALL {
             let mut hasher = ChecksumHasher::new(algorithm);
-            parts.iter().for_each(|part| hasher.update(part));
+            for part in &parts {
+                hasher.update(part);
+            }
             prop_assert_eq!(hasher.finish(), ChecksumHasher::digest(algorithm, &bytes));
         }
     }

@@ -6,8 +6,8 @@ use crate::clock::Timestamp;
 use proptest::prelude::*;
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_secs(86_400);
-const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_hours(24);
+const HOUR: Duration = Duration::from_hours(1);
 /// 2025-01-01T00:00:00Z.
 const NEW_YEAR: Timestamp = Timestamp::from_secs(1_735_689_600);
 

@@ -31,13 +31,11 @@ impl<S: Storage> Tree<S> {
 
     /// Waits for the plan that is being carried out, or carries one out if there is none. `false`: the tree is in shape.
     pub(crate) fn help_compact(&self) -> Result<bool> {
-        match self.compacting.try_lock() {
-            Some(_one_at_a_time) => self.compact_once(),
-            None => {
-                drop(self.compacting.lock());
-                Ok(true)
-            }
+        if let Some(_one_at_a_time) = self.compacting.try_lock() {
+            return self.compact_once();
         }
+        drop(self.compacting.lock());
+        Ok(true)
     }
 
     fn compact_once(&self) -> Result<bool> {

@@ -196,7 +196,7 @@ fn check_cursor<F: File>(
             }
             2..6 => {
                 let key = probe(random);
-                if op % 2 == 0 {
+                if op.is_multiple_of(2) {
                     cursor.aim(&key, true);
                 }
                 cursor.seek_ge(&key).unwrap();
@@ -204,7 +204,7 @@ fn check_cursor<F: File>(
             }
             6..10 => {
                 let key = probe(random);
-                if op % 2 == 0 {
+                if op.is_multiple_of(2) {
                     cursor.aim(&key, false);
                 }
                 cursor.seek_lt(&key).unwrap();
