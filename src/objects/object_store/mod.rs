@@ -1,4 +1,4 @@
-//! A bucket behind the `ObjectStore` trait of the [`object_store`](::object_store) crate (feature `object_store`).
+//! A bucket behind the `ObjectStore` trait of the `object_store` crate (feature `object_store`).
 //!
 //! - Reads see the newest version, or one that is asked for. A conditional put is decided under the lock of its key, so it
 //!   is exact: it can carry a commit protocol.
