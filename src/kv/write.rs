@@ -137,7 +137,7 @@ pub(crate) fn stage<'a>(
         return Ok(Effect::none(table, shape, sizes.0));
     }
     match after {
-        Some(after) => batch.put_in(shape.items.id(), &key.bytes, &after.record)?,
+        Some(after) => batch.put_spilling_in(shape.items.id(), &key.bytes, &after.record)?,
         None => batch.delete_in(shape.items.id(), &key.bytes)?,
     }
     let mut entries = Vec::new();
@@ -208,7 +208,7 @@ fn stage_entry(
         batch.delete_in(space, old)?;
     }
     if let (Some(new), Some(value)) = (&new, &new_value) {
-        batch.put_in(space, new, value)?;
+        batch.put_spilling_in(space, new, value)?;
     }
     let sized = |entry: Option<Vec<u8>>, value: Option<std::borrow::Cow<'_, [u8]>>| {
         entry.zip(value).map(|(entry, value)| (entry, item::size(&value)))

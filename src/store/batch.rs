@@ -10,6 +10,11 @@ use crate::tree::entry::Kind;
 use std::fmt;
 use std::sync::Arc;
 
+/// Bytes of a batch from which on values are spilled.
+const SPILL_FROM: usize = 1 << 20;
+/// Bytes of a value that is worth spilling.
+const SPILLED_MIN: usize = 1 << 10;
+
 /// Changes that become visible and durable together, or not at all.
 ///
 /// Operations on one key act in order: the last one wins. A value over the store's blob threshold is written to the
@@ -129,6 +134,15 @@ impl Batch {
     /// [`put_in`](Self::put_in) of a value that goes to the blob log whatever its length.
     pub(crate) fn put_blob_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
         self.pending.put(&mut self.ops, id, key, value)
+    }
+
+    /// [`put_in`](Self::put_in) of a batch that may become large: once it is, values that are not short go to the blob
+    /// log, so that it still fits into a segment.
+    pub(crate) fn put_spilling_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
+        if value.len() >= SPILLED_MIN && self.ops.payload().len() + value.len() > SPILL_FROM {
+            return self.pending.put(&mut self.ops, id, key, value);
+        }
+        self.put_in(id, key, value)
     }
 
     /// [`delete`](Self::delete) by the keyspace's id.

@@ -37,7 +37,7 @@ const STEPS: [Step; 12] = [
     |tables| {
         tables
             .table("things")
-            .put(item! { "p" => "a", "y" => "l", "n" => 2, "big" => "b".repeat(9000) })
+            .put(item! { "p" => "a", "y" => "l", "n" => 2, "big" => "b".repeat(3000) })
             .unwrap();
     },
     |tables| {
@@ -53,7 +53,7 @@ const STEPS: [Step; 12] = [
         tables.update_table(update.create_index(Index::new("by_n").hash("n"))).unwrap();
     },
     |tables| tables.table("things").delete(item! { "p" => "b" }).map(drop).unwrap(),
-    |tables| tables.table("things").put(item! { "p" => "d", "n" => 3, "big" => "d".repeat(9000) }).unwrap(),
+    |tables| tables.table("things").put(item! { "p" => "d", "n" => 3, "big" => "d".repeat(3000) }).unwrap(),
     |tables| tables.update_table(UpdateTable::new("things").delete_index("by_y")).map(drop).unwrap(),
     |tables| tables.table("things").put(item! { "p" => "a", "n" => 3 }).unwrap(),
     |tables| tables.delete_table("things").map(drop).unwrap(),

@@ -509,6 +509,8 @@ fn an_index_made_later_holds_what_was_there() {
     let query = Query::new("things").index("by_y").key_condition("y = :y").value(":y", "1");
     assert_eq!(tables.query(&query).unwrap().count, 333);
     check_refused(tables.update_table(update), "ValidationException", "which already exists");
+    let untyped = UpdateTable::new("things").create_index(Index::new("other").hash("y"));
+    check_refused(tables.update_table(untyped), "ValidationException", "not defined in AttributeDefinitions");
     let two = UpdateTable::new("things").delete_index("by_y").create_index(Index::new("other").hash("c"));
     check_refused(tables.update_table(two), "LimitExceededException", "Only 1 online index");
     tables.update_table(UpdateTable::new("things").delete_index("by_y")).unwrap();

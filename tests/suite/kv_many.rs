@@ -143,6 +143,32 @@ fn a_transaction_is_all_or_nothing_and_says_why() {
 }
 
 #[test]
+fn a_transaction_as_large_as_can_be_fits() {
+    let (_, store, tables) = with_clock(|table| {
+        let table = table.attribute("y", ScalarType::S).stream(StreamViewType::NewAndOldImages);
+        (0..4).fold(table, |table, n| table.global_index(Index::new(format!("by_y{n}")).hash("y")))
+    });
+    for round in 0..2 {
+        let actions = (0..100).map(|n| {
+            PutItem::new(
+                "things",
+                item! { "p" => format!("{n}"), "y" => "k", "round" => round, "x" => "x".repeat(41_000) },
+            )
+        });
+        tables
+            .transact_write_items(&actions.fold(TransactWriteItems::new(), TransactWriteItems::action))
+            .unwrap();
+    }
+    let too_large = (0..100).fold(TransactWriteItems::new(), |all, n| {
+        all.action(PutItem::new("things", item! { "p" => format!("{n}"), "x" => "x".repeat(43_000) }))
+    });
+    check_refused(tables.transact_write_items(&too_large), "ValidationException", "4");
+    assert_eq!(tables.verify().unwrap(), []);
+    assert_eq!(store.verify().unwrap(), []);
+    assert_eq!(read_all(&tables, &stream_arn(&tables))[0].1.len(), 200);
+}
+
+#[test]
 fn a_token_makes_a_transaction_happen_once() {
     let (clock, store, tables) = with_clock(|table| table);
     let add = |n: i32| {

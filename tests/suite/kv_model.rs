@@ -411,7 +411,7 @@ impl Run {
         let update = if self.has_later {
             update.delete_index("later")
         } else {
-            update.create_index(Index::new("later").hash("y"))
+            update.attribute("y", ScalarType::S).create_index(Index::new("later").hash("y"))
         };
         self.tables.update_table(update).unwrap();
         self.has_later = !self.has_later;

@@ -206,7 +206,7 @@ impl Feed {
         // The share of a partition is a matter of its hash alone, so it is the same in every generation (F2).
         let part = (u128::from(change.hash) * open.len() as u128) >> 64;
         let shard = usize::try_from(part).ok().and_then(|part| open.get(part)).copied().unwrap_or(0);
-        batch.put_in(self.space.id(), &key(number), &change.encode(now, shard))?;
+        batch.put_spilling_in(self.space.id(), &key(number), &change.encode(now, shard))?;
         tail.staged.0 = number + 1;
         tail.newest = now;
         Ok(())

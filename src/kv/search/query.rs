@@ -1,7 +1,7 @@
 //! `Query`.
 
 use crate::kv::Tables;
-use crate::kv::error::Result;
+use crate::kv::error::{Error, Result};
 use crate::kv::expr::KeyCondition;
 use crate::kv::expr::legacy::LegacyCondition;
 use crate::kv::keys::Key;
@@ -85,6 +85,10 @@ impl Tables {
         if let Some(start) = &what.exclusive_start_key {
             let outside =
                 "The provided starting key is outside query boundaries based on provided conditions";
+            if target.index.is_none() && target.range().is_empty() {
+                // Where a partition is one item, nothing lies behind it.
+                return Err(Error::validation(outside));
+            }
             let key = target.start(start, &bounds, outside)?;
             bounds = bounds.behind(key, is_forward);
         }

@@ -11,7 +11,7 @@ use crate::kv::state::{Shape, Table, plain_name};
 use crate::kv::tables::create::define_index;
 use crate::kv::tables::delete::in_use;
 use crate::kv::tables::validate::{
-    GLOBAL_INDEXES_MAX, check_defined, check_global, check_index_billing, check_name, check_projected_total,
+    GLOBAL_INDEXES_MAX, check_global, check_index_billing, check_name, check_projected_total,
     check_stream, check_throughput,
 };
 use crate::kv::{IndexDescription, TableDescription, Tables, changes};
@@ -282,7 +282,7 @@ impl Tables {
         add_attributes(definition, &request.attributes)?;
         for update in &request.global_index_updates {
             match update {
-                GlobalIndexUpdate::Create(index) => create_index(definition, batch, index)?,
+                GlobalIndexUpdate::Create(index) => create_index(definition, batch, index, &request.attributes)?,
                 GlobalIndexUpdate::Delete(name) => {
                     let found =
                         definition.indexes.iter().position(|index| index.name == *name && !index.is_local);
@@ -435,10 +435,15 @@ fn add_attributes(definition: &mut Definition, given: &[AttributeDefinition]) ->
     Ok(())
 }
 
-fn create_index(definition: &mut Definition, batch: &mut Batch, index: &Index) -> Result<()> {
-    check_global(index, &definition.attributes)?;
+fn create_index(
+    definition: &mut Definition,
+    batch: &mut Batch,
+    index: &Index,
+    given: &[AttributeDefinition],
+) -> Result<()> {
+    // The request says the types of all its keys, also of those that are known.
+    check_global(index, given)?;
     check_index_billing(index, definition.billing)?;
-    check_defined(&index.key_schema, &definition.attributes)?;
     if definition.index(&index.name).is_some() {
         return Err(Error::validation("Attempting to create an index which already exists"));
     }
