@@ -11,8 +11,8 @@ use crate::kv::state::{Shape, Table, plain_name};
 use crate::kv::tables::create::define_index;
 use crate::kv::tables::delete::in_use;
 use crate::kv::tables::validate::{
-    GLOBAL_INDEXES_MAX, check_global, check_index_billing, check_name, check_projected_total,
-    check_stream, check_throughput,
+    GLOBAL_INDEXES_MAX, check_global, check_index_billing, check_name, check_projected_total, check_stream,
+    check_throughput,
 };
 use crate::kv::{IndexDescription, TableDescription, Tables, changes};
 use crate::store::pending::Pending;
@@ -282,7 +282,9 @@ impl Tables {
         add_attributes(definition, &request.attributes)?;
         for update in &request.global_index_updates {
             match update {
-                GlobalIndexUpdate::Create(index) => create_index(definition, batch, index, &request.attributes)?,
+                GlobalIndexUpdate::Create(index) => {
+                    create_index(definition, batch, index, &request.attributes)?
+                }
                 GlobalIndexUpdate::Delete(name) => {
                     let found =
                         definition.indexes.iter().position(|index| index.name == *name && !index.is_local);
