@@ -6,4 +6,4 @@ use fourfold_fuzz::limit::{Limited, limited};
 #[global_allocator]
 static ALLOCATOR: Limited = Limited;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| limited(bytes, 16 << 10, fourfold::fuzzing::rules));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| limited(bytes, 1 << 20, fourfold::fuzzing::rules));

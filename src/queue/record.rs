@@ -450,7 +450,7 @@ pub(crate) fn fuzz_records(bytes: &[u8]) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(fourfold_loom)))]
 mod tests {
     use super::*;
 
