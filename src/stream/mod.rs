@@ -114,7 +114,7 @@ mod throttle;
 mod time;
 mod token;
 
-#[cfg(any(fuzzing, test))]
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
 pub(crate) mod fuzz;
 
 pub use change::Status;
