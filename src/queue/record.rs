@@ -477,6 +477,7 @@ mod tests {
     }
 
     fn live() -> QueueRecord {
+        let deduplicated = QueueAttributes::new().content_based_deduplication();
         QueueRecord::Live(Box::new(Live {
             number: 17,
             salt: 99,
@@ -484,7 +485,7 @@ mod tests {
             modified: Timestamp::from_secs(2),
             purged: Some(Timestamp::from_secs(3)),
             is_moving: true,
-            settings: Settings::new(&QueueAttributes::new().content_based_deduplication(), true).unwrap(),
+            settings: Settings::new(&deduplicated, true).expect("attributes of a FIFO queue"),
             tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
         }))
     }

@@ -283,7 +283,7 @@ impl Tables {
         for update in &request.global_index_updates {
             match update {
                 GlobalIndexUpdate::Create(index) => {
-                    create_index(definition, batch, index, &request.attributes)?
+                    create_index(definition, batch, index, &request.attributes)?;
                 }
                 GlobalIndexUpdate::Delete(name) => {
                     let found =
