@@ -35,3 +35,4 @@ mod stream_threads;
 mod stream_time;
 mod threads;
 mod tidy;
+mod transaction;
