@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 /// let jobs = store.queues().create("jobs")?;
 /// let done = store.transaction().run(|tx| tx.send(&jobs, "hello"))?;
 /// let sent = done.sent(done.value).expect("its message was sent");
-/// assert_eq!(jobs.receive(1)?[0].message_id(), sent.message_id());
+/// assert_eq!(jobs.receive(1)?[0].id(), sent.id());
 /// # Ok(()) }
 /// ```
 pub struct Ticket<T> {

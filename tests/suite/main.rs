@@ -36,3 +36,5 @@ mod stream_time;
 mod threads;
 mod tidy;
 mod transaction;
+mod transaction_model;
+mod transaction_threads;

@@ -28,7 +28,7 @@ fn world() -> World {
     let clock = ManualClock::default();
     let store = Store::builder().clock(clock.clone()).open_in_memory();
     let tables = store.tables();
-    let table = CreateTable::new("t").hash("p", ScalarType::S).range("s", ScalarType::N);
+    let table = CreateTable::new("table").hash("p", ScalarType::S).range("s", ScalarType::N);
     tables.create_table(table).unwrap();
     let queue = store.queues().create("queue").unwrap();
     let stream = store.streams().create("stream", CreateStream::default().shard_count(2)).unwrap();
@@ -38,7 +38,7 @@ fn world() -> World {
 
 impl World {
     fn item(&self, key: Item) -> Option<Item> {
-        self.tables.get_item(&GetItem::new("t", key)).unwrap().item
+        self.tables.get_item(&GetItem::new("table", key)).unwrap().item
     }
 
     fn records(&self) -> Vec<String> {
@@ -46,7 +46,7 @@ impl World {
     }
 
     fn is_untouched(&self) -> bool {
-        let page = self.tables.scan(&fourfold::kv::Scan::new("t")).unwrap();
+        let page = self.tables.scan(&fourfold::kv::Scan::new("table")).unwrap();
         page.items.is_empty()
             && self.queue.stats().unwrap().messages() == 0
             && self.records().is_empty()
@@ -70,11 +70,11 @@ fn key(p: &str, s: i32) -> Item {
 }
 
 fn put(p: &str, s: i32, value: i32) -> PutItem {
-    PutItem::new("t", item! { "p" => p, "s" => s, "v" => value })
+    PutItem::new("table", item! { "p" => p, "s" => s, "v" => value })
 }
 
 fn add(p: &str, s: i32, value: i32) -> UpdateItem {
-    UpdateItem::new("t", key(p, s)).update("ADD v :n").value(":n", value)
+    UpdateItem::new("table", key(p, s)).update("ADD v :n").value(":n", value)
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn all_of_it_happens_at_once() {
     let (sent, put) = done.value;
     let more = world.queue.receive(10).unwrap();
     assert_eq!(more.len(), 1);
-    assert_eq!((more[0].body(), more[0].message_id()), ("more work", done.sent(sent).unwrap().message_id()));
+    assert_eq!((more[0].body(), more[0].id()), ("more work", done.sent(sent).unwrap().id()));
     assert!(done.put(put).unwrap().shard_id.starts_with("shardId-"));
     assert_eq!(world.records(), ["record"]);
     assert_eq!(world.item(key("a", 1)).unwrap()["v"], 1.into());
@@ -141,11 +141,11 @@ fn nothing_happens_if_one_is_refused() {
     let error = refused.unwrap_err();
     assert_eq!(error.code(), "ConditionalCheckFailedException");
     let Error::Refused { operation, verb, resource, cause } = &error else { panic!("{error}") };
-    assert_eq!((*operation, *verb, &**resource), (4, "UpdateItem", "t"));
+    assert_eq!((*operation, *verb, &**resource), (4, "UpdateItem", "table"));
     assert_eq!(cause.engine(), Engine::Table);
     assert_eq!(
         error.to_string(),
-        "operation 4 (UpdateItem, table t) was refused: ConditionalCheckFailedException: The conditional request failed"
+        "operation 4 (UpdateItem, table table) was refused: ConditionalCheckFailedException: The conditional request failed"
     );
     assert!(world.is_untouched());
 
@@ -185,7 +185,7 @@ fn it_sees_its_own_writes_over_one_moment() {
         .run(|tx| {
             let get = |tx: &mut fourfold::transaction::Transaction, s| {
                 Ok::<_, Error>(
-                    tx.get_item(&GetItem::new("t", key("a", s)))?.item.map(|item| item["v"].clone()),
+                    tx.get_item(&GetItem::new("table", key("a", s)))?.item.map(|item| item["v"].clone()),
                 )
             };
             assert_eq!(get(tx, 1)?, Some(1.into()));
@@ -193,14 +193,14 @@ fn it_sees_its_own_writes_over_one_moment() {
             let old = tx.update_item(add("a", 1, 5).return_values(ReturnValues::UpdatedOld))?;
             assert_eq!(old.attributes.unwrap()["v"], 6.into());
             assert_eq!(get(tx, 1)?, Some(11.into()));
-            tx.delete_item(DeleteItem::new("t", key("a", 1)))?;
+            tx.delete_item(DeleteItem::new("table", key("a", 1)))?;
             assert_eq!(get(tx, 1)?, None);
             tx.put_item(put("a", 2, 2).condition("attribute_not_exists(p)"))?;
             assert!(tx.put_item(put("a", 2, 2).condition("attribute_not_exists(p)")).is_err());
             tx.put_item(put("a", 3, 3))?;
             tx.put_item(put("b", 3, 3))?;
 
-            let query = Query::new("t").key_condition("p = :p").value(":p", "a");
+            let query = Query::new("table").key_condition("p = :p").value(":p", "a");
             let found = tx.query(&query.clone().limit(1))?;
             assert_eq!((found.items[0]["v"].clone(), found.count), (2.into(), 1));
             let found = tx.query(&query.backward())?;
@@ -252,7 +252,7 @@ fn what_was_read_and_changed_is_a_conflict() {
     let world = world();
     world.tables.put_item(put("a", 1, 1)).unwrap();
     world.bucket.put("key", "old").unwrap();
-    let get = GetItem::new("t", key("a", 1));
+    let get = GetItem::new("table", key("a", 1));
     // Somebody else comes in between, the first time.
     let run = |retries: u32,
                work: &dyn Fn(&mut fourfold::transaction::Transaction) -> Result<(), Error>,
@@ -270,14 +270,14 @@ fn what_was_read_and_changed_is_a_conflict() {
     let change = || drop(world.tables.update_item(add("a", 1, 1)).unwrap());
     let error = run(0, &read, &change).unwrap_err();
     assert!(
-        matches!(&error, Error::Conflict { engine: Engine::Table, resource, attempts: 1 } if resource == "t"),
+        matches!(&error, Error::Conflict { engine: Engine::Table, resource, attempts: 1 } if resource == "table"),
         "{error}"
     );
     assert_eq!(run(1, &read, &change).unwrap().attempts, 2);
     // Another item of the partition is not what was read; to read all of it is.
     let other = || drop(world.tables.put_item(put("a", 7, 7)).unwrap());
     assert_eq!(run(0, &read, &other).unwrap().attempts, 1);
-    let query = Query::new("t").key_condition("p = :p").value(":p", "a");
+    let query = Query::new("table").key_condition("p = :p").value(":p", "a");
     let all = |tx: &mut fourfold::transaction::Transaction| tx.query(&query).map(drop);
     let one = |tx: &mut fourfold::transaction::Transaction| tx.query(&query.clone().limit(1)).map(drop);
     let phantom = || drop(world.tables.put_item(put("a", 9, 9)).unwrap());
@@ -288,7 +288,7 @@ fn what_was_read_and_changed_is_a_conflict() {
     let update = |tx: &mut fourfold::transaction::Transaction| tx.update_item(add("a", 1, 1)).map(drop);
     assert!(run(0, &update, &change).is_err());
     let check = |tx: &mut fourfold::transaction::Transaction| {
-        let check = ConditionCheck::new("t", key("a", 1)).condition("v > :zero").value(":zero", 0);
+        let check = ConditionCheck::new("table", key("a", 1)).condition("v > :zero").value(":zero", 0);
         tx.check_item(check)
     };
     assert!(run(0, &check, &change).is_err());
@@ -353,7 +353,7 @@ fn messages_of_a_fifo_queue_keep_their_order_and_come_once() {
         tickets.into_iter().collect::<Result<Vec<_>, _>>()
     });
     let done = done.unwrap();
-    let ids: Vec<_> = done.value.iter().map(|ticket| done.sent(*ticket).unwrap().message_id()).collect();
+    let ids: Vec<_> = done.value.iter().map(|ticket| done.sent(*ticket).unwrap().id()).collect();
     assert_eq!(ids[0], ids[2], "a duplicate");
     let bodies: Vec<_> = queue.receive(10).unwrap().iter().map(|message| message.body().to_owned()).collect();
     assert_eq!(bodies, ["a", "b", "c"]);
@@ -426,12 +426,11 @@ fn events_of_objects_arrive_in_the_same_commit() {
 
 #[test]
 fn a_table_tells_of_one_change_for_each_item() {
-    use fourfold::kv::{ChangeKind, StreamSpecification, StreamViewType};
+    use fourfold::kv::{ChangeKind, StreamViewType};
     let world = world();
     let table = CreateTable::new("told").hash("p", ScalarType::S).attribute("g", ScalarType::S);
     let index = fourfold::kv::Index::new("by_g").hash("g");
-    let stream = StreamSpecification::new(StreamViewType::NewAndOldImages);
-    world.tables.create_table(table.global_index(index).stream(stream)).unwrap();
+    world.tables.create_table(table.global_index(index).stream(StreamViewType::NewAndOldImages)).unwrap();
     let mut changes = world.tables.subscribe("told").unwrap();
     world
         .store
@@ -495,7 +494,7 @@ fn handles_of_another_store_and_gone_resources_are_refused() {
     assert_eq!(world.item(key("a", 1)), None);
     let gone = world.store.transaction().run(|tx| {
         tx.put_item(put("a", 1, 1))?;
-        world.tables.delete_table("t").map(drop).unwrap();
+        world.tables.delete_table("table").map(drop).unwrap();
         Ok(())
     });
     assert_eq!(gone.unwrap_err().code(), "ResourceNotFoundException");
