@@ -7,16 +7,19 @@ pub(crate) mod catalog;
 mod checkpoint;
 pub(crate) mod deliver;
 pub(crate) mod engine;
+pub(crate) mod export;
 mod keyspace;
 pub(crate) mod pending;
 mod repair;
 mod report;
+mod snapshot_file;
 pub(crate) mod space;
 mod stats;
 mod verify;
 
 pub use batch::Batch;
 pub use builder::Builder;
+pub use export::Exported;
 pub use keyspace::{Keyspace, Range, Snapshot};
 #[cfg(fuzzing)]
 pub(crate) use repair::repair_media;
@@ -27,6 +30,7 @@ pub use stats::Stats;
 use crate::clock::monotone::MonotoneClock;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Result};
+use crate::faults::plan::Plan;
 use crate::limits::KEYSPACE_NAME_LEN_MAX;
 use crate::log::{Appended, Durability};
 use crate::position::Position;
@@ -107,6 +111,8 @@ impl Commit {
 pub(crate) struct Inner {
     background: Background,
     engines: Engines,
+    /// What is to fail.
+    pub(crate) plan: Plan,
     account: String,
     region: String,
     pub(crate) tree: Arc<Tree<Media>>,
@@ -354,7 +360,11 @@ impl Store {
 
     /// A handle for a background thread, which does not keep the store open.
     fn unguarded(&self) -> Self {
-        Self { _users: None, inner: Arc::clone(&self.inner) }
+        Self::of_inner(Arc::clone(&self.inner))
+    }
+
+    fn of_inner(inner: Arc<Inner>) -> Self {
+        Self { _users: None, inner }
     }
 
     fn append(&self, batch: Batch, durability: Durability) -> Result<Appended> {

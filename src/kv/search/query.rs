@@ -66,6 +66,10 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for an index it does not have and
     /// for conditions that do not parse or do not fit its keys.
     pub fn query(&self, request: &Query) -> Result<Page> {
+        self.store.call("Query", &request.table, || self.do_query(request))
+    }
+
+    fn do_query(&self, request: &Query) -> Result<Page> {
         let what = &request.what;
         check_limit(what.limit)?;
         let prepared = prepare_query(request)?;

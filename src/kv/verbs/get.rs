@@ -78,6 +78,10 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for a key that does not fit it or a
     /// projection that does not parse.
     pub fn get_item(&self, request: &GetItem) -> Result<GetItemOutput> {
+        self.store.call("GetItem", &request.table, || self.do_get_item(request))
+    }
+
+    fn do_get_item(&self, request: &GetItem) -> Result<GetItemOutput> {
         let store = &self.store;
         let projection = prepare_projection(
             request.projection.as_ref(),
