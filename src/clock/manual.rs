@@ -91,16 +91,14 @@ impl ManualClock {
         self.run_to(time);
     }
 
-    /// The earliest moment that someone waits for, or at which a store has something to do.
+    /// The earliest moment that someone waits for. When stores have something to do,
+    /// [`Store::next_deadline`](crate::Store::next_deadline) says.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let duties = self.duties();
-        let duty = duties.iter().filter_map(|duty| duty.next_deadline()).min();
-        let alarm = self.state.lock().schedule.next_deadline();
-        duty.into_iter().chain(alarm).min()
+        self.state.lock().schedule.next_deadline()
     }
 
-    /// Moves the clock to the earliest moment that someone waits for or at which a store has something to do, and says
-    /// which it was. Called until there is none, it runs a whole simulation without a step in which nothing happens.
+    /// Moves the clock to the earliest moment that someone waits for, and says which it was. Called until nobody
+    /// waits, it runs a whole simulation without a step in which nothing happens.
     ///
     /// ```
     /// use fourfold::clock::{Clock, ManualClock};
