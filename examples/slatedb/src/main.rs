@@ -26,7 +26,7 @@ fn count(text: &str) -> BTreeMap<String, u32> {
 
 /// All counts that the database has.
 async fn read(db: &Db) -> Result<BTreeMap<String, u32>> {
-    let (mut found, mut scan) = (BTreeMap::new(), db.scan::<Vec<u8>, _>(..).await?);
+    let (mut found, mut scan) = (BTreeMap::new(), db.scan(..).await?);
     while let Some(pair) = scan.next().await? {
         let count = u32::from_le_bytes(pair.value.as_ref().try_into()?);
         found.insert(String::from_utf8(pair.key.to_vec())?, count);
