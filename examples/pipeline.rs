@@ -51,7 +51,8 @@ const PATIENCE: i32 = 3;
 
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let dir = args.next().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).canonicalize()?;
+    let dir =
+        args.next().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).canonicalize()?;
     let name = dir.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     let path = args.next().unwrap_or_else(|| std::env::temp_dir().join(format!("fourfold-pipeline{name}")));
     println!("{} goes through the store in {}", dir.display(), path.display());

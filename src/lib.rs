@@ -134,6 +134,8 @@ pub mod objects;
 
 mod targets;
 
+pub mod transaction;
+
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 

@@ -200,7 +200,7 @@ impl Bucket {
         Ok(HeadOutput { info: found.info, content_range: found.range, content_length })
     }
 
-    fn find(
+    pub(crate) fn find(
         &self,
         settings: &Settings,
         request: &GetObject,
@@ -233,10 +233,10 @@ impl Bucket {
     }
 }
 
-struct Found {
-    info: ObjectInfo,
-    object: Object,
-    range: Option<ContentRange>,
+pub(crate) struct Found {
+    pub(crate) info: ObjectInfo,
+    pub(crate) object: Object,
+    pub(crate) range: Option<ContentRange>,
 }
 
 impl Versions<'_> {

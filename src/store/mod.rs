@@ -1,7 +1,7 @@
 //! The store: opens everything, commits batches, and hands out what reads them.
 
 mod background;
-mod batch;
+pub(crate) mod batch;
 mod builder;
 pub(crate) mod catalog;
 mod checkpoint;
@@ -9,6 +9,7 @@ pub(crate) mod deliver;
 pub(crate) mod engine;
 pub(crate) mod export;
 mod keyspace;
+pub(crate) mod overlay;
 pub(crate) mod pending;
 mod repair;
 mod report;
@@ -336,6 +337,11 @@ impl Store {
     /// Bytes that a batch can have at most.
     pub(crate) fn batch_bytes_max(&self) -> usize {
         self.inner.tree.log().payload_max() as usize
+    }
+
+    /// Is it a handle of the same open store?
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// The number of this opening of the store: above those of all earlier ones that wrote something.

@@ -182,7 +182,7 @@ impl Stream {
     }
 
     /// A number that this record's is to be above: any that a shard can have given out by now.
-    fn check_ordering(&self, number: &str, now: Timestamp) -> Result<()> {
+    pub(super) fn check_ordering(&self, number: &str, now: Timestamp) -> Result<()> {
         let secs = match Parsed::from_text(number) {
             Some(Parsed::Current(number)) => Some(number.secs()),
             Some(Parsed::Old { secs, .. }) => Some(secs.unwrap_or(0)),

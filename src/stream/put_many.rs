@@ -42,9 +42,9 @@ impl PutMany {
 }
 
 /// A shard that records of the call go to, its tail locked.
-struct Target<'a> {
-    shard: &'a Arc<Shard>,
-    tail: MutexGuard<'a, Tail>,
+pub(super) struct Target<'a> {
+    pub(super) shard: &'a Arc<Shard>,
+    pub(super) tail: MutexGuard<'a, Tail>,
 }
 
 impl Stream {
@@ -125,7 +125,7 @@ impl Stream {
     }
 
     /// Locks the tails of all shards on the way, by rising index.
-    fn lock<'a>(&self, routes: &[(u128, &'a Arc<Shard>)]) -> Result<Vec<Target<'a>>> {
+    pub(super) fn lock<'a>(&self, routes: &[(u128, &'a Arc<Shard>)]) -> Result<Vec<Target<'a>>> {
         let mut shards: Vec<&Arc<Shard>> = routes.iter().map(|(_, shard)| *shard).collect();
         shards.sort_unstable_by_key(|shard| shard.index);
         shards.dedup_by_key(|shard| shard.index);

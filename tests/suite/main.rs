@@ -37,3 +37,6 @@ mod stream_threads;
 mod stream_time;
 mod threads;
 mod tidy;
+mod transaction;
+mod transaction_model;
+mod transaction_threads;

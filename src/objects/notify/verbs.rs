@@ -52,13 +52,23 @@ impl Bucket {
             return self.commit(batch, references);
         };
         let counted = self.state.extents.count(&self.store, references, &mut batch)?;
-        let events: Vec<_> = changes.iter().map(|change| change.event(settings)).collect();
-        let deliveries = Deliveries::of(configuration, &self.scene(), &events);
+        let deliveries = self.deliveries(settings, configuration, changes);
         let (pending, calls) = deliveries.commit(&self.store, &self.state.functions, batch)?;
         if counted.is_left_to_sweep {
             self.state.extents.freed(&self.store);
         }
         Ok(Pending::new(pending, calls))
+    }
+
+    /// What is to be told of changes of one key.
+    pub(crate) fn deliveries(
+        &self,
+        settings: &Settings,
+        configuration: &NotificationConfiguration,
+        changes: &[Change<'_>],
+    ) -> Deliveries {
+        let events: Vec<_> = changes.iter().map(|change| change.event(settings)).collect();
+        Deliveries::of(configuration, &self.scene(), &events)
     }
 
     fn scene(&self) -> Scene<'_> {
