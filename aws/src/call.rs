@@ -13,6 +13,8 @@ pub(crate) struct Call<'a> {
     pub(crate) id: RequestId,
     /// By whom and for what it was signed, if it was.
     pub(crate) scope: Option<Scope>,
+    /// The account of whoever signed it.
+    pub(crate) account: &'a str,
 }
 
 impl Call<'_> {

@@ -8,6 +8,7 @@
 //! 1.0), and `GetCallerIdentity` of STS. What is not here is answered as the service answers an operation that it does not
 //! have.
 
+mod body;
 mod call;
 mod clock;
 mod control;
@@ -15,6 +16,9 @@ mod dynamodb;
 mod fields;
 mod form;
 mod kinesis;
+mod limits;
+mod metrics;
+mod paced;
 mod refusal;
 mod reply;
 mod router;
@@ -25,6 +29,8 @@ mod sts;
 mod value;
 mod xml;
 
+pub use body::{Body, BodyError};
 pub use clock::MovableClock;
-pub use router::Router;
-pub use server::{BODY_LEN_MAX, Server};
+pub use limits::Limits;
+pub use router::{BODY_LEN_MAX, Router};
+pub use server::Server;
