@@ -22,6 +22,7 @@ mod paced;
 mod refusal;
 mod reply;
 mod router;
+mod s3;
 mod server;
 mod signature;
 mod sqs;

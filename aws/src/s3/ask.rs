@@ -48,18 +48,16 @@ pub(crate) fn bucket_of_host(host: &str, domains: &[String]) -> Option<String> {
     let host = host.rsplit_once(':').map_or(host, |(host, port)| {
         if port.bytes().all(|byte| byte.is_ascii_digit()) { host } else { host.trim_matches(['[', ']']) }
     });
-    if host.parse::<IpAddr>().is_ok() {
+    if host.parse::<IpAddr>().is_ok() || host == "s3" || host.starts_with("s3.") || host.starts_with("s3-") {
         return None;
     }
-    let known = domains.iter().find_map(|domain| host.strip_suffix(&**domain)?.strip_suffix('.'));
-    let bucket = known.or_else(|| {
-        // The last label `s3` or `s3-region` that has something before it.
-        let at = host.match_indices(".s3").map(|(at, _)| at).find(|at| {
-            let behind = host.get(at + 3..).unwrap_or_default();
-            *at > 0 && (behind.is_empty() || behind.starts_with(['.', '-']))
-        })?;
-        host.get(..at)
+    // The last label `s3` or `s3-region` that has something before it.
+    let at = host.match_indices(".s3").map(|(at, _)| at).find(|at| {
+        let behind = host.get(at + 3..).unwrap_or_default();
+        *at > 0 && (behind.is_empty() || behind.starts_with(['.', '-']))
     });
+    let bucket = at.and_then(|at| host.get(..at));
+    let bucket = bucket.or_else(|| domains.iter().find_map(|domain| host.strip_suffix(&**domain)?.strip_suffix('.')));
     bucket.filter(|bucket| !bucket.is_empty()).map(str::to_owned)
 }
 

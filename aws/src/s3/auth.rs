@@ -17,6 +17,7 @@ use fourfold::Timestamp;
 use hmac::Mac;
 use http::request::Parts;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 pub(crate) struct Gate<'a> {
     pub(crate) keys: &'a Keys,
+    /// Whose keys those are that are not of the store's own account.
+    pub(crate) accounts: &'a BTreeMap<String, String>,
+    /// The store's own.
     pub(crate) account: &'a str,
     pub(crate) now: Timestamp,
 }
@@ -65,12 +69,9 @@ impl Gate<'_> {
     }
 
     fn caller(&self, key_id: &str) -> Caller {
-        // An id of twelve digits is an account.
-        let is_account = key_id.len() == 12 && key_id.bytes().all(|byte| byte.is_ascii_digit());
-        if is_account && key_id != self.account {
-            Caller::Other(key_id.to_owned())
-        } else {
-            Caller::Owner
+        match self.accounts.get(key_id) {
+            Some(account) if account != self.account => Caller::Other(account.clone()),
+            _ => Caller::Owner,
         }
     }
 

@@ -128,7 +128,7 @@ impl Intake {
 
     /// Must the caller say how long the body is? Not if that can be seen.
     pub(crate) fn needs_len(&self) -> bool {
-        self.body.whole().is_none()
+        !self.body.is_whole()
     }
 
     /// The algorithm of the checksum that is to come behind the data.

@@ -37,24 +37,62 @@ use crate::s3::intake::Intake;
 use crate::s3::operation::Operation;
 use crate::signature::Keys;
 use http::{Method, Response};
+use std::collections::BTreeMap;
 
-pub(crate) use ask::bucket_of_host;
+use ask::bucket_of_host;
 
 /// Bytes of a document in a request; the longest configuration has fewer.
 pub(crate) const DOCUMENT_LEN_MAX: usize = 1 << 20;
 
+/// What a router is told about S3.
+#[derive(Clone, Debug)]
+pub(crate) struct Face {
+    pub(crate) keys: Keys,
+    /// Whose keys those are that are not of the store's own account.
+    pub(crate) accounts: BTreeMap<String, String>,
+    /// Below which the first labels of a host are a bucket.
+    pub(crate) domains: Vec<String>,
+}
+
+impl Default for Face {
+    fn default() -> Self {
+        Self { keys: Keys::new(), accounts: BTreeMap::new(), domains: vec!["localhost".to_owned()] }
+    }
+}
+
+/// Is a request for S3? What no other service's protocol has, and has a path.
+pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
+    let head = call.head;
+    if head.headers.contains_key("x-amz-target") {
+        return false;
+    }
+    if let Some(scope) = &call.scope {
+        return scope.service == "s3";
+    }
+    let query = head.uri.query().unwrap_or_default();
+    let content_type = call.header("content-type").unwrap_or_default();
+    if content_type.starts_with("application/x-www-form-urlencoded") || crate::form::value(query, "Action").is_some() {
+        return false;
+    }
+    let path = head.uri.path();
+    let is_signed = head.headers.contains_key("authorization")
+        || ["X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| query.contains(name));
+    if is_signed || bucket_of_host(call.host(), &face.domains).is_some() {
+        return true;
+    }
+    // A queue's URL begins with an account.
+    let first = path.split('/').nth(1).unwrap_or_default();
+    let is_account = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_digit());
+    path != "/" && path.starts_with('/') && !is_account
+}
+
 /// Answers a request.
-pub(crate) async fn answer(
-    call: &Call<'_>,
-    keys: &Keys,
-    domains: &[String],
-    body: Body,
-) -> Response<Body> {
+pub(crate) async fn answer(call: &Call<'_>, face: &Face, body: Body) -> Response<Body> {
     let head = call.head;
     let ids = (call.id.short(), call.id.host());
-    let found = Target::of(call, domains);
+    let found = Target::of(call, &face.domains);
     let name = found.as_ref().map(|target| target.bucket.clone()).unwrap_or_default();
-    let mut answer = match answer_to(call, keys, found, body).await {
+    let mut answer = match answer_to(call, face, found, body).await {
         Ok(answer) => answer,
         Err(mut error) => {
             if error.status == 301 || error.code == "NoSuchBucket" && error.details.is_empty() {
@@ -77,7 +115,7 @@ pub(crate) async fn answer(
 
 async fn answer_to(
     call: &Call<'_>,
-    keys: &Keys,
+    face: &Face,
     target: Result<Target>,
     body: Body,
 ) -> Result<Response<Body>> {
@@ -87,7 +125,8 @@ async fn answer_to(
         return cors::preflight(head, call.store.buckets().bucket(&target.bucket).ok().as_ref());
     }
     let query = Query::of(head);
-    let gate = Gate { keys, account: call.store.account(), now: call.store.now() };
+    let (account, now) = (call.store.account(), call.store.now());
+    let gate = Gate { keys: &face.keys, accounts: &face.accounts, account, now };
     let admitted = gate.admit(head, call.scope.as_ref(), &query)?;
     check_payload(call)?;
     let operation = Operation::of(head, &target, &query)?;

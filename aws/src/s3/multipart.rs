@@ -49,7 +49,7 @@ pub(crate) async fn create(ask: &Ask<'_>) -> Result<Response<Body>> {
     Ok(answer)
 }
 
-fn upload_id(ask: &Ask<'_>) -> &str {
+fn upload_id<'a>(ask: &'a Ask<'_>) -> &'a str {
     ask.param("uploadId").unwrap_or_default()
 }
 

@@ -15,6 +15,9 @@ use fourfold::objects::{
     PutObject, PutOutput, Tags,
 };
 use http::{Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// Bytes of a document that names up to a thousand keys.
 const DELETE_LEN_MAX: usize = 8 << 20;
@@ -120,7 +123,7 @@ pub(crate) fn get(ask: &Ask<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let output = bucket.get_object(reading(ask)?)?;
     Encryption::of_stored(&output.info.metadata).check_read(ask, sse::OWN)?;
-    let mut answer = Response::new(Body::object(output.body));
+    let mut answer = Response::new(Body::new(Bytes(output.body)));
     let headers = answer.headers_mut();
     say_object(headers, ask, &output.info, output.content_range.as_ref());
     set_some(headers, "x-amz-expiration", bucket.expiration(ask.key(), ask.param("versionId")).ok().flatten());
@@ -483,4 +486,27 @@ pub(crate) async fn set_acl(ask: &Ask<'_>, body: &mut Intake) -> Result<Response
     let mut answer = document::empty(200);
     say_version(answer.headers_mut(), version);
     Ok(answer)
+}
+
+/// The bytes of an object on their way out.
+struct Bytes(objects::Body);
+
+impl http_body::Body for Bytes {
+    type Data = bytes::Bytes;
+    type Error = objects::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, objects::Error>>> {
+        Poll::Ready(self.get_mut().0.next().map(|bytes| bytes.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len())
+    }
 }

@@ -17,8 +17,6 @@ pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) text: String,
     pub(crate) children: Vec<Self>,
-    /// The attribute `type`, which says what kind of a grantee it is.
-    pub(crate) kind: Option<String>,
 }
 
 impl Node {
@@ -47,12 +45,12 @@ impl Node {
                 Event::End(_) => open.pop(),
                 Event::Text(text) => {
                     if let Some(node) = open.last_mut() {
-                        node.text.push_str(&text.decode().ok()?);
+                        node.text.push_str(&text);
                     }
                     None
                 }
                 Event::CData(text) => {
-                    open.last_mut()?.text.push_str(&text.decode().ok()?);
+                    open.last_mut()?.text.push_str(&text);
                     None
                 }
                 Event::GeneralRef(reference) => {
@@ -73,15 +71,10 @@ impl Node {
     }
 
     fn of(start: &BytesStart<'_>) -> Option<Self> {
-        let name = std::str::from_utf8(start.local_name().into_inner()).ok()?.to_owned();
-        let mut kind = None;
         for attribute in start.attributes() {
-            let attribute = attribute.ok()?;
-            if attribute.key.local_name().into_inner() == b"type" {
-                kind = Some(std::str::from_utf8(&attribute.value).ok()?.to_owned());
-            }
+            attribute.ok()?;
         }
-        Some(Self { name, kind, ..Self::default() })
+        Some(Self { name: start.local_name().into_inner().to_owned(), ..Self::default() })
     }
 
     /// The first child of this name.
@@ -125,7 +118,7 @@ fn resolved(reference: &BytesRef<'_>) -> Option<String> {
     if let Some(char) = reference.resolve_char_ref().ok()? {
         return Some(char.to_string());
     }
-    resolve_predefined_entity(&reference.decode().ok()?).map(str::to_owned)
+    resolve_predefined_entity(reference).map(str::to_owned)
 }
 
 #[cfg(test)]
