@@ -19,6 +19,11 @@ pub(crate) fn value(text: &str, name: &str) -> Option<String> {
     pairs(text).find_map(|(found, value)| (found == name).then_some(value))
 }
 
+/// Has the parameter an equals sign?
+pub(crate) fn has_value(text: &str, name: &str) -> bool {
+    text.split('&').any(|pair| pair.split_once('=').is_some_and(|(known, _)| known == name))
+}
+
 /// A part of a URL, if it is UTF-8.
 pub(crate) fn decode_url(text: &str) -> Option<String> {
     String::from_utf8(bytes(text, false)).ok()

@@ -72,9 +72,12 @@ impl Metadata {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        let attributes_len: usize = self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let attributes_len: usize =
+            self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
         if attributes_len > ATTRIBUTES_LEN_MAX {
-            let rule = format!("Attributes are {attributes_len} bytes long; the limit is {ATTRIBUTES_LEN_MAX} bytes");
+            let rule = format!(
+                "Attributes are {attributes_len} bytes long; the limit is {ATTRIBUTES_LEN_MAX} bytes"
+            );
             return Err(Error::request(rule));
         }
         let len = self.user.iter().map(|(name, value)| name.len() + value.len()).sum();

@@ -53,7 +53,8 @@ impl Ask<'_> {
         need: Need,
     ) -> Result<()> {
         let policy = Policy::of(bucket)?;
-        let verdict = policy.as_ref().map_or(Verdict::Silent, |policy| policy.judge(self, bucket, key, action));
+        let verdict =
+            policy.as_ref().map_or(Verdict::Silent, |policy| policy.judge(self, bucket, key, action));
         // The owner can always put a wrong policy right.
         let mends = action.ends_with("BucketPolicy");
         match (verdict, &self.caller) {
@@ -117,7 +118,9 @@ impl Block {
     pub(crate) fn of(bucket: &Bucket) -> Result<Self> {
         let text = match bucket.setting(Setting::PublicAccessBlock) {
             Ok(text) => text,
-            Err(error) if error.status() == 404 && error.code() != "NoSuchBucket" => return Ok(Self::default()),
+            Err(error) if error.status() == 404 && error.code() != "NoSuchBucket" => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(error.into()),
         };
         let node = Node::read(text.as_bytes()).unwrap_or_default();

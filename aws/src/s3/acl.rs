@@ -130,7 +130,8 @@ impl Acl {
     /// From a document.
     pub(crate) fn parse(text: &[u8], account: &str) -> Result<Self> {
         let invalid = || {
-            let message = "The XML you provided was not well-formed or did not validate against our published schema";
+            let message =
+                "The XML you provided was not well-formed or did not validate against our published schema";
             Error::new("MalformedACLError", 400, message)
         };
         let root = Node::parse(text, "AccessControlPolicy").map_err(|_| invalid())?;

@@ -36,7 +36,8 @@ impl Target {
                 (Cow::Borrowed(bucket), key)
             }
         };
-        let unreadable = || Error::new("InvalidURI", 400, "Couldn't parse the specified URI.").with("URI", path);
+        let unreadable =
+            || Error::new("InvalidURI", 400, "Couldn't parse the specified URI.").with("URI", path);
         let bucket = decoded(&bucket).ok_or_else(unreadable)?;
         let key = decoded(key).ok_or_else(unreadable)?;
         Ok(Self { bucket, key, is_virtual })
@@ -57,7 +58,8 @@ pub(crate) fn bucket_of_host(host: &str, domains: &[String]) -> Option<String> {
         *at > 0 && (behind.is_empty() || behind.starts_with(['.', '-']))
     });
     let bucket = at.and_then(|at| host.get(..at));
-    let bucket = bucket.or_else(|| domains.iter().find_map(|domain| host.strip_suffix(&**domain)?.strip_suffix('.')));
+    let bucket =
+        bucket.or_else(|| domains.iter().find_map(|domain| host.strip_suffix(&**domain)?.strip_suffix('.')));
     bucket.filter(|bucket| !bucket.is_empty()).map(str::to_owned)
 }
 
@@ -146,7 +148,11 @@ impl Ask<'_> {
                 Err(Error::argument(name, text, rule))
             }
             Ok(number) => Ok(u32::try_from(number).ok()),
-            Err(_) => Err(Error::argument(name, text, format!("Provided {name} not an integer or within integer range"))),
+            Err(_) => Err(Error::argument(
+                name,
+                text,
+                format!("Provided {name} not an integer or within integer range"),
+            )),
         }
     }
 
@@ -192,7 +198,15 @@ mod tests {
         assert_eq!(of("photos.s3-eu-west-1.amazonaws.com").as_deref(), Some("photos"));
         assert_eq!(of("photos.s3.localhost:4566").as_deref(), Some("photos"));
         assert_eq!(of("photos.example.org").as_deref(), Some("photos"));
-        for host in ["localhost:4566", "127.0.0.1:4566", "[::1]:80", "s3.amazonaws.com", "example.org", "s3.localhost", "a.s3x.org"] {
+        for host in [
+            "localhost:4566",
+            "127.0.0.1:4566",
+            "[::1]:80",
+            "s3.amazonaws.com",
+            "example.org",
+            "s3.localhost",
+            "a.s3x.org",
+        ] {
             assert_eq!(of(host), None, "{host}");
         }
     }

@@ -3,16 +3,17 @@
 //! The form of a signature, and the time that a URL is good for, are checked always; the signature itself when keys are
 //! known. An unsigned request is let on as from nobody, and may do what is public.
 
+use crate::form;
 use crate::s3::access::Caller;
-use crate::s3::ask::Query;
+use crate::s3::ask::{Query, Target};
 use crate::s3::document::parse_http_date;
 use crate::s3::error::{Error, Result};
 use crate::s3::intake::Seal;
+use crate::s3::old;
 use crate::signature::{
     ALGORITHM, EXPIRES_MAX, Keys, SKEW_MAX, Scope, canonical_header, canonical_query, from_hex, hex, mac,
     parse_date, signing_key,
 };
-use crate::form;
 use fourfold::Timestamp;
 use hmac::Mac;
 use http::request::Parts;
@@ -49,7 +50,13 @@ struct Signature<'a> {
 }
 
 impl Gate<'_> {
-    pub(crate) fn admit(&self, head: &Parts, scope: Option<&Scope>, query: &Query) -> Result<Admission> {
+    pub(crate) fn admit(
+        &self,
+        head: &Parts,
+        scope: Option<&Scope>,
+        target: &Target,
+        query: &Query,
+    ) -> Result<Admission> {
         let is_presigned = query.has("X-Amz-Algorithm") || query.has("X-Amz-Signature");
         let is_presigned_old = query.has("Signature") && query.has("AWSAccessKeyId");
         let header = head.headers.get("authorization").map(|text| text.to_str().unwrap_or_default());
@@ -61,9 +68,9 @@ impl Gate<'_> {
                  parameter or the Authorization header should be specified",
             )),
             Some(text) if text.starts_with(ALGORITHM) => self.signed(head, text, scope),
-            Some(text) => self.signed_old(text),
+            Some(text) => self.signed_old(head, target, query, text),
             None if is_presigned => self.presigned(head, scope, query),
-            None if is_presigned_old => self.presigned_old(query),
+            None if is_presigned_old => self.presigned_old(head, target, query),
             None => Ok(Admission { caller: Caller::Anonymous, seal: None }),
         }
     }
@@ -78,19 +85,23 @@ impl Gate<'_> {
     fn signed(&self, head: &Parts, text: &str, scope: Option<&Scope>) -> Result<Admission> {
         let part = |name: &str| {
             let parts = text.get(ALGORITHM.len()..).unwrap_or_default().split(',');
-            let found = parts.filter_map(|part| part.trim().split_once('=')).find(|(known, _)| *known == name);
-            let missing = || malformed(&format!("the authorization header requires three components: Credential, SignedHeaders, and Signature (missing {name})."));
+            let found =
+                parts.filter_map(|part| part.trim().split_once('=')).find(|(known, _)| *known == name);
+            let missing = || {
+                malformed(&format!(
+                    "the authorization header requires three components: Credential, SignedHeaders, and Signature (missing {name})."
+                ))
+            };
             found.map(|(_, value)| value.to_owned()).ok_or_else(missing)
         };
         part("Credential")?;
         let (signed_headers, mac) = (part("SignedHeaders")?, part("Signature")?);
         let bad_scope = || {
-            malformed("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".")
+            malformed(
+                "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
+            )
         };
         let scope = scope.ok_or_else(bad_scope)?;
-        let no_date = || {
-            Error::new("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header")
-        };
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let (date, signed) = match header("x-amz-date") {
             Some(date) => (date.to_owned(), parse_date(date).or_else(|| parse_http_date(date))),
@@ -147,7 +158,8 @@ impl Gate<'_> {
 
     fn presigned(&self, head: &Parts, scope: Option<&Scope>, query: &Query) -> Result<Admission> {
         let part = |name: &str| query.get(name).filter(|value| !value.is_empty());
-        let parts = ["X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Expires", "X-Amz-Credential"];
+        let parts =
+            ["X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Expires", "X-Amz-Credential"];
         let [Some(date), Some(signed_headers), Some(mac), Some(expires), Some(_)] = parts.map(part) else {
             return Err(bad_query(
                 400,
@@ -159,13 +171,17 @@ impl Gate<'_> {
             bad_query(400, "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".")
         })?;
         if query.get("X-Amz-Algorithm") != Some(ALGORITHM) {
-            return Err(bad_query(400, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
+            return Err(bad_query(
+                400,
+                "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"",
+            ));
         }
-        let signed = parse_date(date)
-            .ok_or_else(|| bad_query(400, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""))?;
-        let seconds: i64 =
-            expires.parse().map_err(|_| bad_query(400, "X-Amz-Expires should be a number"))?;
-        let seconds = u64::try_from(seconds).map_err(|_| bad_query(403, "X-Amz-Expires must be non-negative"))?;
+        let signed = parse_date(date).ok_or_else(|| {
+            bad_query(400, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
+        })?;
+        let seconds: i64 = expires.parse().map_err(|_| bad_query(400, "X-Amz-Expires should be a number"))?;
+        let seconds =
+            u64::try_from(seconds).map_err(|_| bad_query(403, "X-Amz-Expires must be non-negative"))?;
         if seconds > EXPIRES_MAX {
             return Err(bad_query(
                 403,
@@ -192,24 +208,33 @@ impl Gate<'_> {
     }
 
     /// Version 2 in a header: `AWS key:signature`.
-    fn signed_old(&self, text: &str) -> Result<Admission> {
+    fn signed_old(&self, head: &Parts, target: &Target, query: &Query, text: &str) -> Result<Admission> {
         if text.trim().is_empty() {
             return Err(Error::denied());
         }
         let Some(rest) = text.strip_prefix("AWS ") else {
             return Err(Error::argument("Authorization", text, "Unsupported Authorization Type"));
         };
-        let Some((key_id, _)) = rest.split_once(':').filter(|(id, mac)| !id.is_empty() && !mac.is_empty()) else {
+        let Some((key_id, mac)) = rest.split_once(':').filter(|(id, mac)| !id.is_empty() && !mac.is_empty())
+        else {
             let message = "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature";
             return Err(Error::argument("Authorization", text, message));
         };
-        self.admit_old(key_id)
+        if self.keys.is_empty() {
+            return Ok(Admission { caller: self.caller(key_id), seal: None });
+        }
+        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let date = header("x-amz-date").or(header("date")).unwrap_or_default();
+        let signed = parse_http_date(date).or_else(|| parse_date(date)).ok_or_else(no_date)?;
+        self.check_skew(date, signed)?;
+        let caller = self.admit_old(key_id, &old::text(head, target, query, None), mac)?;
+        Ok(Admission { caller, seal: None })
     }
 
     /// Version 2 in the query.
-    fn presigned_old(&self, query: &Query) -> Result<Admission> {
-        let key_id = query.get("AWSAccessKeyId").unwrap_or_default();
-        let Some(end) = query.get("Expires").and_then(|text| text.parse::<i64>().ok()) else {
+    fn presigned_old(&self, head: &Parts, target: &Target, query: &Query) -> Result<Admission> {
+        let get = |name: &str| query.get(name).unwrap_or_default();
+        let Ok(end) = get("Expires").parse::<i64>() else {
             let message =
                 "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters";
             return Err(Error::new("AccessDenied", 403, message));
@@ -218,20 +243,24 @@ impl Gate<'_> {
         if self.now > end {
             return Err(expired(end, self.now));
         }
-        self.admit_old(key_id)
+        let text = old::text(head, target, query, Some(get("Expires")));
+        let caller = self.admit_old(get("AWSAccessKeyId"), &text, get("Signature"))?;
+        Ok(Admission { caller, seal: None })
     }
 
-    /// Version 2 is let in like everybody, and cannot be checked.
-    fn admit_old(&self, key_id: &str) -> Result<Admission> {
+    /// Who signed a text by version 2.
+    fn admit_old(&self, key_id: &str, text: &str, mac: &str) -> Result<Caller> {
         if self.keys.is_empty() {
-            return Ok(Admission { caller: self.caller(key_id), seal: None });
+            return Ok(self.caller(key_id));
         }
-        if !self.keys.contains_key(key_id) {
-            return Err(unknown_key(key_id));
+        let Some(secret) = self.keys.get(key_id) else { return Err(unknown_key(key_id)) };
+        if old::is_right(secret, text, mac) {
+            return Ok(self.caller(key_id));
         }
-        Err(Error::request(
-            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-        ))
+        Err(crate::s3::chunked::mismatch()
+            .with("AWSAccessKeyId", key_id)
+            .with("StringToSign", text)
+            .with("SignatureProvided", mac))
     }
 
     /// Checks the policy of a form, which is what is signed there.
@@ -255,9 +284,9 @@ impl Gate<'_> {
         if is_right { Ok(caller) } else { Err(crate::s3::chunked::mismatch()) }
     }
 
-    /// The same of version 2, which cannot be checked.
-    pub(crate) fn admit_form_old(&self, key_id: &str) -> Result<Caller> {
-        self.admit_old(key_id).map(|admission| admission.caller)
+    /// The same by version 2.
+    pub(crate) fn admit_form_old(&self, policy: &str, key_id: &str, signature: &str) -> Result<Caller> {
+        self.admit_old(key_id, policy, signature)
     }
 }
 
@@ -278,6 +307,11 @@ impl Signature<'_> {
         let _ = write!(text, "\n{}\n{}", self.signed_headers, self.payload);
         text
     }
+}
+
+#[cold]
+fn no_date() -> Error {
+    Error::new("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header")
 }
 
 /// `YYYYMMDDTHHMMSSZ`.
@@ -306,5 +340,7 @@ fn unknown_key(id: &str) -> Error {
 #[cold]
 fn expired(end: Timestamp, now: Timestamp) -> Error {
     let iso = crate::s3::document::iso;
-    Error::new("AccessDenied", 403, "Request has expired").with("Expires", iso(end)).with("ServerTime", iso(now))
+    Error::new("AccessDenied", 403, "Request has expired")
+        .with("Expires", iso(end))
+        .with("ServerTime", iso(now))
 }

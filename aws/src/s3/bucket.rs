@@ -38,7 +38,8 @@ pub(crate) async fn create(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<
     let mut tags = Tags::default();
     if !text.is_empty() {
         let root = Node::parse(&text, "CreateBucketConfiguration")?;
-        request.location = root.text_of("LocationConstraint").filter(|text| !text.is_empty()).map(str::to_owned);
+        request.location =
+            root.text_of("LocationConstraint").filter(|text| !text.is_empty()).map(str::to_owned);
         if let Some(set) = root.child("Tags") {
             for tag in set.all("Tag") {
                 tags.0.push((tag.required("Key")?.to_owned(), tag.required("Value")?.to_owned()));
@@ -182,7 +183,8 @@ pub(crate) async fn put(ask: &Ask<'_>, setting: Setting, body: &mut Intake) -> R
             }
             let account = ask.store.account();
             if ownership == OWNERSHIPS[0] && bucket_acl(&bucket, account)? != Acl::private(account) {
-                let message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
+                let message =
+                    "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
                 return Err(Error::new("InvalidBucketAclWithObjectOwnership", 400, message));
             }
             (ownership_document(ownership), 200)
@@ -273,12 +275,10 @@ pub(crate) fn acl_of(ask: &Ask<'_>, text: &[u8]) -> Result<Acl> {
             Err(Error::new("UnexpectedContent", 400, "This request does not support content"))
         }
         (Some(acl), true) => Ok(acl),
-        (None, true) => Err(Error::new(
-            "MissingSecurityHeader",
-            400,
-            "Your request was missing a required header",
-        )
-        .with("MissingHeaderName", "x-amz-acl")),
+        (None, true) => {
+            Err(Error::new("MissingSecurityHeader", 400, "Your request was missing a required header")
+                .with("MissingHeaderName", "x-amz-acl"))
+        }
         (None, false) => Acl::parse(text, ask.store.account()),
     }
 }
@@ -300,7 +300,10 @@ pub(crate) fn never_set(ask: &Ask<'_>, what: &str) -> Result<Response<Body>> {
         Err(Error::new(code, 404, message).with("BucketName", bucket.name()))
     };
     match what {
-        "website" => missing("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+        "website" => missing(
+            "NoSuchWebsiteConfiguration",
+            "The specified bucket does not have a website configuration",
+        ),
         "replication" => {
             missing("ReplicationConfigurationNotFoundError", "The replication configuration was not found")
         }

@@ -261,7 +261,17 @@ mod tests {
 
     #[test]
     fn what_is_broken_is_refused() {
-        for body in ["", "5\r\nhel", "5\r\nhello", "5\r\nhelloX\r\n0\r\n\r\n", "g\r\n", "\r\n", "-1\r\n", "5\r\nhello\r\n", "0\r\nx\r\n\r\n"] {
+        for body in [
+            "",
+            "5\r\nhel",
+            "5\r\nhello",
+            "5\r\nhelloX\r\n0\r\n\r\n",
+            "g\r\n",
+            "\r\n",
+            "-1\r\n",
+            "5\r\nhello\r\n",
+            "0\r\nx\r\n\r\n",
+        ] {
             assert!(decode(body.as_bytes(), 3, None).is_err(), "{body:?}");
         }
         assert!(decode(&[b'1'; 5000], 100, None).is_err());

@@ -83,10 +83,14 @@ impl Rule {
             )));
         }
         if let Some(bad) = rule.origins.iter().find(|origin| origin.matches('*').count() > 1) {
-            return Err(Error::request(format!("AllowedOrigin \"{bad}\" can not have more than one wildcard.")));
+            return Err(Error::request(format!(
+                "AllowedOrigin \"{bad}\" can not have more than one wildcard."
+            )));
         }
         if let Some(bad) = rule.headers.iter().find(|header| header.matches('*').count() > 1) {
-            return Err(Error::request(format!("AllowedHeader \"{bad}\" can not have more than one wildcard.")));
+            return Err(Error::request(format!(
+                "AllowedHeader \"{bad}\" can not have more than one wildcard."
+            )));
         }
         if let Some(bad) = rule.exposed.iter().find(|header| header.contains('*')) {
             return Err(Error::request(format!(
@@ -184,7 +188,10 @@ pub(crate) fn preflight(head: &Parts, bucket: Option<&Bucket>) -> Result<Respons
     let cors = bucket.and_then(Cors::of);
     let refused = |message: &str| {
         let error = Error::new("AccessForbidden", 403, message).with("Method", method);
-        error.with("ResourceType", if head.uri.path().trim_matches('/').contains('/') { "OBJECT" } else { "BUCKET" })
+        error.with(
+            "ResourceType",
+            if head.uri.path().trim_matches('/').contains('/') { "OBJECT" } else { "BUCKET" },
+        )
     };
     let Some(cors) = cors else { return Err(refused("CORSResponse: CORS is not enabled for this bucket.")) };
     let Some((rule, pattern)) = cors.find(&of) else {
@@ -217,7 +224,9 @@ mod tests {
 
     #[test]
     fn patterns() {
-        for (pattern, text) in [("*", "x"), ("http://*.a", "http://b.a"), ("a", "a"), ("*suffix", "x.suffix"), ("p*", "p")] {
+        for (pattern, text) in
+            [("*", "x"), ("http://*.a", "http://b.a"), ("a", "a"), ("*suffix", "x.suffix"), ("p*", "p")]
+        {
             assert!(fits(pattern, text, false), "{pattern} {text}");
         }
         for (pattern, text) in [("http://*.a", "http://a"), ("a", "A"), ("", "a"), ("ab*ba", "aba")] {

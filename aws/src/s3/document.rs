@@ -124,7 +124,10 @@ mod tests {
             assert_eq!(parse_iso(&iso(time)), Some(time));
         }
         assert_eq!(http_date(Timestamp::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT"), Some(Timestamp::from_secs(784_111_777)));
+        assert_eq!(
+            parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT"),
+            Some(Timestamp::from_secs(784_111_777))
+        );
         assert_eq!(parse_iso("2030-01-01"), Some(Timestamp::from_secs(1_893_456_000)));
         for bad in ["", "x", "2030-13-01T00:00:00Z", "Sun, 06 Foo 1994 08:49:37 GMT"] {
             assert_eq!(parse_http_date(bad), None, "{bad}");

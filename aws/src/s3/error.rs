@@ -49,7 +49,8 @@ impl Error {
     }
 
     pub(crate) fn malformed_xml() -> Self {
-        let message = "The XML you provided was not well-formed or did not validate against our published schema";
+        let message =
+            "The XML you provided was not well-formed or did not validate against our published schema";
         Self::new("MalformedXML", 400, message)
     }
 
@@ -121,17 +122,19 @@ impl From<objects::Error> for Error {
         found.code = Cow::Borrowed(error.code());
         found.details = error.details();
         if let Some(marker) = error.delete_marker() {
-            found = found.header("x-amz-delete-marker", "true").header("x-amz-version-id", marker.to_string());
+            found =
+                found.header("x-amz-delete-marker", "true").header("x-amz-version-id", marker.to_string());
         }
         match &error {
             objects::Error::NotModified { etag } => found.header("etag", etag.to_string()),
             objects::Error::MethodNotAllowed { .. } => found.header("allow", "DELETE"),
-            objects::Error::InvalidRange { size, .. } => found.header("content-range", format!("bytes */{size}")),
+            objects::Error::InvalidRange { size, .. } => {
+                found.header("content-range", format!("bytes */{size}"))
+            }
             objects::Error::IncompleteBody { .. } => Self::incomplete_body(),
-            objects::Error::Storage(_) => Self {
-                message: "We encountered an internal error. Please try again.".to_owned(),
-                ..found
-            },
+            objects::Error::Storage(_) => {
+                Self { message: "We encountered an internal error. Please try again.".to_owned(), ..found }
+            }
             _ => found,
         }
     }

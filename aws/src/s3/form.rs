@@ -186,10 +186,15 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 /// Takes a form.
 pub(crate) async fn post(ask: &mut Ask<'_>, gate: &Gate<'_>, body: &mut Intake) -> Result<Response<Body>> {
     let content_type = ask.header_text("content-type").unwrap_or_default();
-    let boundary = parameter(&content_type, "boundary").filter(|text| !text.is_empty()).ok_or_else(malformed)?;
+    let boundary =
+        parameter(&content_type, "boundary").filter(|text| !text.is_empty()).ok_or_else(malformed)?;
     let bucket = ask.bucket()?;
-    let mut form =
-        Form { body, delimiter: format!("\r\n--{boundary}").into_bytes(), buffer: BytesMut::new(), ended: false };
+    let mut form = Form {
+        body,
+        delimiter: format!("\r\n--{boundary}").into_bytes(),
+        buffer: BytesMut::new(),
+        ended: false,
+    };
     form.until(format!("--{boundary}\r\n").as_bytes()).await?;
     let mut fields = form.fields().await?;
     let Some(key) = fields.get("key").filter(|key| !key.is_empty()) else {
@@ -294,24 +299,36 @@ fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Opt
     };
     let caller = match (signature, fields.get("AWSAccessKeyId")) {
         (Some(_), _) => gate.admit_form(policy, fields.get("x-amz-credential"), signature)?,
-        (None, Some(id)) if fields.get("signature").is_some() => gate.admit_form_old(id)?,
         (None, given) => {
-            let name = if given.is_some() { "signature" } else { "AWSAccessKeyId" };
-            let rule = format!("Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields.");
-            return Err(Error::argument("signature", "", rule));
+            if let (Some(id), Some(signature)) = (given, fields.get("signature")) {
+                gate.admit_form_old(policy, id, signature)?
+            } else {
+                let name = if given.is_some() { "signature" } else { "AWSAccessKeyId" };
+                let rule = format!(
+                    "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+                );
+                return Err(Error::argument("signature", "", rule));
+            }
         }
     };
-    let invalid = |what: &str| {
-        Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"))
-    };
-    let text = STANDARD.decode(policy.split_whitespace().collect::<String>()).map_err(|_| invalid("Invalid 'policy' encoding."))?;
+    let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
+    let text = STANDARD
+        .decode(policy.split_whitespace().collect::<String>())
+        .map_err(|_| invalid("Invalid 'policy' encoding."))?;
     let policy: Value = serde_json::from_slice(&text).map_err(|_| invalid("Invalid JSON."))?;
-    let expiration = policy.get("expiration").and_then(Value::as_str).ok_or_else(|| invalid("Policy missing expiration."))?;
-    let end = parse_iso(expiration).ok_or_else(|| invalid(&format!("Invalid 'expiration' value: '{expiration}'")))?;
+    let expiration = policy
+        .get("expiration")
+        .and_then(Value::as_str)
+        .ok_or_else(|| invalid("Policy missing expiration."))?;
+    let end = parse_iso(expiration)
+        .ok_or_else(|| invalid(&format!("Invalid 'expiration' value: '{expiration}'")))?;
     if gate.now > end {
         return Err(Error::new("AccessDenied", 403, "Invalid according to Policy: Policy expired."));
     }
-    let conditions = policy.get("conditions").and_then(Value::as_array).ok_or_else(|| invalid("Policy missing conditions."))?;
+    let conditions = policy
+        .get("conditions")
+        .and_then(Value::as_array)
+        .ok_or_else(|| invalid("Policy missing conditions."))?;
     let lens = check_conditions(conditions, ask, fields)?;
     Ok((caller, lens))
 }
@@ -332,10 +349,14 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
         match condition {
             Value::Object(pairs) => {
                 if pairs.is_empty() {
-                    return Err(invalid("Invalid Simple-Condition: Simple-Conditions must have exactly one property specified."));
+                    return Err(invalid(
+                        "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.",
+                    ));
                 }
                 for (name, wanted) in pairs {
-                    let wanted = wanted.as_str().ok_or_else(|| invalid("Invalid Simple-Condition: value must be a string."))?;
+                    let wanted = wanted
+                        .as_str()
+                        .ok_or_else(|| invalid("Invalid Simple-Condition: value must be a string."))?;
                     if value_of(&name.to_ascii_lowercase()) != Some(wanted) {
                         return Err(failed(&serde_json::json!(["eq", format!("${name}"), wanted])));
                     }
@@ -359,7 +380,8 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
                 let Some(name) = name.strip_prefix('$') else {
                     return Err(invalid("Invalid Condition: a field's name must begin with '$'."));
                 };
-                let wanted = third.as_str().ok_or_else(|| invalid("Invalid Condition: value must be a string."))?;
+                let wanted =
+                    third.as_str().ok_or_else(|| invalid("Invalid Condition: value must be a string."))?;
                 let name = name.to_ascii_lowercase();
                 let found = value_of(&name).unwrap_or_default();
                 let holds = match &*operator {
@@ -378,11 +400,20 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
             _ => return Err(invalid("Invalid condition type.")),
         }
     }
-    const FREE: [&str; 7] =
-        ["policy", "signature", "x-amz-signature", "awsaccesskeyid", "file", "submit", "x-amz-security-token"];
-    let extra = fields.pairs.iter().map(|(name, _)| name.to_ascii_lowercase()).find(|name| {
-        !FREE.contains(&&**name) && !name.starts_with("x-ignore-") && !named.contains(name)
-    });
+    const FREE: [&str; 7] = [
+        "policy",
+        "signature",
+        "x-amz-signature",
+        "awsaccesskeyid",
+        "file",
+        "submit",
+        "x-amz-security-token",
+    ];
+    let extra = fields
+        .pairs
+        .iter()
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .find(|name| !FREE.contains(&&**name) && !name.starts_with("x-ignore-") && !named.contains(name));
     match extra {
         Some(name) => {
             let message = format!("Invalid according to Policy: Extra input fields: {name}");
@@ -396,7 +427,8 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
 fn answer_of(ask: &Ask<'_>, fields: &Fields, etag: &str) -> Response<Body> {
     let (bucket, key) = (&ask.target.bucket, ask.key());
     let redirect = fields.get("success_action_redirect").or(fields.get("redirect"));
-    if let Some(url) = redirect.filter(|url| url.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some())) {
+    if let Some(url) = redirect.filter(|url| url.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some()))
+    {
         let mut location = format!("{url}{}", if url.contains('?') { '&' } else { '?' });
         for (name, value) in [("bucket=", &**bucket), ("&key=", key), ("&etag=", etag)] {
             location.push_str(name);

@@ -56,7 +56,8 @@ impl Intake {
                 let known = ChecksumAlgorithm::ALL.into_iter().find(|known| {
                     trailer.split(',').any(|name| name.trim().eq_ignore_ascii_case(known.header()))
                 });
-                let refused = || Error::request("The value specified in the x-amz-trailer header is not supported");
+                let refused =
+                    || Error::request("The value specified in the x-amz-trailer header is not supported");
                 intake.algorithm = Some(known.ok_or_else(refused)?);
             }
         } else if payload != "UNSIGNED-PAYLOAD" {
@@ -100,9 +101,11 @@ impl Intake {
     /// Trailers of HTTP itself.
     fn keep_trailers(&mut self, frame: &http_body::Frame<Bytes>) {
         let trailers = frame.trailers_ref().into_iter().flatten();
-        self.trailers.extend(trailers.filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        }));
+        self.trailers.extend(
+            trailers.filter_map(|(name, value)| {
+                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+            }),
+        );
     }
 
     fn end(&mut self) -> Result<()> {
@@ -140,7 +143,13 @@ impl Intake {
     pub(crate) fn checksum(&self) -> Result<Option<Checksum>> {
         let Some(algorithm) = self.algorithm else { return Ok(None) };
         let found = self.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(algorithm.header()));
-        let missing = || Error::new("MalformedTrailerError", 400, "The request contained trailing data that was not well-formed or did not conform to our published schema.");
+        let missing = || {
+            Error::new(
+                "MalformedTrailerError",
+                400,
+                "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+            )
+        };
         let (_, text) = found.ok_or_else(missing)?;
         Ok(Some(Checksum::parse(algorithm, text.trim())?))
     }

@@ -8,8 +8,8 @@ use crate::s3::error::{Error, Result};
 use crate::s3::reply::set;
 use crate::xml::Xml;
 use fourfold::objects::{
-    ChecksumAlgorithm, ChecksumType, ListBuckets, ListObjects, ListObjectsV1, ListParts, ListUploads, ListVersions,
-    ObjectEntry, VersionEntry,
+    ChecksumAlgorithm, ChecksumType, ListBuckets, ListObjects, ListObjectsV1, ListParts, ListUploads,
+    ListVersions, ObjectEntry, VersionEntry,
 };
 use http::Response;
 
@@ -22,7 +22,9 @@ fn naming(ask: &Ask<'_>) -> Result<Naming> {
     match ask.param("encoding-type") {
         None | Some("") => Ok(Naming { is_url: false }),
         Some(kind) if kind.eq_ignore_ascii_case("url") => Ok(Naming { is_url: true }),
-        Some(other) => Err(Error::argument("encoding-type", other, "Invalid Encoding Method specified in Request")),
+        Some(other) => {
+            Err(Error::argument("encoding-type", other, "Invalid Encoding Method specified in Request"))
+        }
     }
 }
 
@@ -71,7 +73,10 @@ pub(crate) fn buckets(ask: &Ask<'_>) -> Result<Response<Body>> {
                     xml.text("Name", &bucket.name);
                     xml.text("CreationDate", &iso(bucket.created));
                     // Only who pages is told.
-                    if request.max_buckets.is_some() || request.continuation_token.is_some() || request.prefix.is_some() {
+                    if request.max_buckets.is_some()
+                        || request.continuation_token.is_some()
+                        || request.prefix.is_some()
+                    {
                         xml.text("BucketRegion", region);
                     }
                 });
@@ -135,7 +140,11 @@ pub(crate) fn objects_v2(ask: &Ask<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let names = naming(ask)?;
     if ask.param("continuation-token") == Some("") {
-        return Err(Error::argument("continuation-token", "", "The continuation token provided is incorrect"));
+        return Err(Error::argument(
+            "continuation-token",
+            "",
+            "The continuation token provided is incorrect",
+        ));
     }
     let mut request = ListObjects::new();
     request.prefix = some(ask, "prefix");
@@ -190,8 +199,16 @@ pub(crate) fn versions(ask: &Ask<'_>) -> Result<Response<Body>> {
         xml.text("Prefix", &names.show(request.prefix.as_deref().unwrap_or_default()));
         xml.text("KeyMarker", &names.show(request.key_marker.as_deref().unwrap_or_default()));
         xml.text("VersionIdMarker", request.version_id_marker.as_deref().unwrap_or_default());
-        optional(xml, "NextKeyMarker", found.next_key_marker.as_deref().map(|key| names.show(key)).as_deref());
-        optional(xml, "NextVersionIdMarker", found.next_version_id_marker.map(|id| id.to_string()).as_deref());
+        optional(
+            xml,
+            "NextKeyMarker",
+            found.next_key_marker.as_deref().map(|key| names.show(key)).as_deref(),
+        );
+        optional(
+            xml,
+            "NextVersionIdMarker",
+            found.next_version_id_marker.map(|id| id.to_string()).as_deref(),
+        );
         xml.text("MaxKeys", &max.to_string());
         optional(xml, "Delimiter", request.delimiter.as_deref().map(|text| names.show(text)).as_deref());
         optional(xml, "EncodingType", names.is_url.then_some("url"));

@@ -21,6 +21,7 @@ mod list;
 mod multipart;
 mod notification;
 mod object;
+mod old;
 mod operation;
 mod policy;
 mod reply;
@@ -71,7 +72,9 @@ pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
     }
     let query = head.uri.query().unwrap_or_default();
     let content_type = call.header("content-type").unwrap_or_default();
-    if content_type.starts_with("application/x-www-form-urlencoded") || crate::form::value(query, "Action").is_some() {
+    if content_type.starts_with("application/x-www-form-urlencoded")
+        || crate::form::value(query, "Action").is_some()
+    {
         return false;
     }
     let path = head.uri.path();
@@ -127,10 +130,11 @@ async fn answer_to(
     let query = Query::of(head);
     let (account, now) = (call.store.account(), call.store.now());
     let gate = Gate { keys: &face.keys, accounts: &face.accounts, account, now };
-    let admitted = gate.admit(head, call.scope.as_ref(), &query)?;
+    let admitted = gate.admit(head, call.scope.as_ref(), &target, &query)?;
     check_payload(call)?;
     let operation = Operation::of(head, &target, &query)?;
-    let mut ask = Ask { store: call.store, head, target, query, caller: admitted.caller, seal: admitted.seal };
+    let mut ask =
+        Ask { store: call.store, head, target, query, caller: admitted.caller, seal: admitted.seal };
     let mut body = Intake::new(&ask, body)?;
     if operation == Operation::PostForm {
         ask.caller = Caller::Anonymous;

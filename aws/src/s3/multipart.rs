@@ -10,7 +10,8 @@ use crate::s3::reply::{self, say_version, set, set_some};
 use crate::s3::sse::Encryption;
 use crate::s3::tree::Node;
 use fourfold::objects::{
-    self, Checksum, ChecksumAlgorithm, CompleteUpload, CompletedPart, CreateUpload, UploadPart, UploadPartCopy,
+    self, Checksum, ChecksumAlgorithm, CompleteUpload, CompletedPart, CreateUpload, UploadPart,
+    UploadPartCopy,
 };
 use http::Response;
 
@@ -125,7 +126,8 @@ pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake) -> Result<Respons
     request.checksum_type = reply::checksum_type(ask)?;
     if let Some(size) = ask.header("x-amz-mp-object-size") {
         let rule = "The provided MpuObjectSize is not a number";
-        request.object_size = Some(size.parse().map_err(|_| Error::argument("x-amz-mp-object-size", size, rule))?);
+        request.object_size =
+            Some(size.parse().map_err(|_| Error::argument("x-amz-mp-object-size", size, rule))?);
     }
     request.if_match = ask.header_text("if-match");
     request.if_none_match = ask.header_text("if-none-match");
@@ -136,7 +138,10 @@ pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake) -> Result<Respons
     };
     let output = bucket.complete_upload_async(&request).await?;
     let scheme = ask.head.uri.scheme_str().unwrap_or("http");
-    let host = ask.header("host").or(ask.head.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("localhost");
+    let host = ask
+        .header("host")
+        .or(ask.head.uri.authority().map(http::uri::Authority::as_str))
+        .unwrap_or("localhost");
     let mut answer = document::answer("CompleteMultipartUploadResult", |xml| {
         let mut location = format!("{scheme}://{host}/");
         if !ask.target.is_virtual {
@@ -183,4 +188,3 @@ pub(crate) async fn abort(ask: &Ask<'_>) -> Result<Response<Body>> {
     ask.bucket()?.abort_upload_async(ask.key(), upload_id(ask)).await?;
     Ok(document::empty(204))
 }
-

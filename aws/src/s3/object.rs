@@ -11,8 +11,8 @@ use crate::s3::reply::{self, say_checksum, say_object, say_version, set, set_som
 use crate::s3::sse::{self, Encryption};
 use crate::s3::tree::Node;
 use fourfold::objects::{
-    self, Bucket, Checksum, Conditions, CopyObject, CopySource, DeleteObject, GetAttributes, GetObject, Metadata,
-    PutObject, PutOutput, Tags,
+    self, Bucket, Checksum, Conditions, CopyObject, CopySource, DeleteObject, GetAttributes, GetObject,
+    Metadata, PutObject, PutOutput, Tags,
 };
 use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
@@ -29,7 +29,11 @@ pub(crate) fn refuse_lock(ask: &Ask<'_>) -> Result<()> {
 }
 
 /// What is kept of an object besides what the service shows: its access control list, how it is encrypted.
-pub(crate) fn attributes(ask: &Ask<'_>, bucket: &Bucket, encryption: &Encryption) -> Result<Vec<(String, String)>> {
+pub(crate) fn attributes(
+    ask: &Ask<'_>,
+    bucket: &Bucket,
+    encryption: &Encryption,
+) -> Result<Vec<(String, String)>> {
     let mut attributes = Vec::new();
     encryption.store(&mut attributes);
     let account = ask.store.account();
@@ -126,7 +130,11 @@ pub(crate) fn get(ask: &Ask<'_>) -> Result<Response<Body>> {
     let mut answer = Response::new(Body::new(Bytes(output.body)));
     let headers = answer.headers_mut();
     say_object(headers, ask, &output.info, output.content_range.as_ref());
-    set_some(headers, "x-amz-expiration", bucket.expiration(ask.key(), ask.param("versionId")).ok().flatten());
+    set_some(
+        headers,
+        "x-amz-expiration",
+        bucket.expiration(ask.key(), ask.param("versionId")).ok().flatten(),
+    );
     reply::overrides(headers, ask)?;
     if output.content_range.is_some() {
         *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -142,7 +150,11 @@ pub(crate) fn head(ask: &Ask<'_>) -> Result<Response<Body>> {
     let headers = answer.headers_mut();
     say_object(headers, ask, &output.info, output.content_range.as_ref());
     set(headers, "content-length", output.content_length.to_string());
-    set_some(headers, "x-amz-expiration", bucket.expiration(ask.key(), ask.param("versionId")).ok().flatten());
+    set_some(
+        headers,
+        "x-amz-expiration",
+        bucket.expiration(ask.key(), ask.param("versionId")).ok().flatten(),
+    );
     reply::overrides(headers, ask)?;
     if output.content_range.is_some() {
         *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -241,14 +253,21 @@ pub(crate) fn check_document(ask: &Ask<'_>, body: &Intake, text: &[u8]) -> Resul
 pub(crate) fn copy_source(ask: &Ask<'_>) -> Result<CopySource> {
     const NAME: &str = "x-amz-copy-source";
     let text = ask.header_text(NAME).unwrap_or_default();
-    let bad = || Error::argument(NAME, &text, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+    let bad = || {
+        Error::argument(
+            NAME,
+            &text,
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+        )
+    };
     let (path, version) = match text.split_once("?versionId=") {
         Some((path, version)) => (path, Some(version)),
         None => (&*text, None),
     };
     let path = crate::form::decode_url(path).ok_or_else(bad)?;
     let path = path.strip_prefix('/').unwrap_or(&path);
-    let (bucket, key) = path.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()).ok_or_else(bad)?;
+    let (bucket, key) =
+        path.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()).ok_or_else(bad)?;
     let mut source = CopySource::new(bucket, key);
     source.version_id = version.map(str::to_owned);
     let mut conditions = Conditions::default();
@@ -353,13 +372,19 @@ pub(crate) fn attributes_of(ask: &Ask<'_>) -> Result<Response<Body>> {
     let wanted = ask.header_text(NAME).unwrap_or_default();
     let wanted: Vec<&str> = wanted.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if wanted.is_empty() {
-        return Err(Error::request("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty"));
+        return Err(Error::request(
+            "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty",
+        ));
     }
-    if let Some(bad) = wanted.iter().find(|name| !["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"].contains(name)) {
+    if let Some(bad) = wanted
+        .iter()
+        .find(|name| !["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"].contains(name))
+    {
         return Err(Error::argument(NAME, *bad, "Invalid attribute name specified."));
     }
     let number = |name: &'static str| {
-        let bad = |text: &str| Error::argument(name, text, "Argument must be an integer between 0 and 2147483647");
+        let bad =
+            |text: &str| Error::argument(name, text, "Argument must be an integer between 0 and 2147483647");
         ask.header(name).map(|text| text.parse::<u32>().map_err(|_| bad(text))).transpose()
     };
     let mut read = GetObject::new(ask.key());

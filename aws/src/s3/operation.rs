@@ -184,7 +184,10 @@ impl Operation {
         if ["retention", "legal-hold"].into_iter().any(|name| query.has(name)) {
             return Err(Error::request("Bucket is missing Object Lock Configuration"));
         }
-        if let Some(name) = ["annotation", "annotations", "restore", "select", "encryption"].into_iter().find(|name| query.has(name)) {
+        if let Some(name) = ["annotation", "annotations", "restore", "select", "encryption"]
+            .into_iter()
+            .find(|name| query.has(name))
+        {
             return Err(Self::refused(method, name));
         }
         match method {
@@ -207,9 +210,11 @@ impl Operation {
     /// What the service has and this does not: nothing is ever archived, nothing is SQL.
     fn refused(method: &str, name: &str) -> Error {
         match (method, name) {
-            ("POST", "restore") => {
-                Error::new("InvalidObjectState", 403, "Restore is not allowed for the object's current storage class")
-            }
+            ("POST", "restore") => Error::new(
+                "InvalidObjectState",
+                403,
+                "Restore is not allowed for the object's current storage class",
+            ),
             ("POST", "select") => Error::method_not_allowed(method, "OBJECT", "GET, HEAD, PUT, DELETE"),
             _ => Error::header_not_implemented(name),
         }
@@ -244,7 +249,9 @@ impl Operation {
             Op::GetNotification => owner("s3:GetBucketNotification"),
             Op::PutNotification => owner("s3:PutBucketNotification"),
             Op::NeverSet(_) => owner("s3:GetBucketWebsite"),
-            Op::GetObject | Op::HeadObject => (either("s3:GetObject", "s3:GetObjectVersion"), Need::Object(Read)),
+            Op::GetObject | Op::HeadObject => {
+                (either("s3:GetObject", "s3:GetObjectVersion"), Need::Object(Read))
+            }
             Op::Attributes => {
                 (either("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"), Need::Object(Read))
             }
@@ -325,12 +332,16 @@ fn actions_of(setting: Setting) -> [&'static str; 3] {
     match setting {
         Setting::Cors => ["s3:GetBucketCORS", "s3:PutBucketCORS", "s3:PutBucketCORS"],
         Setting::Policy => ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"],
-        Setting::Encryption => {
-            ["s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration", "s3:PutEncryptionConfiguration"]
-        }
-        Setting::Ownership => {
-            ["s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls", "s3:PutBucketOwnershipControls"]
-        }
+        Setting::Encryption => [
+            "s3:GetEncryptionConfiguration",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutEncryptionConfiguration",
+        ],
+        Setting::Ownership => [
+            "s3:GetBucketOwnershipControls",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketOwnershipControls",
+        ],
         _ => [
             "s3:GetBucketPublicAccessBlock",
             "s3:PutBucketPublicAccessBlock",

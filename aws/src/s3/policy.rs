@@ -44,7 +44,8 @@ impl Policy {
         if !policy.is_object() {
             return malformed("Policies must be valid JSON and the first byte must be '{'");
         }
-        if !matches!(policy.get("Version").and_then(Value::as_str), None | Some("2012-10-17" | "2008-10-17")) {
+        if !matches!(policy.get("Version").and_then(Value::as_str), None | Some("2012-10-17" | "2008-10-17"))
+        {
             return malformed("The policy must contain a valid version string");
         }
         let policy = Self(policy);
@@ -69,7 +70,9 @@ impl Policy {
             let resources = statement.get("Resource").or(statement.get("NotResource"));
             let Some(resources) = resources else { return malformed("Missing required field Resource") };
             let is_own = |resource: &str| {
-                resource.strip_prefix(&*own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*']))
+                resource
+                    .strip_prefix(&*own)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*']))
             };
             if !texts(resources).all(is_own) {
                 return malformed("Policy has invalid resource");
@@ -81,7 +84,8 @@ impl Policy {
     fn statements(&self) -> impl Iterator<Item = &Value> {
         let statements = self.0.get("Statement");
         let many = statements.and_then(Value::as_array).map(Vec::as_slice);
-        many.unwrap_or_else(|| statements.filter(|one| one.is_object()).map_or(&[], std::slice::from_ref)).iter()
+        many.unwrap_or_else(|| statements.filter(|one| one.is_object()).map_or(&[], std::slice::from_ref))
+            .iter()
     }
 
     /// Does it allow everybody something, whatever the conditions?
@@ -106,7 +110,9 @@ impl Policy {
             let names = |list: &Value, text: &str| texts(list).any(|pattern| matches(pattern, text));
             let applies = field("Principal").is_none_or(|who| is_meant(who, &ask.caller))
                 && field("NotPrincipal").is_none_or(|who| !is_meant(who, &ask.caller))
-                && field("Action").is_none_or(|list| texts(list).any(|one| matches(&one.to_ascii_lowercase(), &action.to_ascii_lowercase())))
+                && field("Action").is_none_or(|list| {
+                    texts(list).any(|one| matches(&one.to_ascii_lowercase(), &action.to_ascii_lowercase()))
+                })
                 && field("NotAction").is_none_or(|list| !names(list, action))
                 && field("Resource").is_none_or(|list| names(list, &resource))
                 && field("NotResource").is_none_or(|list| !names(list, &resource))
@@ -135,14 +141,16 @@ fn is_meant(principal: &Value, caller: &Caller) -> bool {
         Caller::Owner | Caller::Anonymous => None,
     };
     let is_one = |text: &str| {
-        text == "*" || account.is_some_and(|account| text == account || text.split(':').any(|part| part == account))
+        text == "*"
+            || account.is_some_and(|account| text == account || text.split(':').any(|part| part == account))
     };
     match principal {
         Value::String(text) => is_one(text),
         Value::Object(kinds) => {
             kinds.get("AWS").is_some_and(|list| texts(list).any(is_one))
                 || kinds.get("CanonicalUser").is_some_and(|list| {
-                    texts(list).any(|id| account.is_some_and(|account| id == crate::s3::acl::canonical_id(account)))
+                    texts(list)
+                        .any(|id| account.is_some_and(|account| id == crate::s3::acl::canonical_id(account)))
                 })
         }
         _ => false,
@@ -243,7 +251,9 @@ mod tests {
 
     #[test]
     fn patterns() {
-        for (pattern, text) in [("*", ""), ("a*c", "abbc"), ("a?c", "abc"), ("*.jpg", "a.jpg.jpg"), ("s3:*", "s3:GetObject")] {
+        for (pattern, text) in
+            [("*", ""), ("a*c", "abbc"), ("a?c", "abc"), ("*.jpg", "a.jpg.jpg"), ("s3:*", "s3:GetObject")]
+        {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("a", "b"), ("a*c", "ab"), ("", "a"), ("a?", "a"), ("?", "")] {
@@ -254,9 +264,19 @@ mod tests {
     #[test]
     fn what_is_no_policy_is_refused() {
         let statement = |with: &str| format!(r#"{{"Version":"2012-10-17","Statement":[{{{with}}}]}}"#);
-        let good = statement(r#""Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*""#);
+        let good = statement(
+            r#""Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*""#,
+        );
         assert!(Policy::parse(good.as_bytes(), "photos").is_ok_and(|policy| policy.is_public()));
-        for bad in ["", "[]", "{}", &good.replace("photos", "letters"), &good.replace("Allow", "Perhaps"), &good.replace("Action", "Deed"), &good.replace("s3:Get", "sqs:Get")] {
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            &good.replace("photos", "letters"),
+            &good.replace("Allow", "Perhaps"),
+            &good.replace("Action", "Deed"),
+            &good.replace("s3:Get", "sqs:Get"),
+        ] {
             assert_eq!(Policy::parse(bad.as_bytes(), "photos").unwrap_err().code, "MalformedPolicy", "{bad}");
         }
     }

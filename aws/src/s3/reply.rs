@@ -6,8 +6,8 @@ use crate::s3::document::http_date;
 use crate::s3::error::{Error, Result};
 use crate::s3::sse::Encryption;
 use fourfold::objects::{
-    Checksum, ChecksumAlgorithm, ChecksumType, ContentMd5, ContentRange, DEFAULT_CONTENT_TYPE, Metadata, ObjectInfo,
-    StorageClass, Tags, VersionId,
+    Checksum, ChecksumAlgorithm, ChecksumType, ContentMd5, ContentRange, DEFAULT_CONTENT_TYPE, Metadata,
+    ObjectInfo, StorageClass, Tags, VersionId,
 };
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
@@ -53,8 +53,11 @@ pub(crate) fn metadata(ask: &Ask<'_>) -> Metadata {
 /// Is the redirect, if there is one, a place?
 pub(crate) fn check_redirect(metadata: &Metadata) -> Result<()> {
     match metadata.website_redirect.as_deref() {
-        Some(place) if !place.starts_with('/') && !place.starts_with("http://") && !place.starts_with("https://") => {
-            let message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
+        Some(place)
+            if !place.starts_with('/') && !place.starts_with("http://") && !place.starts_with("https://") =>
+        {
+            let message =
+                "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
             Err(Error::new("InvalidRedirectLocation", 400, message))
         }
         _ => Ok(()),
@@ -85,10 +88,14 @@ pub(crate) fn content_md5(ask: &Ask<'_>) -> Result<Option<ContentMd5>> {
 
 /// The checksum that the caller sent in a header.
 pub(crate) fn checksum(ask: &Ask<'_>) -> Result<Option<Checksum>> {
-    let mut found = ChecksumAlgorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, ask.header(algorithm.header())?)));
+    let mut found = ChecksumAlgorithm::ALL
+        .into_iter()
+        .filter_map(|algorithm| Some((algorithm, ask.header(algorithm.header())?)));
     let Some((algorithm, text)) = found.next() else { return Ok(None) };
     if found.next().is_some() {
-        return Err(Error::request("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
+        return Err(Error::request(
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+        ));
     }
     Ok(Some(Checksum::parse(algorithm, text)?))
 }
@@ -110,7 +117,12 @@ pub(crate) fn say_version(headers: &mut HeaderMap, version: Option<VersionId>) {
 }
 
 /// What GET and HEAD say of an object.
-pub(crate) fn say_object(headers: &mut HeaderMap, ask: &Ask<'_>, info: &ObjectInfo, range: Option<&ContentRange>) {
+pub(crate) fn say_object(
+    headers: &mut HeaderMap,
+    ask: &Ask<'_>,
+    info: &ObjectInfo,
+    range: Option<&ContentRange>,
+) {
     set(headers, "accept-ranges", "bytes");
     set(headers, "last-modified", http_date(info.last_modified));
     set(headers, "etag", info.etag.to_string());
@@ -159,7 +171,9 @@ pub(crate) fn overrides(headers: &mut HeaderMap, ask: &Ask<'_>) -> Result<()> {
     for (param, header) in NAMES {
         if let Some(value) = ask.param(param) {
             if ask.caller == crate::s3::access::Caller::Anonymous {
-                return Err(Error::request("Request specific response headers cannot be used for anonymous GET requests."));
+                return Err(Error::request(
+                    "Request specific response headers cannot be used for anonymous GET requests.",
+                ));
             }
             set(headers, header, value);
         }

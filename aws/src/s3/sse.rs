@@ -43,7 +43,9 @@ pub(crate) fn customer_key_of(
     md5: Option<&str>,
 ) -> Result<Option<String>> {
     let missing = |what: &str| {
-        let rule = format!("Requests specifying Server Side Encryption with Customer provided keys must provide {what}.");
+        let rule = format!(
+            "Requests specifying Server Side Encryption with Customer provided keys must provide {what}."
+        );
         Error::argument("x-amz-server-side-encryption", "null", rule)
     };
     match (algorithm, key, md5) {
@@ -124,7 +126,9 @@ impl Encryption {
     fn default_of(bucket: &Bucket, ask: &Ask<'_>) -> Result<Self> {
         let text = match bucket.setting(Setting::Encryption) {
             Ok(text) => text,
-            Err(error) if error.status() == 404 && error.code() != "NoSuchBucket" => return Ok(Self::default()),
+            Err(error) if error.status() == 404 && error.code() != "NoSuchBucket" => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(error.into()),
         };
         let node = Node::read(text.as_bytes()).unwrap_or_default();

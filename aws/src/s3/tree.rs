@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn documents_become_trees() {
-        let text = "<?xml version=\"1.0\"?><a xmlns=\"x\"><b>1&amp;2&#x41;</b><c:d xmlns:c=\"y\"/><b> </b></a>\n";
+        let text =
+            "<?xml version=\"1.0\"?><a xmlns=\"x\"><b>1&amp;2&#x41;</b><c:d xmlns:c=\"y\"/><b> </b></a>\n";
         let node = Node::parse(text.as_bytes(), "a").unwrap();
         assert_eq!(node.text_of("b"), Some("1&2A"));
         assert_eq!(node.all("b").count(), 2);
