@@ -29,12 +29,11 @@ impl Target {
         let path = path.strip_prefix('/').unwrap_or(path);
         let of_host = bucket_of_host(call.host(), domains);
         let is_virtual = of_host.is_some();
-        let (bucket, key) = match of_host {
-            Some(bucket) => (Cow::Owned(bucket), path),
-            None => {
-                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-                (Cow::Borrowed(bucket), key)
-            }
+        let (bucket, key) = if let Some(bucket) = of_host {
+            (Cow::Owned(bucket), path)
+        } else {
+            let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+            (Cow::Borrowed(bucket), key)
         };
         let unreadable =
             || Error::new("InvalidURI", 400, "Couldn't parse the specified URI.").with("URI", path);

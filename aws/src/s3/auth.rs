@@ -103,13 +103,8 @@ impl Gate<'_> {
         };
         let scope = scope.ok_or_else(bad_scope)?;
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let (date, signed) = match header("x-amz-date") {
-            Some(date) => (date.to_owned(), parse_date(date).or_else(|| parse_http_date(date))),
-            None => {
-                let date = header("date").unwrap_or_default();
-                (date.to_owned(), parse_http_date(date).or_else(|| parse_date(date)))
-            }
-        };
+        let date = header("x-amz-date").or(header("date")).unwrap_or_default().to_owned();
+        let signed = parse_date(&date).or_else(|| parse_http_date(&date));
         let signed = signed.ok_or_else(no_date)?;
         if self.keys.is_empty() {
             return Ok(Admission { caller: self.caller(&scope.key_id), seal: None });

@@ -319,14 +319,14 @@ pub(crate) fn never_set(ask: &Ask<'_>, what: &str) -> Result<Response<Body>> {
         "analytics" | "inventory" | "metrics" | "intelligent-tiering" if ask.param("id").is_some() => {
             missing("NoSuchConfiguration", "The specified configuration does not exist.")
         }
-        "analytics" => list_of_none("ListBucketAnalyticsConfigurationsResult"),
-        "inventory" => list_of_none("ListInventoryConfigurationsResult"),
-        "metrics" => list_of_none("ListMetricsConfigurationsResult"),
-        "intelligent-tiering" => list_of_none("ListBucketIntelligentTieringConfigurationsResult"),
+        "analytics" => Ok(list_of_none("ListBucketAnalyticsConfigurationsResult")),
+        "inventory" => Ok(list_of_none("ListInventoryConfigurationsResult")),
+        "metrics" => Ok(list_of_none("ListMetricsConfigurationsResult")),
+        "intelligent-tiering" => Ok(list_of_none("ListBucketIntelligentTieringConfigurationsResult")),
         _ => Err(Error::header_not_implemented(what)),
     }
 }
 
-fn list_of_none(name: &str) -> Result<Response<Body>> {
-    Ok(document::answer(name, |xml| xml.text("IsTruncated", "false")))
+fn list_of_none(name: &str) -> Response<Body> {
+    document::answer(name, |xml| xml.text("IsTruncated", "false"))
 }

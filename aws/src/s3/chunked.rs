@@ -198,7 +198,9 @@ impl Decoder {
         let signature = trailers.iter().position(|(name, _)| name == "x-amz-trailer-signature");
         let signature = signature.map(|at| trailers.remove(at).1);
         if let (Some(seal), false) = (&self.seal, trailers.is_empty()) {
-            let lines: String = trailers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+            let lines: Vec<String> =
+                trailers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+            let lines = lines.concat();
             let text = format!(
                 "AWS4-HMAC-SHA256-TRAILER\n{}\n{}\n{}\n{}",
                 seal.date,

@@ -28,7 +28,7 @@ struct Rule {
 }
 
 /// What a browser says of itself.
-struct Origin<'a> {
+struct Browser<'a> {
     origin: &'a str,
     method: &'a str,
     headers: Vec<String>,
@@ -58,7 +58,7 @@ impl Cors {
         xml.finish()
     }
 
-    fn find(&self, of: &Origin<'_>) -> Option<(&Rule, &str)> {
+    fn find(&self, of: &Browser<'_>) -> Option<(&Rule, &str)> {
         self.0.iter().find_map(|rule| Some((rule, rule.matches(of)?)))
     }
 }
@@ -111,7 +111,9 @@ impl Rule {
             ("ExposeHeader", &self.exposed),
         ];
         for (name, list) in lists {
-            list.iter().for_each(|text| xml.text(name, text));
+            for text in list {
+                xml.text(name, text);
+            }
         }
         if let Some(seconds) = self.max_age {
             xml.text("MaxAgeSeconds", &seconds.to_string());
@@ -119,7 +121,7 @@ impl Rule {
     }
 
     /// The pattern by which it matches.
-    fn matches(&self, of: &Origin<'_>) -> Option<&str> {
+    fn matches(&self, of: &Browser<'_>) -> Option<&str> {
         let pattern = self.origins.iter().find(|pattern| fits(pattern, of.origin, false))?;
         let has_method = self.methods.iter().any(|method| method == of.method);
         let has_headers =
@@ -127,7 +129,7 @@ impl Rule {
         (has_method && has_headers).then_some(pattern)
     }
 
-    fn say(&self, headers: &mut HeaderMap, pattern: &str, of: &Origin<'_>) {
+    fn say(&self, headers: &mut HeaderMap, pattern: &str, of: &Browser<'_>) {
         let is_any = pattern == "*";
         set(headers, "access-control-allow-origin", if is_any { "*" } else { of.origin });
         if !is_any {
@@ -184,7 +186,7 @@ pub(crate) fn preflight(head: &Parts, bucket: Option<&Bucket>) -> Result<Respons
         let message = format!("Invalid Access-Control-Request-Method: {method}");
         return Err(Error::new("BadRequest", 400, message));
     }
-    let of = Origin { origin, method, headers: requested(head) };
+    let of = Browser { origin, method, headers: requested(head) };
     let cors = bucket.and_then(Cors::of);
     let refused = |message: &str| {
         let error = Error::new("AccessForbidden", 403, message).with("Method", method);
@@ -210,7 +212,7 @@ pub(crate) fn preflight(head: &Parts, bucket: Option<&Bucket>) -> Result<Respons
 pub(crate) fn say(head: &Parts, bucket: &Bucket, headers: &mut HeaderMap) {
     let Some(origin) = header(head, "origin") else { return };
     let method = header(head, "access-control-request-method").unwrap_or(head.method.as_str());
-    let of = Origin { origin, method, headers: requested(head) };
+    let of = Browser { origin, method, headers: requested(head) };
     if let Some(cors) = Cors::of(bucket)
         && let Some((rule, pattern)) = cors.find(&of)
     {

@@ -59,16 +59,10 @@ fn malformed() -> Error {
 impl Form<'_> {
     /// More of the body; false if there is none.
     async fn fill(&mut self) -> Result<bool> {
-        match self.body.next().await? {
-            Some(data) => {
-                self.buffer.extend_from_slice(&data);
-                Ok(true)
-            }
-            None => {
-                self.ended = true;
-                Ok(false)
-            }
-        }
+        let data = self.body.next().await?;
+        self.ended = data.is_none();
+        data.iter().for_each(|data| self.buffer.extend_from_slice(data));
+        Ok(!self.ended)
     }
 
     /// What stands before `end`, which is taken too.
@@ -333,6 +327,10 @@ fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Opt
     Ok((caller, lens))
 }
 
+/// Fields of a form that need no condition.
+const FREE: [&str; 7] =
+    ["policy", "signature", "x-amz-signature", "awsaccesskeyid", "file", "submit", "x-amz-security-token"];
+
 /// Does every condition hold, and does one stand for every field?
 fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Result<Option<(u64, u64)>> {
     let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
@@ -400,15 +398,6 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
             _ => return Err(invalid("Invalid condition type.")),
         }
     }
-    const FREE: [&str; 7] = [
-        "policy",
-        "signature",
-        "x-amz-signature",
-        "awsaccesskeyid",
-        "file",
-        "submit",
-        "x-amz-security-token",
-    ];
     let extra = fields
         .pairs
         .iter()

@@ -184,7 +184,7 @@ fn write_rule(xml: &mut Xml, rule: &LifecycleRule) {
     }
     if let Some(days) = rule.abort_incomplete_upload_days {
         xml.element("AbortIncompleteMultipartUpload", |xml| {
-            xml.text("DaysAfterInitiation", &days.to_string())
+            xml.text("DaysAfterInitiation", &days.to_string());
         });
     }
 }

@@ -51,8 +51,7 @@ fn optional(xml: &mut Xml, name: &str, text: Option<&str>) {
 }
 
 pub(crate) fn buckets(ask: &Ask<'_>) -> Result<Response<Body>> {
-    let mut request = ListBuckets::default();
-    request.prefix = ask.param_text("prefix");
+    let mut request = ListBuckets { prefix: ask.param_text("prefix"), ..ListBuckets::default() };
     if let Some(region) = some(ask, "bucket-region").filter(|region| region != ask.store.region()) {
         let rule = format!("Argument value {region} is not a valid AWS Region");
         return Err(Error::argument("bucket-region", region, rule));
@@ -111,11 +110,12 @@ fn checksum(xml: &mut Xml, checksum: Option<(ChecksumAlgorithm, ChecksumType)>) 
 pub(crate) fn objects_v1(ask: &Ask<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let names = naming(ask)?;
-    let mut request = ListObjectsV1::default();
-    request.prefix = some(ask, "prefix");
-    request.delimiter = some(ask, "delimiter");
-    request.marker = some(ask, "marker");
-    request.max_keys = ask.count("max-keys")?;
+    let request = ListObjectsV1 {
+        prefix: some(ask, "prefix"),
+        delimiter: some(ask, "delimiter"),
+        marker: some(ask, "marker"),
+        max_keys: ask.count("max-keys")?,
+    };
     let max = page(ask, "max-keys")?;
     let found = bucket.list_v1(&request)?;
     let mut answer = document::answer("ListBucketResult", |xml| {
@@ -179,12 +179,13 @@ pub(crate) fn objects_v2(ask: &Ask<'_>) -> Result<Response<Body>> {
 pub(crate) fn versions(ask: &Ask<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let names = naming(ask)?;
-    let mut request = ListVersions::default();
-    request.prefix = some(ask, "prefix");
-    request.delimiter = some(ask, "delimiter");
-    request.key_marker = some(ask, "key-marker");
-    request.version_id_marker = ask.param_text("version-id-marker");
-    request.max_keys = ask.count("max-keys")?;
+    let mut request = ListVersions {
+        prefix: some(ask, "prefix"),
+        delimiter: some(ask, "delimiter"),
+        key_marker: some(ask, "key-marker"),
+        version_id_marker: ask.param_text("version-id-marker"),
+        max_keys: ask.count("max-keys")?,
+    };
     let max = page(ask, "max-keys")?;
     if request.version_id_marker.as_deref() == Some("") {
         if ask.param("key-marker").is_some_and(|marker| !marker.is_empty()) {
@@ -242,12 +243,13 @@ fn version_entry(xml: &mut Xml, ask: &Ask<'_>, names: Naming, version: &VersionE
 pub(crate) fn uploads(ask: &Ask<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let names = naming(ask)?;
-    let mut request = ListUploads::default();
-    request.prefix = some(ask, "prefix");
-    request.delimiter = some(ask, "delimiter");
-    request.key_marker = some(ask, "key-marker");
-    request.upload_id_marker = some(ask, "upload-id-marker");
-    request.max_uploads = ask.count("max-uploads")?;
+    let request = ListUploads {
+        prefix: some(ask, "prefix"),
+        delimiter: some(ask, "delimiter"),
+        key_marker: some(ask, "key-marker"),
+        upload_id_marker: some(ask, "upload-id-marker"),
+        max_uploads: ask.count("max-uploads")?,
+    };
     let max = page(ask, "max-uploads")?;
     let found = bucket.list_uploads(&request)?;
     Ok(document::answer("ListMultipartUploadsResult", |xml| {

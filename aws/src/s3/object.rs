@@ -114,12 +114,12 @@ fn reading(ask: &Ask<'_>) -> Result<GetObject> {
         let number = text.parse().map_err(|_| Error::argument("partNumber", text, rule))?;
         request.part_number = Some(number);
     }
-    let mut conditions = Conditions::default();
-    conditions.if_match = ask.header_text("if-match");
-    conditions.if_none_match = ask.header_text("if-none-match");
-    conditions.if_modified_since = ask.time("if-modified-since");
-    conditions.if_unmodified_since = ask.time("if-unmodified-since");
-    request.conditions = conditions;
+    request.conditions = Conditions {
+        if_match: ask.header_text("if-match"),
+        if_none_match: ask.header_text("if-none-match"),
+        if_modified_since: ask.time("if-modified-since"),
+        if_unmodified_since: ask.time("if-unmodified-since"),
+    };
     Ok(request)
 }
 
@@ -270,12 +270,12 @@ pub(crate) fn copy_source(ask: &Ask<'_>) -> Result<CopySource> {
         path.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()).ok_or_else(bad)?;
     let mut source = CopySource::new(bucket, key);
     source.version_id = version.map(str::to_owned);
-    let mut conditions = Conditions::default();
-    conditions.if_match = ask.header_text("x-amz-copy-source-if-match");
-    conditions.if_none_match = ask.header_text("x-amz-copy-source-if-none-match");
-    conditions.if_modified_since = ask.time("x-amz-copy-source-if-modified-since");
-    conditions.if_unmodified_since = ask.time("x-amz-copy-source-if-unmodified-since");
-    source.conditions = conditions;
+    source.conditions = Conditions {
+        if_match: ask.header_text("x-amz-copy-source-if-match"),
+        if_none_match: ask.header_text("x-amz-copy-source-if-none-match"),
+        if_modified_since: ask.time("x-amz-copy-source-if-modified-since"),
+        if_unmodified_since: ask.time("x-amz-copy-source-if-unmodified-since"),
+    };
     Ok(source)
 }
 
@@ -286,7 +286,7 @@ pub(crate) fn check_source(ask: &Ask<'_>, source: &CopySource) -> Result<(Encryp
     let version = source.version_id.as_deref();
     ask.allow_on(&from, &source.key, version, action, Need::Object(Permission::Read))?;
     let mut request = GetObject::new(&*source.key);
-    request.version_id = source.version_id.clone();
+    request.version_id.clone_from(&source.version_id);
     let metadata = match from.head_object(&request) {
         Ok(head) => head.info.metadata,
         // The copy says what is the matter with the source, in other words.

@@ -60,7 +60,7 @@ impl Policy {
                 return malformed("Missing required field Principal");
             }
             let actions = statement.get("Action").or(statement.get("NotAction"));
-            if !actions.is_some_and(|actions| texts(actions).next().is_some()) {
+            if actions.is_none_or(|actions| texts(actions).next().is_none()) {
                 return malformed("Missing required field Action");
             }
             if !actions.into_iter().flat_map(texts).all(|action| action == "*" || action.starts_with("s3:")) {
