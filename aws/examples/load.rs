@@ -63,7 +63,11 @@ fn rows() -> Vec<Row> {
         (0..10).map(|key| format!(r#"{{"Data":"{}","PartitionKey":"{key}"}}"#, "QUJD".repeat(33))).collect();
     let text = "x".repeat(100);
     vec![
-        row("SQS SendMessage 100 B", "AmazonSQS.SendMessage", format!(r#"{{"QueueUrl":"jobs","MessageBody":"{text}"}}"#)),
+        row(
+            "SQS SendMessage 100 B",
+            "AmazonSQS.SendMessage",
+            format!(r#"{{"QueueUrl":"jobs","MessageBody":"{text}"}}"#),
+        ),
         row("SQS ReceiveMessage", "AmazonSQS.ReceiveMessage", r#"{"QueueUrl":"jobs"}"#.to_owned()),
         row(
             "DynamoDB PutItem 100 B",
@@ -179,7 +183,9 @@ impl Client {
             if self.socket.read_buf(&mut self.buffer).await? == 0 {
                 return Err("the server closed the connection".into());
             }
-            let Some(head_len) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
+            let Some(head_len) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+                continue;
+            };
             let head = std::str::from_utf8(&self.buffer[..head_len])?;
             if !head.starts_with("HTTP/1.1 200") {
                 return Err(String::from_utf8_lossy(&self.buffer).into());

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 const OPERATIONS_MAX: usize = 256;
 const OTHER: &str = "other";
 /// Upper ends of the classes of durations, in microseconds; a long poll may take 20 s.
-const ENDS: [u64; 12] =
-    [50, 100, 250, 500, 1000, 2500, 5000, 10_000, 50_000, 250_000, 1_000_000, 20_000_000];
+const ENDS: [u64; 12] = [50, 100, 250, 500, 1000, 2500, 5000, 10_000, 50_000, 250_000, 1_000_000, 20_000_000];
 
 /// Service and operation.
 type Name = (&'static str, String);
@@ -51,7 +50,8 @@ impl Metrics {
         // A count that was half done is still a count.
         let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = operations.contains_key(&name);
-        let name = if is_known || operations.len() < OPERATIONS_MAX { name } else { (name.0, OTHER.to_owned()) };
+        let name =
+            if is_known || operations.len() < OPERATIONS_MAX { name } else { (name.0, OTHER.to_owned()) };
         let operation = operations.entry(name).or_default();
         *operation.by_status.entry(status.as_u16()).or_default() += 1;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);

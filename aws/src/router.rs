@@ -110,7 +110,12 @@ impl Router {
     /// Adds a [key](Self::key) of another account. All resources are of the store's account, so queues, streams and tables
     /// are denied to its holder, as resources of others are whose policies do not name one.
     #[must_use]
-    pub fn key_of(mut self, account: impl Into<String>, id: impl Into<String>, secret: impl Into<String>) -> Self {
+    pub fn key_of(
+        mut self,
+        account: impl Into<String>,
+        id: impl Into<String>,
+        secret: impl Into<String>,
+    ) -> Self {
         let id = id.into();
         self.change().accounts.insert(id.clone(), account.into());
         self.key(id, secret)

@@ -92,9 +92,7 @@ impl http_body::Body for Events {
                     this.state = State::Over;
                     return Poll::Ready(None);
                 }
-                Some(Ok(event)) => {
-                    message(this.form, "event", "SubscribeToShardEvent", &described(&event))
-                }
+                Some(Ok(event)) => message(this.form, "event", "SubscribeToShardEvent", &described(&event)),
                 Some(Err(error)) => {
                     this.state = State::Over;
                     failed(this.form, error)

@@ -193,7 +193,8 @@ fn a_server_stops_when_told_and_finds_everything_again() {
 fn keys_come_from_a_file_too() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("keys");
-    std::fs::write(&file, "# who may\nOWN secret\nOTHER secret 111122223333 # and who is somebody else\n").unwrap();
+    std::fs::write(&file, "# who may\nOWN secret\nOTHER secret 111122223333 # and who is somebody else\n")
+        .unwrap();
     let server = Serving::new(&["--memory", "--keys", path(&file)]);
     let refused = server.post("AmazonSQS.ListQueues", "{}");
     assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");

@@ -44,9 +44,8 @@ fn signed(key: &str, service: &str, headers: &[(&'static str, &str)], body: &str
     let signing = [DAY, "us-east-1", service, "aws4_request"];
     let signing = signing.iter().fold(b"AWS4secret".to_vec(), |key, part| mac(&key, part));
     let signature = hex(&mac(&signing, &to_sign));
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signature}"
-    );
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signature}");
     let request = all.iter().fold(Request::post("/"), |request, (name, value)| request.header(*name, *value));
     request.header("authorization", authorization).body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }
@@ -58,7 +57,11 @@ fn resources_are_of_the_store_s_account_and_denied_to_others() {
     assert_eq!((own.status().as_u16(), text(&own)), (200, "{}"));
     let other = now(router().call(signed("OTHER", "sqs", &target, "{}")));
     assert_eq!(other.status(), 403);
-    assert!(text(&other).contains("AccessDenied") && text(&other).contains("111122223333"), "{}", text(&other));
+    assert!(
+        text(&other).contains("AccessDenied") && text(&other).contains("111122223333"),
+        "{}",
+        text(&other)
+    );
     let nobody = now(router().call(request("AmazonSQS.ListQueues", "{}")));
     assert!(nobody.status() == 403 && text(&nobody).contains("MissingAuthenticationToken"));
 }
@@ -67,7 +70,8 @@ fn resources_are_of_the_store_s_account_and_denied_to_others() {
 fn everybody_is_told_whose_key_it_is() {
     let form = [("content-type", "application/x-www-form-urlencoded")];
     for (key, account) in [("OWN", "000000000000"), ("OTHER", "111122223333")] {
-        let answer = now(router().call(signed(key, "sts", &form, "Action=GetCallerIdentity&Version=2011-06-15")));
+        let answer =
+            now(router().call(signed(key, "sts", &form, "Action=GetCallerIdentity&Version=2011-06-15")));
         let arn = format!("<Arn>arn:aws:iam::{account}:root</Arn>");
         assert!(answer.status() == 200 && text(&answer).contains(&arn), "{}", text(&answer));
     }

@@ -29,7 +29,9 @@ fn is_refused(target: &str, name: &str) -> bool {
     };
     let answer = now(router.call(request.unwrap()));
     let text = text(&answer);
-    ["UnknownOperationException", "UnsupportedOperation", "InvalidAction"].iter().any(|code| text.contains(code))
+    ["UnknownOperationException", "UnsupportedOperation", "InvalidAction"]
+        .iter()
+        .any(|code| text.contains(code))
 }
 
 #[test]
@@ -45,9 +47,14 @@ fn the_page_says_of_every_operation_what_becomes_of_it() {
         let operations = operations(heading);
         assert!(operations.len() >= count, "{heading}: {}", operations.len());
         for (name, verdict) in operations {
-            let is_known = verdict == "same" || verdict.starts_with("differs: ") || verdict.starts_with("refused");
+            let is_known =
+                verdict == "same" || verdict.starts_with("differs: ") || verdict.starts_with("refused");
             assert!(is_known, "{heading} {name}: {verdict}");
-            assert_eq!(verdict.starts_with("refused"), is_refused(target, name), "{heading} {name}: {verdict}");
+            assert_eq!(
+                verdict.starts_with("refused"),
+                is_refused(target, name),
+                "{heading} {name}: {verdict}"
+            );
         }
     }
 }

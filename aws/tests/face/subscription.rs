@@ -88,7 +88,10 @@ fn events_are_frames_and_end_after_five_minutes() {
     let (headers, payload) = next_message(&mut body);
     assert_eq!((&*headers[":message-type"], &*headers[":event-type"]), ("event", "SubscribeToShardEvent"));
     assert_eq!(headers[":content-type"], "application/json");
-    assert!(payload.contains(r#""Data":"aGVsbG8=""#) && payload.contains(r#""MillisBehindLatest":0"#), "{payload}");
+    assert!(
+        payload.contains(r#""Data":"aGVsbG8=""#) && payload.contains(r#""MillisBehindLatest":0"#),
+        "{payload}"
+    );
     assert_eq!(next(&mut body), Poll::Pending);
     clock.advance(Duration::from_secs(300));
     assert_eq!(next(&mut body), Poll::Ready(None));

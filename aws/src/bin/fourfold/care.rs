@@ -50,7 +50,8 @@ impl Verify {
             },
         };
         let found: Vec<Value> = problems.iter().map(described).collect();
-        let verdict = if problems.is_empty() { "sound".to_owned() } else { format!("{} damaged", problems.len()) };
+        let verdict =
+            if problems.is_empty() { "sound".to_owned() } else { format!("{} damaged", problems.len()) };
         let lines = problems.iter().map(ToString::to_string).chain([verdict]);
         common.tell(&json!({ "sound": problems.is_empty(), "problems": found }), lines)?;
         Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
@@ -91,7 +92,8 @@ impl Repair {
             "problems": found,
             "kept": report.kept,
         });
-        let end = report.log_end.map(|end| format!("the log was cut: what was written at {end} or later is gone"));
+        let end =
+            report.log_end.map(|end| format!("the log was cut: what was written at {end} or later is gone"));
         let kept = report.kept.iter().map(|file| format!("kept aside: {}", file.display()));
         let verdict = if is_sound { "there was nothing to repair" } else { "the store can be opened" };
         let problems = report.problems.iter().map(ToString::to_string);

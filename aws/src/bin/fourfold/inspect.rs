@@ -34,7 +34,11 @@ impl Inspect {
             "buckets": buckets(&store)?,
             "keyspaces": store.keyspaces()?.into_iter().map(|name| json!({ "name": name })).collect::<Vec<_>>(),
         });
-        if self.json { say(all)? } else { say(text(&all))? }
+        if self.json {
+            say(all)?
+        } else {
+            say(text(&all))?
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

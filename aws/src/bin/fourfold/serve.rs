@@ -107,7 +107,8 @@ fn account(text: &str) -> Result<String, String> {
 #[expect(clippy::disallowed_methods, reason = "the file is the user's, not a store's")]
 fn keys_of(file: &Path) -> Result<Vec<Key>, Box<dyn Error>> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.split('#').next().unwrap_or("")));
+    let lines =
+        text.lines().enumerate().map(|(index, line)| (index + 1, line.split('#').next().unwrap_or("")));
     let mut keys = Vec::new();
     for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -172,9 +173,7 @@ impl Opening {
 
     fn open(&self) -> fourfold::Result<Store> {
         match &self.data {
-            Some(directory) => {
-                Ok(self.turned(self.builder().durability(self.durability).open(directory)?))
-            }
+            Some(directory) => Ok(self.turned(self.builder().durability(self.durability).open(directory)?)),
             None => Ok(self.in_memory()),
         }
     }
