@@ -39,6 +39,11 @@ impl Body {
         Self(Inner::Stream(Box::pin(body.map_err(Into::into))))
     }
 
+    /// Is it in one piece?
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.0, Inner::Whole(_))
+    }
+
     /// All of it in one piece, if that has `len_max` bytes at most.
     pub(crate) async fn all(self, len_max: usize) -> Result<Bytes, Broken> {
         let mut body = match self.0 {

@@ -23,6 +23,7 @@ mod paced;
 mod refusal;
 mod reply;
 mod router;
+mod s3;
 #[cfg(feature = "sdk")]
 pub mod sdk;
 mod server;

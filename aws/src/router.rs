@@ -11,14 +11,14 @@ use crate::dynamodb::Service;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, no_such_operation, reply};
-use crate::signature::{Keys, Scope, verify};
+use crate::s3::{self, Face};
+use crate::signature::{Scope, verify};
 use crate::{dynamodb, form, kinesis, sqs, sts};
 use bytes::Bytes;
 use fourfold::Store;
 use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, Version};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -60,9 +60,8 @@ pub struct Router {
 #[derive(Clone, Debug)]
 struct Shared {
     control: Control,
-    keys: Keys,
-    /// Whose keys those are that are not of the store's own account.
-    accounts: BTreeMap<String, String>,
+    /// Keys and their accounts are the same for all services.
+    face: Face,
     body_len_max: usize,
     /// Unlike those of other runs, so that ids of answers differ.
     run: u64,
@@ -89,8 +88,7 @@ impl Router {
         let run = store.now().as_millis();
         let shared = Shared {
             control: Control::new(store),
-            keys: Keys::new(),
-            accounts: BTreeMap::new(),
+            face: Face::default(),
             body_len_max: BODY_LEN_MAX,
             run,
             count: Arc::default(),
@@ -103,7 +101,7 @@ impl Router {
     /// headers or a presigned URL) was made with one of them, not longer than 15 minutes ago by the store's clock.
     #[must_use]
     pub fn key(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.change().keys.insert(id.into(), secret.into());
+        self.change().face.keys.insert(id.into(), secret.into());
         self
     }
 
@@ -117,8 +115,16 @@ impl Router {
         secret: impl Into<String>,
     ) -> Self {
         let id = id.into();
-        self.change().accounts.insert(id.clone(), account.into());
+        self.change().face.accounts.insert(id.clone(), account.into());
         self.key(id, secret)
+    }
+
+    /// Hosts below this domain name a bucket of S3 in their first labels: `bucket.domain`. Known are `localhost`, and names
+    /// in which `.s3` follows the bucket.
+    #[must_use]
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.change().face.domains.push(domain.into());
+        self
     }
 
     /// Lets callers move the time on over HTTP: this is the clock that the store was opened with.
@@ -186,11 +192,11 @@ impl Shared {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let scope = Scope::of(head);
         let store = self.control.store();
-        let account = scope.as_ref().and_then(|scope| self.accounts.get(&scope.key_id));
+        let account = scope.as_ref().and_then(|scope| self.face.accounts.get(&scope.key_id));
         let account = account.map_or_else(|| store.account(), String::as_str);
         let call = Call { store: &store, head, id: RequestId::new(self.run, number), scope, account };
-        if is_in_pieces(&call) {
-            return (("s3", head.method.to_string()), no_objects(&call));
+        if s3::is_for(&call, &self.face) {
+            return (("s3", head.method.to_string()), s3::answer(&call, &self.face, body).await);
         }
         let body = match body.all(self.body_len_max).await {
             Ok(body) => body,
@@ -206,10 +212,10 @@ impl Shared {
 
     /// Is the caller let in, and to what is here?
     fn admit(&self, call: &Call<'_>, route: &Route<'_>, body: &[u8]) -> Result<(), Refusal> {
-        if self.keys.is_empty() || *route == Route::Hello {
+        if self.face.keys.is_empty() || *route == Route::Hello {
             return Ok(());
         }
-        verify(&self.keys, call.head, body, call.scope.as_ref(), call.store.now())?;
+        verify(&self.face.keys, call.head, body, call.scope.as_ref(), call.store.now())?;
         if call.account == call.store.account() || *route == Route::Sts {
             return Ok(());
         }
@@ -236,12 +242,6 @@ fn unread(head: &Parts, broken: &Broken) -> Reply {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply
-}
-
-/// Is it for objects, whose bodies are not read whole?
-fn is_in_pieces(call: &Call<'_>) -> bool {
-    let is_for_s3 = call.scope.as_ref().is_some_and(|scope| scope.service == "s3");
-    is_for_s3 && call.header("x-amz-target").is_none()
 }
 
 impl<'a> Route<'a> {
@@ -323,15 +323,4 @@ fn form_of(head: &Parts, body: &[u8]) -> Option<String> {
         return Some(String::from_utf8_lossy(body).into_owned());
     }
     head.uri.query().map(str::to_owned)
-}
-
-/// Buckets have no HTTP here: what S3 says of what it does not have.
-fn no_objects(call: &Call<'_>) -> Reply {
-    let mut xml = crate::xml::Xml::new();
-    xml.element("Error", |xml| {
-        xml.text("Code", "NotImplemented");
-        xml.text("Message", "A header you provided implies functionality that is not implemented");
-        xml.text("RequestId", &call.id.uuid());
-    });
-    reply(501, "application/xml", xml.finish())
 }
