@@ -221,7 +221,8 @@ async fn measure(address: &str, row: &Row, seconds: f64) -> Result<()> {
         for client in clients {
             all.extend(client.await??);
         }
-        let rate = all.len() as f64 / begun.elapsed().as_secs_f64();
+        let count = u32::try_from(all.len())?;
+        let rate = f64::from(count) / begun.elapsed().as_secs_f64();
         all.sort_unstable();
         let (p50, p99) = (all[all.len() / 2], all[all.len() * 99 / 100]);
         writeln!(io::stdout(), "| {} | {connections} | {rate:.0} | {p50:.0?} | {p99:.0?} |", row.name)?;

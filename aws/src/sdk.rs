@@ -35,8 +35,9 @@ use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use fourfold::Store;
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderValue, Request};
+use http_body::Body as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where clients believe to be. An address, since clients of S3 put buckets into the path for one; `https`, since they
@@ -95,7 +96,11 @@ impl HttpConnector for Transport {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let router = self.router.clone();
         HttpConnectorFuture::new(async move {
-            let answer = router.serve(received(request)?).await;
+            let mut answer = router.serve(received(request)?).await;
+            // As a server says how long a body is.
+            if let Some(len) = answer.body().size_hint().exact().filter(|len| *len > 0) {
+                answer.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| len.into());
+            }
             HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })

@@ -52,7 +52,7 @@ impl Operation {
             IteratorKind::AtTimestamp => Ok(time.map_or(Start::Latest, Start::AtTimestamp)),
             IteratorKind::AtSequenceNumber => number().map(Start::AtSequenceNumber),
             IteratorKind::AfterSequenceNumber => number().map(Start::AfterSequenceNumber),
-            _ => Ok(Start::Latest),
+            IteratorKind::Latest => Ok(Start::Latest),
         }
     }
 }

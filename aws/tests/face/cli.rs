@@ -1,6 +1,7 @@
 //! The program: what it prints, and the status that it ends with.
 
 use fourfold::Store;
+use fourfold::stream::CreateStream;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -25,7 +26,7 @@ fn store() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     store.queues().create("jobs").unwrap().send("hello").unwrap();
-    store.streams().create("clicks", Default::default()).unwrap();
+    store.streams().create("clicks", CreateStream::default()).unwrap();
     store.buckets().create("photos").unwrap();
     let keyspace = store.keyspace("own").unwrap();
     keyspace.put("key", vec![7_u8; 100_000]).unwrap();

@@ -37,7 +37,7 @@ fn signed(key: &str, service: &str, headers: &[(&'static str, &str)], body: &str
     all.sort_unstable();
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
-    let lines: String = all.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let lines = all.iter().fold(String::new(), |lines, (name, value)| lines + name + ":" + value + "\n");
     let canonical = format!("POST\n/\n\n{lines}\n{names}\n{}", hex(&Sha256::digest(body)));
     let scope = format!("{DAY}/us-east-1/{service}/aws4_request");
     let to_sign = format!("AWS4-HMAC-SHA256\n{DATE}\n{scope}\n{}", hex(&Sha256::digest(canonical)));

@@ -93,7 +93,7 @@ fn events_are_frames_and_end_after_five_minutes() {
         "{payload}"
     );
     assert_eq!(next(&mut body), Poll::Pending);
-    clock.advance(Duration::from_secs(300));
+    clock.advance(Duration::from_mins(5));
     assert_eq!(next(&mut body), Poll::Ready(None));
 }
 

@@ -94,7 +94,6 @@ async fn changes_are_read_from_the_stream() {
     let iterator = changes.get_shard_iterator().stream_arn(&arn).shard_id(shard);
     let iterator = iterator.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await.unwrap();
     let got = changes.get_records().set_shard_iterator(iterator.shard_iterator).send().await.unwrap();
-    let names: Vec<&str> =
-        got.records().iter().map(|record| record.event_name().unwrap().as_str()).collect();
+    let names: Vec<&str> = got.records().iter().map(|record| record.event_name().unwrap().as_str()).collect();
     assert_eq!(names, ["INSERT", "REMOVE"]);
 }

@@ -20,7 +20,8 @@ async fn stream() -> (Client, String, ManualClock) {
     kinesis.create_stream().stream_name("clicks").shard_count(1).send().await.unwrap();
     let summary = kinesis.describe_stream_summary().stream_name("clicks").send().await.unwrap();
     let arn = summary.stream_description_summary.unwrap().stream_arn;
-    let consumer = kinesis.register_stream_consumer().stream_arn(arn).consumer_name("app").send().await.unwrap();
+    let consumer =
+        kinesis.register_stream_consumer().stream_arn(arn).consumer_name("app").send().await.unwrap();
     (kinesis, consumer.consumer.unwrap().consumer_arn, clock)
 }
 
@@ -34,7 +35,8 @@ fn from_the_start() -> StartingPosition {
 }
 
 fn texts(event: SubscribeToShardEventStream) -> Vec<String> {
-    let SubscribeToShardEventStream::SubscribeToShardEvent(SubscribeToShardEvent { records, .. }) = event else {
+    let SubscribeToShardEventStream::SubscribeToShardEvent(SubscribeToShardEvent { records, .. }) = event
+    else {
         panic!("{event:?}");
     };
     records.into_iter().map(|record| String::from_utf8(record.data.into_inner()).unwrap()).collect()
@@ -57,8 +59,7 @@ async fn a_subscription_is_pushed_what_comes_for_five_minutes() {
     let (kinesis, arn, clock) = stream().await;
     put(&kinesis, "before").await;
     let subscribe = kinesis.subscribe_to_shard().consumer_arn(&arn).shard_id(SHARD);
-    let mut events =
-        subscribe.starting_position(from_the_start()).send().await.unwrap().event_stream;
+    let mut events = subscribe.starting_position(from_the_start()).send().await.unwrap().event_stream;
     assert_eq!(texts(events.recv().await.unwrap().unwrap()), ["before"]);
     {
         let mut next = pin!(events.recv());
@@ -88,7 +89,10 @@ async fn another_subscription_takes_over_after_five_seconds() {
     clock.advance(Duration::from_millis(1));
     let mut second = subscribe().await.unwrap().event_stream;
     let ended = first.recv().await.unwrap_err();
-    assert!(matches!(&ended, SdkError::ServiceError(error) if error.err().is_resource_in_use_exception()), "{ended:?}");
+    assert!(
+        matches!(&ended, SdkError::ServiceError(error) if error.err().is_resource_in_use_exception()),
+        "{ended:?}"
+    );
     put(&kinesis, "mine").await;
     assert_eq!(texts(second.recv().await.unwrap().unwrap()), ["mine"]);
 }

@@ -3,6 +3,7 @@
 
 mod dynamodb;
 mod kinesis;
+mod s3;
 mod sqs;
 mod transport;
 

@@ -35,9 +35,9 @@ impl Inspect {
             "keyspaces": store.keyspaces()?.into_iter().map(|name| json!({ "name": name })).collect::<Vec<_>>(),
         });
         if self.json {
-            say(all)?
+            say(all)?;
         } else {
-            say(text(&all))?
+            say(text(&all))?;
         }
         Ok(ExitCode::SUCCESS)
     }
