@@ -79,6 +79,17 @@ impl Query {
         self.0.iter().any(|(known, _)| known == name)
     }
 
+    /// A header that stands in the query.
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The headers that stand in the query.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_header = |name: &str| name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+        self.0.iter().filter(move |(name, _)| is_header(name)).map(|(name, value)| (&**name, &**value))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
@@ -114,12 +125,16 @@ impl Ask<'_> {
         &self.target.key
     }
 
+    /// A header. Who presigns a URL may write those of the service into its query.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+        match self.head.headers.get(name) {
+            Some(value) => std::str::from_utf8(value.as_bytes()).ok(),
+            None => self.query.header(name),
+        }
     }
 
     pub(crate) fn header_text(&self, name: &str) -> Option<String> {
-        text_of(&self.head.headers, name)
+        text_of(&self.head.headers, name).or_else(|| self.query.header(name).map(str::to_owned))
     }
 
     pub(crate) fn param(&self, name: &str) -> Option<&str> {

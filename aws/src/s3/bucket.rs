@@ -18,13 +18,13 @@ use http::Response;
 const OWNERSHIPS: [&str; 3] = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
 
 /// A document, and whether it is what its checksums say.
-async fn document_of(ask: &Ask<'_>, body: &mut Intake) -> Result<bytes::Bytes> {
+async fn document_of(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<bytes::Bytes> {
     let text = body.collect(DOCUMENT_LEN_MAX).await?;
     check_document(ask, body, &text)?;
     Ok(text)
 }
 
-pub(crate) async fn create(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn create(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let text = document_of(ask, body).await?;
     if ask.header("x-amz-bucket-object-lock-enabled").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
         return Err(Error::header_not_implemented("x-amz-bucket-object-lock-enabled"));
@@ -110,7 +110,7 @@ pub(crate) fn versioning(ask: &Ask<'_>) -> Result<Response<Body>> {
     }))
 }
 
-pub(crate) async fn set_versioning(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn set_versioning(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let root = Node::parse(&document_of(ask, body).await?, "VersioningConfiguration")?;
     if root.text_of("MfaDelete") == Some("Enabled") || root.text_of("MFADelete") == Some("Enabled") {
@@ -133,7 +133,7 @@ pub(crate) fn tags(ask: &Ask<'_>) -> Result<Response<Body>> {
     Ok(tagging(&ask.bucket()?.bucket_tags()?))
 }
 
-pub(crate) async fn set_tags(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn set_tags(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let tags = tags_of(&document_of(ask, body).await?)?;
     bucket.set_bucket_tags_async(tags).await?;
@@ -160,7 +160,7 @@ pub(crate) async fn unset(ask: &Ask<'_>, setting: Setting) -> Result<Response<Bo
     Ok(document::empty(204))
 }
 
-pub(crate) async fn put(ask: &Ask<'_>, setting: Setting, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn put(ask: &Ask<'_>, setting: Setting, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let text = document_of(ask, body).await?;
     let (kept, status) = match setting {
@@ -283,7 +283,7 @@ pub(crate) fn acl_of(ask: &Ask<'_>, text: &[u8]) -> Result<Acl> {
     }
 }
 
-pub(crate) async fn set_acl(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn set_acl(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let account = ask.store.account();
     let text = document_of(ask, body).await?;

@@ -25,8 +25,8 @@ const FIELDS_LEN_MAX: usize = 64 << 10;
 
 /// A form on its way in.
 #[derive(Debug)]
-struct Form<'a> {
-    body: &'a mut Intake,
+struct Form<'a, 'b> {
+    body: &'a mut Intake<'b>,
     /// `\r\n--boundary`.
     delimiter: Vec<u8>,
     buffer: BytesMut,
@@ -56,12 +56,12 @@ fn malformed() -> Error {
     Error::new("MalformedPOSTRequest", 400, message)
 }
 
-impl Form<'_> {
+impl Form<'_, '_> {
     /// More of the body; false if there is none.
     async fn fill(&mut self) -> Result<bool> {
         let data = self.body.next().await?;
         self.ended = data.is_none();
-        data.iter().for_each(|data| self.buffer.extend_from_slice(data));
+        self.buffer.extend_from_slice(data.as_deref().unwrap_or_default());
         Ok(!self.ended)
     }
 
@@ -178,7 +178,11 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 /// Takes a form.
-pub(crate) async fn post(ask: &mut Ask<'_>, gate: &Gate<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn post(
+    ask: &mut Ask<'_>,
+    gate: &Gate<'_>,
+    body: &mut Intake<'_>,
+) -> Result<Response<Body>> {
     let content_type = ask.header_text("content-type").unwrap_or_default();
     let boundary =
         parameter(&content_type, "boundary").filter(|text| !text.is_empty()).ok_or_else(malformed)?;
@@ -403,6 +407,8 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
         .iter()
         .map(|(name, _)| name.to_ascii_lowercase())
         .find(|name| !FREE.contains(&&**name) && !name.starts_with("x-ignore-") && !named.contains(name));
+    // The bucket is a field of every form, even if it only stands in the URL.
+    let extra = extra.or_else(|| (!named.iter().any(|name| name == "bucket")).then(|| "bucket".to_owned()));
     match extra {
         Some(name) => {
             let message = format!("Invalid according to Policy: Extra input fields: {name}");

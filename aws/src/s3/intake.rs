@@ -15,6 +15,9 @@ use sha2::{Digest, Sha256};
 use std::future::poll_fn;
 use std::pin::Pin;
 
+/// Bytes that are read of a body that nobody wants.
+const DRAINED_MAX: usize = 64 << 20;
+
 /// What the signatures of chunks are made with.
 #[derive(Clone, Debug)]
 pub(crate) struct Seal {
@@ -27,8 +30,8 @@ pub(crate) struct Seal {
 
 /// A body on its way in.
 #[derive(Debug)]
-pub(crate) struct Intake {
-    body: Body,
+pub(crate) struct Intake<'a> {
+    body: &'a mut Body,
     decoder: Option<Decoder>,
     /// The hash so far, and what it must be.
     hash: Option<(Sha256, String)>,
@@ -38,8 +41,8 @@ pub(crate) struct Intake {
     ended: bool,
 }
 
-impl Intake {
-    pub(crate) fn new(ask: &Ask<'_>, body: Body) -> Result<Self> {
+impl<'a> Intake<'a> {
+    pub(crate) fn new(ask: &Ask<'_>, body: &'a mut Body) -> Result<Self> {
         let payload = ask.header("x-amz-content-sha256").unwrap_or("UNSIGNED-PAYLOAD");
         let is_chunked = payload.starts_with("STREAMING-")
             || (ask.header("x-amz-decoded-content-length").is_some()
@@ -72,7 +75,7 @@ impl Intake {
             if let Some(data) = self.decoder.as_mut().map(Decoder::next).transpose()?.flatten() {
                 return Ok(Some(data));
             }
-            let Some(frame) = poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await else {
+            let Some(frame) = poll_fn(|context| Pin::new(&mut *self.body).poll_frame(context)).await else {
                 return self.end().map(|()| None);
             };
             // Whoever broke off will not read this; who sent more than the server takes will.
@@ -172,5 +175,16 @@ impl Intake {
             all.extend_from_slice(&data);
         }
         Ok(all.freeze())
+    }
+}
+
+/// Reads what is left of a body that was refused, so that its sender gets to read why, unless that is much.
+pub(crate) async fn drain(body: &mut Body) {
+    let mut left = DRAINED_MAX;
+    while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn get(ask: &Ask<'_>) -> Result<Response<Body>> {
     Ok(answer)
 }
 
-pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let text = body.collect(crate::s3::DOCUMENT_LEN_MAX).await?;
     check_document(ask, body, &text)?;

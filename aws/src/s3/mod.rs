@@ -37,6 +37,7 @@ use crate::s3::error::{Error, Result};
 use crate::s3::intake::Intake;
 use crate::s3::operation::Operation;
 use crate::signature::Keys;
+use fourfold::objects;
 use http::{Method, Response};
 use std::collections::BTreeMap;
 
@@ -90,16 +91,20 @@ pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
 }
 
 /// Answers a request.
-pub(crate) async fn answer(call: &Call<'_>, face: &Face, body: Body) -> Response<Body> {
+pub(crate) async fn answer(call: &Call<'_>, face: &Face, mut body: Body) -> Response<Body> {
     let head = call.head;
     let ids = (call.id.short(), call.id.host());
     let found = Target::of(call, &face.domains);
     let name = found.as_ref().map(|target| target.bucket.clone()).unwrap_or_default();
-    let mut answer = match answer_to(call, face, found, body).await {
+    let mut answer = match answer_to(call, face, found, &mut body).await {
         Ok(answer) => answer,
         Err(mut error) => {
             if error.status == 301 || error.code == "NoSuchBucket" && error.details.is_empty() {
                 error = error.with("BucketName", &name);
+            }
+            // Who waits for leave to send has sent nothing.
+            if !head.headers.contains_key("expect") {
+                intake::drain(&mut body).await;
             }
             error.answer(head.uri.path(), (&ids.0, &ids.1), head.method == Method::HEAD)
         }
@@ -120,7 +125,7 @@ async fn answer_to(
     call: &Call<'_>,
     face: &Face,
     target: Result<Target>,
-    body: Body,
+    body: &mut Body,
 ) -> Result<Response<Body>> {
     let head = call.head;
     let target = target?;
@@ -144,7 +149,11 @@ async fn answer_to(
     // A bucket that is not there yet belongs to nobody.
     if operation == Operation::CreateBucket {
         if ask.caller != Caller::Owner {
-            return Err(Error::denied());
+            let name = &ask.target.bucket;
+            return match ask.buckets().bucket(name) {
+                Ok(_) => Err(objects::Error::BucketAlreadyExists { bucket: name.clone() }.into()),
+                Err(_) => Err(Error::denied()),
+            };
         }
     } else {
         ask.allow(action, need)?;

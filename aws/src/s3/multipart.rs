@@ -60,7 +60,7 @@ fn part_number(ask: &Ask<'_>) -> Result<u32> {
     text.parse().map_err(|_| Error::argument("partNumber", text, rule))
 }
 
-pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let number = part_number(ask)?;
     let len = ask.content_length()?;
@@ -115,7 +115,7 @@ pub(crate) async fn copy_part(ask: &Ask<'_>) -> Result<Response<Body>> {
     Ok(answer)
 }
 
-pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let text = body.collect(COMPLETE_LEN_MAX).await?;
     let mut request = CompleteUpload::new(ask.key(), upload_id(ask));

@@ -57,7 +57,7 @@ fn write_filter(xml: &mut crate::xml::Xml, filter: &KeyFilter) {
     });
 }
 
-pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let text = body.collect(crate::s3::DOCUMENT_LEN_MAX).await?;
     check_document(ask, body, &text)?;

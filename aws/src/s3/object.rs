@@ -46,7 +46,7 @@ pub(crate) fn attributes(
     Ok(attributes)
 }
 
-pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     refuse_lock(ask)?;
     let len = ask.content_length()?;
@@ -77,7 +77,7 @@ pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Bod
 }
 
 /// Writes an object as it comes.
-pub(crate) async fn write(bucket: &Bucket, request: PutObject, body: &mut Intake) -> Result<PutOutput> {
+pub(crate) async fn write(bucket: &Bucket, request: PutObject, body: &mut Intake<'_>) -> Result<PutOutput> {
     let mut writer = bucket.writer(request)?;
     while let Some(data) = body.next().await? {
         writer.write(data)?;
@@ -178,7 +178,7 @@ pub(crate) async fn delete(ask: &Ask<'_>) -> Result<Response<Body>> {
 }
 
 /// Up to a thousand at once.
-pub(crate) async fn delete_many(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn delete_many(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let text = body.collect(DELETE_LEN_MAX).await?;
     check_document(ask, body, &text)?;
@@ -238,7 +238,7 @@ fn failed(xml: &mut crate::xml::Xml, request: &DeleteObject, code: &str, message
 }
 
 /// Is the document what its MD5 or checksum says?
-pub(crate) fn check_document(ask: &Ask<'_>, body: &Intake, text: &[u8]) -> Result<()> {
+pub(crate) fn check_document(ask: &Ask<'_>, body: &Intake<'_>, text: &[u8]) -> Result<()> {
     use fourfold::objects::{ChecksumAlgorithm, ChecksumHasher};
     if let Some(md5) = reply::content_md5(ask)? {
         md5.verify(ChecksumHasher::digest(ChecksumAlgorithm::Md5, text).bytes())?;
@@ -475,7 +475,7 @@ pub(crate) fn get_tags(ask: &Ask<'_>) -> Result<Response<Body>> {
     Ok(answer)
 }
 
-pub(crate) async fn set_tags(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn set_tags(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let text = body.collect(crate::s3::DOCUMENT_LEN_MAX).await?;
     check_document(ask, body, &text)?;
@@ -499,7 +499,7 @@ pub(crate) fn get_acl(ask: &Ask<'_>) -> Result<Response<Body>> {
     Ok(document::of(acl.document(account)))
 }
 
-pub(crate) async fn set_acl(ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+pub(crate) async fn set_acl(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let account = ask.store.account();
     let text = body.collect(crate::s3::DOCUMENT_LEN_MAX).await?;

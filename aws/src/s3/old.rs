@@ -65,10 +65,12 @@ pub(crate) fn text(head: &Parts, target: &Target, query: &Query, end: Option<&st
         None if head.headers.contains_key("x-amz-date") => String::new(),
         None => header("date"),
     };
-    let mut text =
-        format!("{}\n{}\n{}\n{date}\n", head.method, header("content-md5"), header("content-type"));
+    let either = |name: &str| query.get(name).map_or_else(|| header(name), str::to_owned);
+    let (md5, content_type) = (either("content-md5"), either("content-type"));
+    let mut text = format!("{}\n{md5}\n{content_type}\n{date}\n", head.method);
     let names = head.headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
-    let headers: BTreeMap<&str, String> = names.map(|name| (name, header(name))).collect();
+    let mut headers: BTreeMap<String, String> = names.map(|name| (name.to_owned(), header(name))).collect();
+    headers.extend(query.headers().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())));
     for (name, value) in headers {
         let _ = writeln!(text, "{name}:{}", value.trim());
     }

@@ -276,7 +276,7 @@ impl Operation {
         }
     }
 
-    pub(crate) async fn answer(self, ask: &Ask<'_>, body: &mut Intake) -> Result<Response<Body>> {
+    pub(crate) async fn answer(self, ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
         match self {
             Op::ListBuckets => list::buckets(ask),
             Op::CreateBucket => bucket::create(ask, body).await,

@@ -47,6 +47,11 @@ pub(crate) fn metadata(ask: &Ask<'_>) -> Metadata {
             metadata.insert(name, latin(value.as_bytes()).trim());
         }
     }
+    for (name, value) in ask.query.headers() {
+        if let Some(name) = name.to_ascii_lowercase().strip_prefix(USER) {
+            metadata.insert(name, value);
+        }
+    }
     metadata
 }
 
