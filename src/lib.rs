@@ -74,12 +74,16 @@
 //! - [`Durability`] and [`Position`]: how safe a write is, and where in the order of all writes it stands.
 //! - [`Error`], [`Corruption`]: what can go wrong, each with what to do. [`RecoveryReport`], [`RepairReport`],
 //!   [`Stats`]: what happened, and what there is.
+//! - [`faults`]: what tests want the services to do to their users.
 //! - [`clock`]: the only source of time, replaceable; [`limits`]: every bound.
 //! - `sim` (with the feature of that name): a simulated disk that enumerates what a power cut could leave, to
 //!   crash-test code that is built on a store. `examples/crash.rs` is such a test.
 //!
 //! # Features
 //!
+//! - `tracing`: a span for each operation, with its service, name, resource and error, at level debug.
+//! - `metrics`: `fourfold_calls_total`, `fourfold_errors_total` (by code) and `fourfold_call_seconds` of each operation, by
+//!   the facade of that name.
 //! - `sim`: the simulated disk. Off by default: it is a tool for tests.
 //! - `object_store`: `ObjectStore` of the crate of that name for a bucket, so that what is written for that trait runs on
 //!   a store. Off by default: it brings that crate with it.
@@ -119,6 +123,9 @@ mod tree;
 
 mod store;
 
+mod call;
+pub mod faults;
+
 pub mod kv;
 pub mod queue;
 pub mod stream;
@@ -140,6 +147,6 @@ pub use error::{Corruption, Error, Fault, Result};
 pub use log::Durability;
 pub use position::Position;
 pub use store::{
-    Batch, Builder, Commit, Cut, Keyspace, Range, RecoveryReport, RepairReport, Snapshot, Stats, Store,
-    repair,
+    Batch, Builder, Commit, Cut, Exported, Keyspace, Range, RecoveryReport, RepairReport, Snapshot, Stats,
+    Store, repair,
 };

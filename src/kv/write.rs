@@ -260,12 +260,17 @@ pub(crate) fn note_stale(store: &Store, state: &State, effects: &[Effect<'_>]) -
     if effects.iter().all(|effect| effect.entries.is_empty()) {
         return Ok(());
     }
-    let delay = state.dials.read().global_index_delay;
-    if delay.is_zero() {
+    let always = state.dials.read().global_index_delay;
+    if always.is_zero() && !store.plan().is_armed() {
         return Ok(());
     }
-    let due = store.now() + delay;
+    let now = store.now();
     for effect in effects {
+        let delay = always + store.plan().staleness(&effect.table.name, now);
+        if delay.is_zero() {
+            continue;
+        }
+        let due = now + delay;
         for entry in &effect.entries {
             let index = &effect.shape.indexes[entry.index];
             if index.layout.is_local {

@@ -132,6 +132,10 @@ impl Bucket {
     /// `PreconditionFailed`, `NotModified`, `InvalidRange`, `InvalidPartNumber`, `NoSuchBucket`.
     #[expect(clippy::needless_pass_by_value, reason = "a request is made for one call")]
     pub fn get_object(&self, request: GetObject) -> Result<GetOutput> {
+        self.store.call("GetObject", self.name(), || self.do_get_object(request))
+    }
+
+    fn do_get_object(&self, request: GetObject) -> Result<GetOutput> {
         let settings = self.bucket.settings()?;
         let found = self.find(&settings, &request, "GET", View::Now(&self.store))?;
         if let Content::Inline(bytes) = &found.object.content {
@@ -186,6 +190,10 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub fn head_object(&self, request: &GetObject) -> Result<HeadOutput> {
+        self.store.call("HeadObject", self.name(), || self.do_head_object(request))
+    }
+
+    fn do_head_object(&self, request: &GetObject) -> Result<HeadOutput> {
         let settings = self.bucket.settings()?;
         let found = self.find(&settings, request, "HEAD", View::Now(&self.store))?;
         let content_length = found.range.map_or(found.info.size, |range| range.end - range.start);

@@ -188,7 +188,8 @@ impl ObjectWriter {
     /// # Errors
     /// As for [`Bucket::put_object`].
     pub fn finish(self) -> Result<PutOutput> {
-        Ok(self.stage()?.wait()?)
+        let bucket = self.bucket.clone();
+        bucket.store.call("PutObject", bucket.name(), || Ok(self.stage()?.wait()?))
     }
 
     /// [`finish`](Self::finish) that holds no thread while it waits for the disk.
@@ -196,7 +197,8 @@ impl ObjectWriter {
     /// # Errors
     /// The same.
     pub async fn finish_async(self) -> Result<PutOutput> {
-        Ok(self.stage()?.done().await?)
+        let bucket = self.bucket.clone();
+        bucket.store.call_async("PutObject", bucket.name(), async { Ok(self.stage()?.done().await?) }).await
     }
 
     fn stage(self) -> Result<Pending<PutOutput>> {

@@ -55,12 +55,14 @@ impl Stream {
     /// Those of [`put_record`](Self::put_record), for the call as a whole: if one record is not valid, none is put. After
     /// [`Storage`](Error::Storage), some may have been put.
     pub fn put_many(&self, records: &[PutRecord<'_>]) -> Result<PutMany> {
-        Ok(self.stage_put_many(records)?.wait()?)
+        self.store.call("PutRecords", self.name(), || Ok(self.stage_put_many(records)?.wait()?))
     }
 
     /// [`put_many`](Self::put_many) that holds no thread while it waits for the disk.
     pub async fn put_many_async(&self, records: &[PutRecord<'_>]) -> Result<PutMany> {
-        Ok(self.stage_put_many(records)?.done().await?)
+        self.store
+            .call_async("PutRecords", self.name(), async { Ok(self.stage_put_many(records)?.done().await?) })
+            .await
     }
 
     fn stage_put_many(&self, records: &[PutRecord<'_>]) -> Result<Pending<PutMany>> {

@@ -4,6 +4,8 @@
 
 mod contract;
 mod edges;
+mod export;
+mod faults;
 mod format;
 mod golden;
 mod kv;

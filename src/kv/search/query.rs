@@ -69,7 +69,8 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for an index it does not have and
     /// for conditions that do not parse or do not fit its keys.
     pub fn query(&self, request: &Query) -> Result<Page> {
-        self.query_by(request, |_, search| search.run(&self.store))
+        self.store
+            .call("Query", &request.table, || self.query_by(request, |_, search| search.run(&self.store)))
     }
 
     /// [`query`](Self::query) whose page is read by `run`.

@@ -54,12 +54,16 @@ impl Tables {
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
     #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn delete_item(&self, request: DeleteItem) -> Result<WriteOutput> {
-        Ok(self.stage_delete(&request)?.wait()?)
+        self.store.call("DeleteItem", &request.table, || Ok(self.stage_delete(&request)?.wait()?))
     }
 
     /// [`delete_item`](Self::delete_item) that holds no thread while it waits.
     pub async fn delete_item_async(&self, request: DeleteItem) -> Result<WriteOutput> {
-        Ok(self.stage_delete(&request)?.done().await?)
+        self.store
+            .call_async("DeleteItem", &request.table, async {
+                Ok(self.stage_delete(&request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_delete(&self, request: &DeleteItem) -> Result<Pending<WriteOutput>> {

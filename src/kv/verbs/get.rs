@@ -82,7 +82,9 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for a key that does not fit it or a
     /// projection that does not parse.
     pub fn get_item(&self, request: &GetItem) -> Result<GetItemOutput> {
-        self.get_by(request, |_, shape, key| Ok(shape.items.get(&self.store, &key.bytes)?))
+        self.store.call("GetItem", &request.table, || {
+            self.get_by(request, |_, shape, key| Ok(shape.items.get(&self.store, &key.bytes)?))
+        })
     }
 
     /// [`get_item`](Self::get_item) that is given the item's record.

@@ -72,12 +72,16 @@ impl Tables {
     /// # Errors
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
     pub fn put_item(&self, request: PutItem) -> Result<WriteOutput> {
-        Ok(self.stage_put(request)?.wait()?)
+        let resource = self.store.call_name(&request.table);
+        self.store.call("PutItem", &resource, || Ok(self.stage_put(request)?.wait()?))
     }
 
     /// [`put_item`](Self::put_item) that holds no thread while it waits.
     pub async fn put_item_async(&self, request: PutItem) -> Result<WriteOutput> {
-        Ok(self.stage_put(request)?.done().await?)
+        let resource = self.store.call_name(&request.table);
+        self.store
+            .call_async("PutItem", &resource, async { Ok(self.stage_put(request)?.done().await?) })
+            .await
     }
 
     pub(crate) fn stage_put(&self, request: PutItem) -> Result<Pending<WriteOutput>> {

@@ -74,12 +74,16 @@ impl Tables {
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
     #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn update_item(&self, request: UpdateItem) -> Result<WriteOutput> {
-        Ok(self.stage_update(&request)?.wait()?)
+        self.store.call("UpdateItem", &request.table, || Ok(self.stage_update(&request)?.wait()?))
     }
 
     /// [`update_item`](Self::update_item) that holds no thread while it waits.
     pub async fn update_item_async(&self, request: UpdateItem) -> Result<WriteOutput> {
-        Ok(self.stage_update(&request)?.done().await?)
+        self.store
+            .call_async("UpdateItem", &request.table, async {
+                Ok(self.stage_update(&request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_update(&self, request: &UpdateItem) -> Result<Pending<WriteOutput>> {

@@ -88,6 +88,10 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn notifications(&self) -> Result<NotificationConfiguration> {
+        self.store.call("GetBucketNotificationConfiguration", self.name(), || self.do_notifications())
+    }
+
+    fn do_notifications(&self) -> Result<NotificationConfiguration> {
         let settings = self.bucket.settings()?;
         Ok(settings.notification.as_deref().cloned().unwrap_or_default())
     }
@@ -118,7 +122,9 @@ impl Bucket {
     /// `InvalidArgument` for rules that overlap, names that are none, targets that are not there; `MalformedXML`,
     /// `NotImplemented` for an event bus; `NoSuchBucket`.
     pub fn set_notifications(&self, configuration: NotificationConfiguration) -> Result<()> {
-        Ok(self.stage_notifications(configuration, true)?.wait()?)
+        self.store.call("PutBucketNotificationConfiguration", self.name(), || {
+            Ok(self.stage_notifications(configuration, true)?.wait()?)
+        })
     }
 
     /// [`set_notifications`](Self::set_notifications), async.
@@ -126,7 +132,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_notifications_async(&self, configuration: NotificationConfiguration) -> Result<()> {
-        Ok(self.stage_notifications(configuration, true)?.done().await?)
+        self.store
+            .call_async("PutBucketNotificationConfiguration", self.name(), async {
+                Ok(self.stage_notifications(configuration, true)?.done().await?)
+            })
+            .await
     }
 
     /// [`set_notifications`](Self::set_notifications) without looking for the targets (`SkipDestinationValidation`), and
