@@ -502,6 +502,24 @@ fn handles_of_another_store_and_gone_resources_are_refused() {
 }
 
 #[test]
+fn faults_hit_operations_within() {
+    use fourfold::faults::Failure;
+    let world = world();
+    world.store.faults().on("PutRecord").nth(2).fail(Failure::Throttle);
+    let work = || {
+        world.store.transaction().run(|tx| {
+            tx.send(&world.queue, "x")?;
+            tx.put_records(&world.stream, &[PutRecord::new("k", "1"), PutRecord::new("k", "2")])
+        })
+    };
+    let error = work().unwrap_err();
+    assert!(matches!(&error, Error::Refused { operation: 2, verb: "PutRecord", .. }), "{error}");
+    assert!(world.is_untouched());
+    assert_eq!(work().unwrap().value.len(), 2);
+    assert_eq!(world.records(), ["1", "2"]);
+}
+
+#[test]
 fn a_future_commits_as_well() {
     let world = world();
     let runner = world.store.transaction().retries(1);
