@@ -27,6 +27,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A [transaction] changes items, messages, records and objects in one commit, or not at all: a consumer that acknowledges a
+//! message and writes what came of it does its work exactly once.
+//!
 //! Below them lies a store of ordered byte strings that can be used by itself: an atomic batch of changes is one frame of
 //! a log; a log segment folds into a sorted run, runs fold into bigger runs.
 //!
@@ -65,6 +68,7 @@
 //!
 //! - [`queue`], [`stream`], [`kv`], [`objects`]: the four services. Each module begins with what holds, what is the
 //!   service's, and what is not there.
+//! - [`transaction`]: all four in one commit.
 //! - [`Store`] opens, commits, copies and checks; [`Builder`] has the settings, [`Keyspace`] reads, [`Batch`]
 //!   changes, [`Range`] walks from both ends, [`Snapshot`] stands still.
 //! - [`Durability`] and [`Position`]: how safe a write is, and where in the order of all writes it stands.
@@ -95,8 +99,7 @@
 //!
 //! # Not there yet
 //!
-//! Transactions over several of the four services, and the wire protocols. The interface may still change; the bytes on
-//! disk will stay readable.
+//! The interface may still change; the bytes on disk will stay readable.
 
 // In the order in which they are best read.
 mod error;

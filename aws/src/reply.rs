@@ -1,14 +1,14 @@
 //! Answers as they leave.
 
-use bytes::Bytes;
+use crate::body::Body;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 
-/// An answer with its body in one piece.
-pub(crate) type Reply = Response<Bytes>;
+/// An answer; but for objects and subscriptions its body is in one piece.
+pub(crate) type Reply = Response<Body>;
 
 /// An answer; a content type of "" is left out.
-pub(crate) fn reply(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+pub(crate) fn reply(status: u16, content_type: &'static str, body: impl Into<Body>) -> Reply {
     let mut reply = Response::new(body.into());
     *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if !content_type.is_empty() {

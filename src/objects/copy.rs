@@ -85,6 +85,10 @@ pub struct CopyObject {
     pub tags: Option<Tags>,
     /// Where the website redirects the copy to, if `metadata` is the source's, whose own is not copied.
     pub website_redirect: Option<String>,
+    /// Attributes of the copy, if `metadata` is the source's, whose own are not copied.
+    pub attributes: Vec<(String, String)>,
+    /// The copy is encrypted otherwise than its source, so that a copy onto itself changes something.
+    pub changes_encryption: bool,
     /// The storage class of the copy. Default: `STANDARD`, whatever the source has.
     pub storage_class: Option<StorageClass>,
     /// Which checksum the copy gets. Default: the source's.
@@ -127,6 +131,7 @@ impl CopyObject {
             || self.storage_class.is_some()
             || self.website_redirect.is_some()
             || self.source.version_id.is_some()
+            || self.changes_encryption
     }
 }
 
@@ -302,7 +307,8 @@ impl Bucket {
         let Source { object, shown, .. } = source;
         let mut references = References::default();
         references.make(object.content.pieces());
-        let copied = |metadata| Metadata { website_redirect: request.website_redirect, ..metadata };
+        let (website_redirect, attributes) = (request.website_redirect, request.attributes);
+        let copied = |metadata| Metadata { website_redirect, attributes, ..metadata };
         let object = Object {
             etag: digests.md5.map_or(object.etag, |md5| ETag::new(md5, 0)),
             class: request.storage_class.unwrap_or_default(),

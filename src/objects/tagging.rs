@@ -83,6 +83,56 @@ impl Bucket {
             .await
     }
 
+    /// Sets an [attribute](crate::objects::Metadata::attributes) of an object, or removes it. It stays the same version,
+    /// written at the same time, and nobody is told.
+    ///
+    /// # Errors
+    /// As for [`tagging`](Self::tagging); `InvalidRequest` over [64 KiB](crate::objects::limits::ATTRIBUTES_LEN_MAX).
+    pub fn set_attribute(
+        &self,
+        key: &str,
+        version_id: Option<&str>,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Option<VersionId>> {
+        Ok(self.stage_attribute(key, version_id, name, value)?.wait()?)
+    }
+
+    /// [`set_attribute`](Self::set_attribute) that holds no thread while it waits for the disk.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn set_attribute_async(
+        &self,
+        key: &str,
+        version_id: Option<&str>,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Option<VersionId>> {
+        Ok(self.stage_attribute(key, version_id, name, value)?.done().await?)
+    }
+
+    fn stage_attribute(
+        &self,
+        key: &str,
+        version_id: Option<&str>,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Pending<Option<VersionId>>> {
+        let settings = self.bucket.settings()?;
+        let _key = self.state.lock(&self.bucket, key);
+        let versions = self.versions(&settings, key);
+        let (version, mut object) = versions.readable(version_id, "PUT")?;
+        let attributes = &mut object.metadata.attributes;
+        attributes.retain(|(known, _)| known != name);
+        attributes.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        object.metadata.check()?;
+        let shown = settings.shown(version.id());
+        let mut batch = self.store.batch();
+        versions.put(&Version { object: Some(object), ..version }, &mut batch)?;
+        Ok(self.commit(batch, &References::default())?.map(|()| shown))
+    }
+
     fn stage_tagging(
         &self,
         key: &str,

@@ -31,7 +31,7 @@ pub(crate) use snapshot_file::PREFIX as SNAPSHOT_PREFIX;
 pub use stats::Stats;
 
 use crate::clock::monotone::MonotoneClock;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Sleep, Timestamp};
 use crate::error::{Error, Result};
 use crate::faults::plan::Plan;
 use crate::limits::KEYSPACE_NAME_LEN_MAX;
@@ -281,6 +281,21 @@ impl Store {
     /// The time by the store's clock, never before what it said earlier.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// Ready once the store's clock has reached `deadline`: with a manual clock, when a test has advanced it so far. It needs
+    /// no runtime and holds no thread.
+    ///
+    /// ```
+    /// use fourfold::Store;
+    /// use std::time::Duration;
+    /// async fn pause(store: &Store) {
+    ///     store.sleep_until(store.now() + Duration::from_secs(5)).await;
+    /// }
+    /// # drop(pause(&Store::in_memory()));
+    /// ```
+    pub fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
+        self.inner.clock.sleep_until(deadline)
     }
 
     /// The account that resources belong to, twelve digits.

@@ -105,8 +105,8 @@ impl Overlay {
             _ => after_prefix(prefix),
         };
         self.note_walk(space, prefix.to_vec(), upper);
-        let own = self.own.range(from..).take_while(|(place, _)| is_within(place));
-        let own = own.filter_map(|(place, value)| Some((&place.1, value.as_ref()?))).next();
+        let mut own = self.own.range(from..).take_while(|(place, _)| is_within(place));
+        let own = own.find_map(|(place, value)| Some((&place.1, value.as_ref()?)));
         match (found, own) {
             (Some((key, value)), Some((other, _))) if key[..] < other[..] => Ok(Some((key, value))),
             (_, Some((key, value))) => Ok(Some((Bytes::copy_from_slice(key), self.resolve(value)?))),

@@ -145,14 +145,18 @@ fn route(
                 if known.is_none() {
                     queues.push(QueueTurn::new(&queue));
                 }
-                bodies.into_iter().for_each(|body| queues[place].arrive(body));
+                for body in bodies {
+                    queues[place].arrive(body);
+                }
             } else if let Some(stream) = Stream::told_by_arn(store, &arn)? {
                 let known = streams.iter().position(|turn| turn.is_of(&stream));
                 let place = known.unwrap_or(streams.len());
                 if known.is_none() {
                     streams.push(StreamTurn::new(&stream));
                 }
-                bodies.into_iter().for_each(|body| streams[place].arrive(&group, body));
+                for body in bodies {
+                    streams[place].arrive(&group, body);
+                }
             }
         }
     }

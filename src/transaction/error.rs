@@ -165,7 +165,7 @@ pub enum Error {
         /// The name of the table, queue, stream or bucket.
         resource: String,
         /// Why.
-        cause: Cause,
+        cause: Box<Cause>,
     },
     /// Somebody else changed what this transaction read or wrote, between its beginning and its end. Run again it may
     /// succeed: [`Runner::retries`](super::Runner::retries).

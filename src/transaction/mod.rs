@@ -90,8 +90,9 @@
 //! # Limits
 //!
 //! A transaction fits into one segment of the log ([`Builder::segment_size`](crate::Builder::segment_size)), or it fails with
-//! [`TooLarge`](Error::TooLarge), which says both sizes; long bodies of objects and, in large transactions, large items
-//! lie in the blob log and count with a few bytes. Each operation has the limits of the service, and no number of
+//! [`TooLarge`](Error::TooLarge), which says both sizes; bodies of objects over
+//! [`Builder::blob_threshold`](crate::Builder::blob_threshold) and, in large transactions, large items lie in the blob log and
+//! count with a few bytes. Each operation has the limits of the service, and no number of
 //! operations is too many.
 //!
 //! # Invariants
@@ -106,7 +107,7 @@
 //!     then queues (name). None is taken twice, and none while the closure runs.
 //! T4. Nothing is applied to what an engine has in memory before the frame is in the log, and all of it before any lock is
 //!     given back.
-//! T5. Nobody is woken, and no function called, while a lock is held.
+//! T5. No receiver or reader of a stream is woken, and no function called, while a lock is held.
 
 mod commit;
 mod committed;

@@ -101,7 +101,7 @@ pub(super) fn refused(operations: &[Operation], operation: usize, error: impl In
     }
     let known = operations.get(operation);
     let (verb, resource) = known.map_or(("", ""), |known| (known.verb, &*known.resource));
-    Error::Refused { operation, verb, resource: resource.to_owned(), cause }
+    Error::Refused { operation, verb, resource: resource.to_owned(), cause: Box::new(cause) }
 }
 
 /// Items.
@@ -268,6 +268,7 @@ impl Transaction {
     ///
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Bucket::put_object`] is.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn put_object(
         &mut self,
         bucket: &Bucket,

@@ -166,7 +166,8 @@ fn nothing_happens_if_one_is_refused() {
     });
     let error = refused.unwrap_err();
     assert_eq!(error.code(), "InvalidParameterValue");
-    assert!(matches!(&error, Error::Refused { operation: 4, cause: Cause::Queue(_), .. }), "{error}");
+    let Error::Refused { operation: 4, cause, .. } = &error else { panic!("{error}") };
+    assert!(matches!(**cause, Cause::Queue(_)));
     assert!(world.is_untouched());
     let fine = world.store.transaction().run(|tx| tx.delete_message(&world.queue, gone.receipt_handle()));
     fine.unwrap(); // as with the service

@@ -11,6 +11,7 @@ use fourfold::queue::{NewQueue, Queue, QueueAttributes, Receive};
 use fourfold::stream::{CreateStream, PutRecord, Start, Stream};
 use fourfold::transaction::{Error, Transaction};
 use fourfold::{ManualClock, Store};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ fn account(number: u64) -> Item {
 
 fn balance(tx: &mut Transaction, number: u64) -> Result<i64, Error> {
     let found = tx.get_item(&GetItem::new("accounts", account(number)))?.item.unwrap();
+    std::thread::yield_now(); // here is where others are to come in between
     Ok(found["money"].as_number().unwrap().to_i128().unwrap().try_into().unwrap())
 }
 
@@ -111,6 +113,9 @@ fn money_stays_and_every_transfer_is_told_once() {
     });
     let transfers = transfers.into_inner();
     assert!(transfers > 100);
+    let sum =
+        store.transaction().run(|tx| (0..ACCOUNTS).map(|number| balance(tx, number)).sum::<Result<i64, _>>());
+    assert_eq!(sum.unwrap().value, MONEY * ACCOUNTS as i64);
     assert_eq!(told.stats().unwrap().messages(), transfers);
     let mut cursor = ledger.cursor("shardId-000000000000", Start::TrimHorizon).unwrap();
     let mut records = 0;
@@ -128,7 +133,7 @@ fn what_was_read_counts_as_much_as_what_was_written() {
     let store = Store::in_memory();
     let tables = store.tables();
     tables.create_table(CreateTable::new("table").hash("id", ScalarType::N)).unwrap();
-    for round in 0..100 {
+    for round in 0..300 {
         let put =
             |id: u64, left: i32| tables.put_item(PutItem::new("table", item! { "id" => id, "left" => left }));
         put(0, 1).unwrap();
@@ -138,6 +143,7 @@ fn what_was_read_counts_as_much_as_what_was_written() {
                 let mut sum = 0;
                 for id in 0..2_u64 {
                     let found = tx.get_item(&GetItem::new("table", item! { "id" => id }))?.item.unwrap();
+                    std::thread::yield_now();
                     sum += found["left"].as_number().unwrap().to_i128().unwrap();
                 }
                 if sum > 0 {
@@ -148,9 +154,15 @@ fn what_was_read_counts_as_much_as_what_was_written() {
                 Ok(())
             })
         };
+        let barrier = Barrier::new(2);
         std::thread::scope(|threads| {
-            threads.spawn(|| take(0).unwrap());
-            threads.spawn(|| take(1).unwrap());
+            for which in 0..2 {
+                let (take, barrier) = (&take, &barrier);
+                threads.spawn(move || {
+                    barrier.wait();
+                    take(which).unwrap();
+                });
+            }
         });
         let sum: i128 = (0..2_u64)
             .map(|id| tables.get_item(&GetItem::new("table", item! { "id" => id })).unwrap().item.unwrap())
