@@ -79,6 +79,10 @@ pub(crate) fn text(head: &Parts, target: &Target, query: &Query, end: Option<&st
         text.push_str(&target.bucket);
     }
     text.push_str(head.uri.path());
+    // Clients sign a bucket's path with a slash behind it, whether they send one or not.
+    if target.key.is_empty() && !text.ends_with('/') {
+        text.push('/');
+    }
     let mut separator = '?';
     for name in SIGNED {
         if let Some(value) = query.get(name) {
