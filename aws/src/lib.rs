@@ -15,6 +15,7 @@ mod dynamodb;
 mod fields;
 mod form;
 mod kinesis;
+mod model;
 mod refusal;
 mod reply;
 mod router;

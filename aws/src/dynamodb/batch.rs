@@ -1,7 +1,7 @@
 //! Batches: many items, of many tables, without a transaction.
 
 use super::Operation;
-use super::attribute::item_value;
+use super::attribute::{MORE_THAN_ONE, item_value};
 use super::describe::all_consumed;
 use super::items::{capacity, names};
 use crate::fields::{Dialect, Fields};
@@ -100,13 +100,8 @@ fn write(value: Value) -> Result<WriteRequest> {
     match (input.structure("PutRequest")?, input.structure("DeleteRequest")?) {
         (Some(mut put), None) => Ok(WriteRequest::Put(put.required_item("Item")?)),
         (None, Some(mut delete)) => Ok(WriteRequest::Delete(delete.required_item("Key")?)),
-        (None, None) => Err(Dialect::Dynamo.invalid(
-            "Supplied WriteRequest is empty, must contain exactly one of the supported operations",
-        )),
-        (Some(_), Some(_)) => Err(Dialect::Dynamo.invalid(
-            "Supplied WriteRequest has more than one operation set, must contain exactly one of the supported \
-             operations",
-        )),
+        // The service says the same of none as of both.
+        (None, None) | (Some(_), Some(_)) => Err(Dialect::Dynamo.invalid(MORE_THAN_ONE)),
     }
 }
 

@@ -52,20 +52,22 @@ fn action(mut input: Fields) -> Result<TransactWrite> {
     let mut actions = Vec::with_capacity(1);
     if let Some(mut input) = input.structure("ConditionCheck")? {
         let mut check = ConditionCheck::new(input.required_text("TableName")?, input.required_item("Key")?);
-        check.when = when(&mut input)?;
+        check.when = when(&mut input, false)?;
         actions.push(TransactWrite::Check(check));
     }
     if let Some(mut input) = input.structure("Put")? {
-        actions.push(TransactWrite::Put(put(&mut input)?));
+        actions.push(TransactWrite::Put(put(&mut input, false)?));
     }
     if let Some(mut input) = input.structure("Delete")? {
-        actions.push(TransactWrite::Delete(delete(&mut input)?));
+        actions.push(TransactWrite::Delete(delete(&mut input, false)?));
     }
     if let Some(mut input) = input.structure("Update")? {
-        actions.push(TransactWrite::Update(update(&mut input)?));
+        actions.push(TransactWrite::Update(update(&mut input, false)?));
     }
     match (actions.pop(), actions.is_empty()) {
         (Some(action), true) => Ok(action),
+        (None, _) => Err(Dialect::Dynamo
+            .invalid("Invalid Request: TransactWriteRequest should contain Delete or Put or Update request")),
         _ => {
             Err(Dialect::Dynamo.invalid("TransactItems can only contain one of Check, Put, Update or Delete"))
         }

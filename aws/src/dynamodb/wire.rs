@@ -1,8 +1,9 @@
 //! `DynamoDB` on the wire: AWS JSON 1.0, with a checksum of the answer in a header.
 
-use super::{Service, perform};
+use super::{Service, perform, precheck};
 use crate::call::Call;
 use crate::fields::{Dialect, Fields};
+use crate::model;
 use crate::refusal::{Origin, Refusal, Result};
 use crate::reply::{Reply, reply, set};
 use crate::value::Value;
@@ -19,7 +20,14 @@ pub(crate) async fn answer(call: &Call<'_>, service: Service, name: &str, body: 
 }
 
 async fn carry_out(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -> Result<Value> {
-    perform(call, service, name, Fields::from_json(body, Dialect::Dynamo)?).await
+    let dialect = Dialect::Dynamo;
+    if body.is_empty() && !model::has(dialect, name) {
+        return Err(Refusal::unknown_operation());
+    }
+    let mut request = Fields::tree(body, dialect)?;
+    model::check(dialect, name, &mut request)?;
+    precheck::check(name, &request)?;
+    perform(call, service, name, Fields::of(request, dialect)?).await
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {

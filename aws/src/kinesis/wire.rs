@@ -3,6 +3,7 @@
 use super::{cbor, perform};
 use crate::call::Call;
 use crate::fields::{Dialect, Fields};
+use crate::model;
 use crate::refusal::{Refusal, Result};
 use crate::reply::{Reply, reply, set};
 use crate::value::Value;
@@ -28,13 +29,17 @@ pub(crate) async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
 }
 
 async fn carry_out(call: &Call<'_>, name: &str, body: &[u8]) -> Result<Value> {
-    let input = if is_cbor(call) {
-        let value = cbor::decode(body).ok_or_else(|| Refusal::serialization(""))?;
-        Fields::of(value, Dialect::Kinesis)?
+    let dialect = Dialect::Kinesis;
+    if body.is_empty() && !model::has(dialect, name) {
+        return Err(Refusal::unknown_operation());
+    }
+    let mut request = if is_cbor(call) {
+        cbor::decode(body).ok_or_else(|| Refusal::serialization(""))?
     } else {
-        Fields::from_json(body, Dialect::Kinesis)?
+        Fields::tree(body, dialect)?
     };
-    perform(call, name, input).await
+    model::check(dialect, name, &mut request)?;
+    perform(call, name, Fields::of(request, dialect)?).await
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {

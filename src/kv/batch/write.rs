@@ -78,6 +78,15 @@ struct Entry<'a> {
     write: Write,
 }
 
+/// The write that a request asks for.
+fn write_of(request: &WriteRequest) -> Result<(&WriteRequest, Write)> {
+    let write = match request {
+        WriteRequest::Put(item) => Write::put(item.clone(), None, false, ReturnValues::None)?,
+        WriteRequest::Delete(_) => Write::delete(None, false, ReturnValues::None),
+    };
+    Ok((request, write))
+}
+
 impl Tables {
     /// Does writes, each for itself: others may see some of them before the rest.
     ///
@@ -95,10 +104,15 @@ impl Tables {
 
     fn stage_batch(&self, request: &BatchWriteItem) -> Result<Pending<BatchWriteOutput>> {
         check_count(request.requests.values().map(Vec::len), BATCH_WRITE_MAX, "BatchWriteItem")?;
-        let mut prepared = Vec::new();
+        // All items are looked at before any table is.
+        let mut tables = Vec::new();
         for (name, requests) in &request.requests {
+            tables.push((name, requests.iter().map(write_of).collect::<Result<Vec<_>>>()?));
+        }
+        let mut prepared = Vec::new();
+        for (name, writes) in tables {
             let table = self.state.table(&self.store, name)?;
-            let entries = self.prepare_entries(&table, requests)?;
+            let entries = self.prepare_entries(&table, writes)?;
             prepared.push((table, entries));
         }
         let mut output = BatchWriteOutput::default();
@@ -140,16 +154,13 @@ impl Tables {
     fn prepare_entries<'a>(
         &self,
         table: &Arc<Table>,
-        requests: &'a [WriteRequest],
+        writes: Vec<(&'a WriteRequest, Write)>,
     ) -> Result<Vec<Entry<'a>>> {
         let shape = shape_of(&self.store, table)?;
         let mut seen = BTreeSet::new();
-        let mut entries = Vec::with_capacity(requests.len());
-        for request in requests {
-            let (write, given) = match request {
-                WriteRequest::Put(item) => (Write::put(item.clone(), None, false, ReturnValues::None)?, item),
-                WriteRequest::Delete(key) => (Write::delete(None, false, ReturnValues::None), key),
-            };
+        let mut entries = Vec::with_capacity(writes.len());
+        for (request, write) in writes {
+            let (WriteRequest::Put(given) | WriteRequest::Delete(given)) = request;
             let key = write.key(&shape, given)?;
             if !seen.insert(key.clone()) {
                 return Err(Error::validation("Provided list of item keys contains duplicates"));
