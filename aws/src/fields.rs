@@ -216,8 +216,7 @@ impl Dialect {
                 Refusal::new("MissingRequiredParameterException", message).with_query_code("MissingParameter")
             }
             Self::Kinesis | Self::Dynamo => self.invalid(&format!(
-                "1 validation error detected: Value {}at '{}' failed to satisfy constraint: Member must not be null",
-                if self == Self::Dynamo { "null " } else { "" },
+                "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
                 lower_first(name)
             )),
         }

@@ -11,6 +11,7 @@
 mod call;
 mod clock;
 mod control;
+mod cors;
 mod dynamodb;
 mod fields;
 mod form;

@@ -7,9 +7,9 @@ use crate::call::{Call, RequestId};
 use crate::clock::MovableClock;
 use crate::dynamodb::Service;
 use crate::refusal::Refusal;
-use crate::reply::{Reply, no_such_operation, reply};
+use crate::reply::{Reply, no_such_operation, reply, set};
 use crate::signature::{Keys, Scope, verify};
-use crate::{control, dynamodb, form, kinesis, sqs, sts};
+use crate::{control, cors, dynamodb, form, kinesis, sqs, sts};
 use bytes::Bytes;
 use fourfold::Store;
 use http::request::Parts;
@@ -109,6 +109,9 @@ impl Router {
         let scope = Scope::of(&head);
         let id = RequestId::new(shared.run, number);
         let call = Call { store: &shared.store, head: &head, id, scope };
+        if let Some(reply) = cors::preflight(&call) {
+            return reply;
+        }
         let route = Route::of(&call, &body);
         if !shared.keys.is_empty() && route != Route::Hello {
             let signed = verify(&shared.keys, &head, &body, call.scope.as_ref(), shared.store.now());
@@ -116,7 +119,11 @@ impl Router {
                 return route.refuse(&call, &refusal);
             }
         }
-        route.answer(&call, &body).await
+        let mut reply = route.answer(&call, &body).await;
+        if route != Route::S3 {
+            cors::allow(&call, &mut reply);
+        }
+        reply
     }
 }
 
@@ -132,7 +139,7 @@ impl<'a> Route<'a> {
                 "Kinesis_20131202" => Self::Kinesis(name),
                 "DynamoDB_20120810" => Self::Dynamo(Service::Tables, name),
                 "DynamoDBStreams_20120810" => Self::Dynamo(Service::Streams, name),
-                _ => Self::Nobody,
+                _ => Self::by_content_type(call),
             };
         }
         if let Some(form) = form_of(head, body) {
@@ -146,11 +153,21 @@ impl<'a> Route<'a> {
         Self::without_action(call)
     }
 
-    fn without_action(call: &Call<'_>) -> Self {
+    /// Whom a request is for that names no operation: whose form it has.
+    fn by_content_type(call: &'a Call<'_>) -> Self {
+        match call.content_type() {
+            "application/x-amz-json-1.0" | "application/json" => Self::Dynamo(Service::Tables, ""),
+            "application/x-amz-json-1.1" => Self::Kinesis(""),
+            _ => Self::Nobody,
+        }
+    }
+
+    fn without_action(call: &'a Call<'_>) -> Self {
         let is_root = call.head.uri.path() == "/";
         match call.scope.as_ref().map(|scope| &*scope.service) {
             Some("s3") => Self::S3,
             None if is_root && call.head.method == Method::GET => Self::Hello,
+            _ if is_root && call.head.method == Method::POST => Self::by_content_type(call),
             _ => Self::Nobody,
         }
     }
@@ -163,8 +180,8 @@ impl<'a> Route<'a> {
             Self::Dynamo(service, name) => dynamodb::answer(call, *service, name, body).await,
             Self::Sts => sts::caller_identity(call),
             Self::S3 => no_objects(call),
-            Self::Hello => reply(200, "", format!("healthy: {} \n", call.host())),
-            Self::Nobody => no_such_operation(),
+            Self::Hello => with_sum(call, reply(200, "", format!("healthy: {} ", call.host()))),
+            Self::Nobody => with_sum(call, no_such_operation()),
         }
     }
 
@@ -177,6 +194,14 @@ impl<'a> Route<'a> {
             Self::Sqs(_) | Self::Hello | Self::Nobody => sqs::refused_in_json(call, refusal),
         }
     }
+}
+
+/// An answer of no service, with the headers of the one that checks it is there.
+pub(crate) fn with_sum(call: &Call<'_>, mut reply: Reply) -> Reply {
+    let sum = crc32fast::hash(reply.body());
+    set(&mut reply, "x-amzn-requestid", &call.id.long());
+    set(&mut reply, "x-amz-crc32", &sum.to_string());
+    reply
 }
 
 /// The form in a body, or in a URL.

@@ -3,11 +3,13 @@
 use super::Operation;
 use super::attribute::{MORE_THAN_ONE, item_value};
 use super::describe::all_consumed;
-use super::items::{capacity, names};
+use super::items::{capacity, collection, metrics, names};
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
-use fourfold::kv::{BatchGetItem, BatchWriteItem, Expr, KeysAndAttributes, WriteRequest};
+use fourfold::kv::{
+    BatchGetItem, BatchWriteItem, Expr, ItemCollectionMetrics, KeysAndAttributes, WriteRequest,
+};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -29,13 +31,18 @@ impl Operation<'_> {
 
     pub(super) async fn batch_write_item(&mut self) -> Result<Value> {
         let requests = requests(&mut self.input, writes)?;
-        let request = BatchWriteItem { requests, return_consumed_capacity: capacity(&mut self.input)? };
+        let request = BatchWriteItem {
+            requests,
+            return_consumed_capacity: capacity(&mut self.input)?,
+            return_item_collection_metrics: metrics(&mut self.input)?,
+        };
         let output = self.tables.batch_write_item_async(&request).await?;
         let unprocessed = output.unprocessed.iter();
         let unprocessed =
             unprocessed.map(|(table, all)| (table, all.iter().map(write_value).collect::<Vec<_>>().into()));
         Ok(Value::map([
             ("UnprocessedItems", Some(by_table(unprocessed))),
+            ("ItemCollectionMetrics", collections(&output.item_collection_metrics)),
             ("ConsumedCapacity", all_consumed(&output.consumed_capacity)),
         ]))
     }
@@ -47,6 +54,13 @@ fn requests<T>(input: &mut Fields, read: impl Fn(Value) -> Result<T>) -> Result<
     let requests = input.required("RequestItems", requests)?;
     let there = requests.into_iter().filter(|(_, value)| *value != Value::Null);
     there.map(|(table, value)| Ok((table.into_owned(), read(value)?))).collect()
+}
+
+/// Sizes of partitions by table; nothing if there are none to tell.
+pub(super) fn collections(all: &BTreeMap<String, Vec<ItemCollectionMetrics>>) -> Option<Value> {
+    let tables =
+        all.iter().map(|(table, all)| (table, all.iter().map(collection).collect::<Vec<_>>().into()));
+    (!all.is_empty()).then(|| by_table(tables))
 }
 
 fn by_table<'a>(tables: impl Iterator<Item = (&'a String, Value)>) -> Value {

@@ -126,7 +126,7 @@ fn written(output: &WriteOutput) -> Value {
     ])
 }
 
-fn collection(metrics: &ItemCollectionMetrics) -> Value {
+pub(super) fn collection(metrics: &ItemCollectionMetrics) -> Value {
     let (low, high) = metrics.size_estimate_range_gb;
     Value::map([
         ("ItemCollectionKey", Some(item_value(&metrics.item_collection_key))),

@@ -2,8 +2,9 @@
 
 use super::Operation;
 use super::attribute::item_value;
+use super::batch::collections;
 use super::describe::all_consumed;
-use super::items::{capacity, delete, names, put, update, when};
+use super::items::{capacity, delete, metrics, names, put, update, when};
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
@@ -29,8 +30,12 @@ impl Operation<'_> {
         request.actions = self.actions()?.into_iter().map(action).collect::<Result<Vec<_>>>()?;
         request.client_request_token = self.input.text("ClientRequestToken")?;
         request.return_consumed_capacity = capacity(&mut self.input)?;
+        request.return_item_collection_metrics = metrics(&mut self.input)?;
         let output = self.tables.transact_write_items_async(&request).await?;
-        Ok(Value::map([("ConsumedCapacity", all_consumed(&output.consumed_capacity))]))
+        Ok(Value::map([
+            ("ConsumedCapacity", all_consumed(&output.consumed_capacity)),
+            ("ItemCollectionMetrics", collections(&output.item_collection_metrics)),
+        ]))
     }
 
     fn actions(&mut self) -> Result<Vec<Fields>> {

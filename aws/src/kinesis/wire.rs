@@ -6,6 +6,7 @@ use crate::fields::{Dialect, Fields};
 use crate::model;
 use crate::refusal::{Refusal, Result};
 use crate::reply::{Reply, reply, set};
+use crate::signature::check_form;
 use crate::value::Value;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -38,6 +39,9 @@ async fn carry_out(call: &Call<'_>, name: &str, body: &[u8]) -> Result<Value> {
     } else {
         Fields::tree(body, dialect)?
     };
+    if model::has(dialect, name) {
+        check_form(call.head, dialect)?;
+    }
     model::check(dialect, name, &mut request)?;
     perform(call, name, Fields::of(request, dialect)?).await
 }

@@ -247,6 +247,9 @@ impl Tables {
                 )));
             }
             (BillingMode::Provisioned, Some(units)) => {
+                if definition.billing == BillingMode::PayPerRequest {
+                    check_all_provisioned(definition, request)?;
+                }
                 change_throughput(&mut definition.throughput, units, now, None)?;
             }
             (_, None) => {}
@@ -421,6 +424,24 @@ fn change_throughput(
     }
     provisioned.units = units;
     Ok(())
+}
+
+/// With its table, every global index becomes provisioned.
+fn check_all_provisioned(definition: &Definition, request: &UpdateTable) -> Result<()> {
+    let is_given = |name: &str| {
+        request.global_index_updates.iter().any(|update| match update {
+            GlobalIndexUpdate::Update(index) => index.name == name && index.throughput.is_some(),
+            GlobalIndexUpdate::Delete(gone) => gone == name,
+            GlobalIndexUpdate::Create(_) => false,
+        })
+    };
+    match definition.indexes.iter().find(|index| !index.is_local && !is_given(&index.name)) {
+        None => Ok(()),
+        Some(index) => Err(Error::validation(format!(
+            "{INVALID}ProvisionedThroughput must be specified for index: {}",
+            index.name
+        ))),
+    }
 }
 
 /// The types of the attributes of new indexes join the others, which may not change.
