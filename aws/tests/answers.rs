@@ -336,13 +336,15 @@ fn what_a_request_says_is_checked_in_the_order_of_the_service() {
             of(
                 "UpdateItem",
                 json!({"TableName": "abc", "Key": {}, "Expected": {"a": {}}}),
-                "One or more parameter values were invalid: Value must be provided when Exists is null for Attribute: a",
+                "1 validation error detected: One or more parameter values were invalid: Value must be provided when \
+                 Exists is null for Attribute: a",
             ),
             of(
                 "UpdateItem",
                 json!({"TableName": "abc", "Key": {}, "AttributeUpdates": {"a": {"Action": "ADD", "Value":
                     {"B": "Yg=="}}}}),
-                "One or more parameter values were invalid: ADD action is not supported for the type B",
+                "1 validation error detected: One or more parameter values were invalid: ADD action is not supported \
+                 for the type B",
             ),
             of(
                 "Query",
@@ -367,7 +369,7 @@ fn what_a_request_says_is_checked_in_the_order_of_the_service() {
             of(
                 "Query",
                 json!({"TableName": "abc", "KeyConditionExpression": "a = "}),
-                "Invalid KeyConditionExpression: Syntax error; token: \"<EOF>\", near: \"= \"",
+                "Invalid KeyConditionExpression: Syntax error; token: \"<EOF>\", near: \"=\"",
             ),
             of(
                 "BatchWriteItem",
@@ -724,12 +726,16 @@ fn answers_in_xml_have_their_elements() {
     let (router, _) = router();
     let call = |form: &'static str| {
         let request = http::Request::post("/").header("content-type", "application/x-www-form-urlencoded");
-        let answer = common::now(router.call(request.body(bytes::Bytes::from_static(form.as_bytes())).unwrap()));
+        let answer =
+            common::now(router.call(request.body(bytes::Bytes::from_static(form.as_bytes())).unwrap()));
         common::text(&answer).to_owned()
     };
     assert!(call("Action=ListQueues&Version=2012-11-05").contains("<ListQueuesResult/><ResponseMetadata>"));
     assert!(call("Action=CreateQueue&QueueName=jobs").contains("<CreateQueueResult><QueueUrl>"));
     assert!(call("Action=ReceiveMessage&QueueUrl=jobs").contains("<ReceiveMessageResult/>"));
     assert!(!call("Action=PurgeQueue&QueueUrl=jobs").contains("Result"));
-    assert!(call("Action=AddPermission&QueueUrl=jobs&Label=l&AWSAccountId.1=1&ActionName.1=*").contains("<AddPermissionResponse"));
+    assert!(
+        call("Action=AddPermission&QueueUrl=jobs&Label=l&AWSAccountId.1=1&ActionName.1=*")
+            .contains("<AddPermissionResponse")
+    );
 }

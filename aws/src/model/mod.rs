@@ -165,3 +165,6 @@ fn input(dialect: Dialect, operation: &str) -> Option<&'static Shape> {
         Dialect::Sqs | Dialect::SqsQuery => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
