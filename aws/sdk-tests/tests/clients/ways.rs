@@ -26,10 +26,7 @@ fn line(answer: Result<impl Display, impl Display>) -> String {
 /// What clients call an error.
 macro_rules! code {
     ($answer:expr) => {
-        $answer.map_err(|error| {
-            use aws_sdk_sqs::error::ProvideErrorMetadata as _;
-            error.into_service_error().meta().code().unwrap_or_default().to_owned()
-        })
+        $answer.map_err(|error| error.into_service_error().meta().code().unwrap_or_default().to_owned())
     };
 }
 
