@@ -148,7 +148,12 @@ async fn streams() {
             line(Ok::<_, &str>(got.records[0].sequence_number())),
             line(Ok::<_, &str>(String::from_utf8_lossy(got.records[0].data()))),
             line(streams.stream("nope").map(|_| "found").map_err(|e| e.code())),
-            line(streams.create("clicks", CreateStream::default()).map(|_| "made").map_err(|e| e.code())),
+            line(
+                streams
+                    .create("clicks", CreateStream::default().shard_count(1))
+                    .map(|_| "made")
+                    .map_err(|e| e.code()),
+            ),
             line(streams.get_records(&GetRecords::new("nonsense")).map(|_| "got").map_err(|e| e.code())),
         ]
     };
@@ -166,7 +171,10 @@ async fn streams() {
             line(Ok::<_, &str>(record.sequence_number())),
             line(Ok::<_, &str>(String::from_utf8_lossy(record.data().as_ref()))),
             line(code!(kinesis.describe_stream_summary().stream_name("nope").send().await).map(|_| "found")),
-            line(code!(kinesis.create_stream().stream_name("clicks").send().await).map(|_| "made")),
+            line(
+                code!(kinesis.create_stream().stream_name("clicks").shard_count(1).send().await)
+                    .map(|_| "made"),
+            ),
             line(code!(kinesis.get_records().shard_iterator("nonsense").send().await).map(|_| "got")),
         ]
     })
