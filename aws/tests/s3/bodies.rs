@@ -73,7 +73,7 @@ fn chunks_with_a_checksum_behind_them() {
     assert_eq!(refusal(&put(crc, "12", &good)), ("IncompleteBody", 400));
     assert_eq!(refusal(&put(crc, "11", &good[..good.len() - 30])), ("InvalidRequest", 400));
     assert_eq!(refusal(&put(crc, "11", &good[..12])), ("IncompleteBody", 400));
-    assert_eq!(refusal(&put(crc, "11", "hello world")), ("InvalidRequest", 400));
+    assert_eq!(refusal(&put(crc, "11", "hello world")), ("IncompleteBody", 400));
     assert_eq!(refusal(&put("x-amz-meta-a", "11", &good)), ("InvalidRequest", 400));
     assert_eq!(face.get("/photos/k"), "hello world");
 }
