@@ -13,6 +13,7 @@ SERVICES = {
     "DynamoDB": "dynamodb",
     "DynamoDB Streams": "dynamodbstreams",
     "STS": "sts",
+    "S3": "s3",
 }
 
 

@@ -247,7 +247,7 @@ impl Bucket {
     /// over 5 GiB, or a copy onto itself that changes nothing; `PreconditionFailed`; those of a put. `ConditionalRequestConflict`
     /// if the source changes again and again while it is read.
     pub fn copy(&self, request: CopyObject) -> Result<CopyOutput> {
-        Ok(self.stage_copy(request)?.wait()?)
+        self.store.call("CopyObject", self.name(), || Ok(self.stage_copy(request)?.wait()?))
     }
 
     /// [`copy`](Self::copy) that holds no thread while it waits for the disk.
@@ -255,7 +255,9 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn copy_async(&self, request: CopyObject) -> Result<CopyOutput> {
-        Ok(self.stage_copy(request)?.done().await?)
+        self.store
+            .call_async("CopyObject", self.name(), async { Ok(self.stage_copy(request)?.done().await?) })
+            .await
     }
 
     fn stage_copy(&self, request: CopyObject) -> Result<Pending<CopyOutput>> {
@@ -338,7 +340,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchUpload`; for the source as for [`copy`](Self::copy); `InvalidArgument` for a range that is not within the source.
     pub fn upload_part_copy(&self, request: &UploadPartCopy) -> Result<PartCopyOutput> {
-        Ok(self.stage_part_copy(request)?.wait()?)
+        self.store.call("UploadPartCopy", self.name(), || Ok(self.stage_part_copy(request)?.wait()?))
     }
 
     /// [`upload_part_copy`](Self::upload_part_copy) that holds no thread while it waits for the disk.
@@ -346,7 +348,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn upload_part_copy_async(&self, request: &UploadPartCopy) -> Result<PartCopyOutput> {
-        Ok(self.stage_part_copy(request)?.done().await?)
+        self.store
+            .call_async("UploadPartCopy", self.name(), async {
+                Ok(self.stage_part_copy(request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_part_copy(&self, request: &UploadPartCopy) -> Result<Pending<PartCopyOutput>> {

@@ -25,6 +25,10 @@ impl Bucket {
     /// # Errors
     /// As for [`get_object`](Self::get_object).
     pub fn tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
+        self.store.call("GetObjectTagging", self.name(), || self.do_tagging(key, version_id))
+    }
+
+    fn do_tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
         let settings = self.bucket.settings()?;
         let (version, object) = self.versions(&settings, key).readable(version_id, "GET")?;
         Ok(Tagging { tags: object.tags, version_id: settings.shown(version.id()) })
@@ -35,7 +39,9 @@ impl Bucket {
     /// # Errors
     /// As for [`tagging`](Self::tagging); `InvalidTag`, `BadRequest` for more than 10.
     pub fn set_tagging(&self, key: &str, version_id: Option<&str>, tags: Tags) -> Result<Tagging> {
-        Ok(self.stage_tagging(key, version_id, tags, "PUT")?.wait()?)
+        self.store.call("PutObjectTagging", self.name(), || {
+            Ok(self.stage_tagging(key, version_id, tags, "PUT")?.wait()?)
+        })
     }
 
     /// [`set_tagging`](Self::set_tagging) that holds no thread while it waits for the disk.
@@ -48,7 +54,11 @@ impl Bucket {
         version_id: Option<&str>,
         tags: Tags,
     ) -> Result<Tagging> {
-        Ok(self.stage_tagging(key, version_id, tags, "PUT")?.done().await?)
+        self.store
+            .call_async("PutObjectTagging", self.name(), async {
+                Ok(self.stage_tagging(key, version_id, tags, "PUT")?.done().await?)
+            })
+            .await
     }
 
     /// Removes the tags of an object.
@@ -56,7 +66,9 @@ impl Bucket {
     /// # Errors
     /// As for [`tagging`](Self::tagging).
     pub fn delete_tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
-        Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.wait()?)
+        self.store.call("DeleteObjectTagging", self.name(), || {
+            Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.wait()?)
+        })
     }
 
     /// [`delete_tagging`](Self::delete_tagging) that holds no thread while it waits for the disk.
@@ -64,7 +76,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_tagging_async(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
-        Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.done().await?)
+        self.store
+            .call_async("DeleteObjectTagging", self.name(), async {
+                Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.done().await?)
+            })
+            .await
     }
 
     /// Sets an [attribute](crate::objects::Metadata::attributes) of an object, or removes it. It stays the same version,

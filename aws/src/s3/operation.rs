@@ -78,10 +78,11 @@ const NEVER_SET: [&str; 10] = [
     "intelligent-tiering",
 ];
 /// Others, which are not here at all.
-const NOT_HERE: [&str; 9] = [
+const NOT_HERE: [&str; 10] = [
     "session",
     "abac",
     "metadataTable",
+    "metadataAnnotationTable",
     "metadataConfiguration",
     "metadataInventoryTable",
     "metadataJournalTable",

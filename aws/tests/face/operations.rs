@@ -34,6 +34,38 @@ fn is_refused(target: &str, name: &str) -> bool {
         .any(|code| text.contains(code))
 }
 
+/// The answer of S3 to a request as the page writes it, for a bucket that is not there.
+fn asked_of_s3(request: &str) -> String {
+    const SCOPE: &str =
+        "AWS4-HMAC-SHA256 Credential=a/20250101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+    let (router, _) = router();
+    let (method, path) = request.split_once(' ').unwrap();
+    let path = path.replace("{Bucket}", "bucket").replace(['{', '}'], "");
+    let request = Request::builder().method(method).uri(path).header("host", "fourfold.local");
+    let request = request.header("authorization", SCOPE).header("x-amz-date", "20250101T000000Z");
+    let request = request.header("x-amz-content-sha256", "UNSIGNED-PAYLOAD").header("content-length", "0");
+    text(&now(router.call(request.body(Bytes::new()).unwrap()))).to_owned()
+}
+
+#[test]
+fn the_page_says_of_every_operation_of_s3_what_becomes_of_it() {
+    let codes =
+        ["NotImplemented", "MethodNotAllowed", "InvalidRequest", "InvalidObjectState", "PreconditionFailed"];
+    let operations = operations("S3");
+    assert!(operations.len() >= 100, "{}", operations.len());
+    for (name, row) in operations {
+        let (request, verdict) = row.strip_prefix('`').unwrap().split_once("` | ").unwrap();
+        let answer = asked_of_s3(request);
+        let code = codes.into_iter().find(|code| answer.contains(&format!("<Code>{code}</Code>")));
+        let is_refused = match verdict.strip_prefix("refused") {
+            None => false,
+            Some("") => code == Some("NotImplemented"),
+            Some(named) => named.trim_matches([':', ' ', '`']) == code.unwrap_or_default(),
+        };
+        assert_eq!(is_refused, code.is_some(), "{name}: {verdict}: {answer}");
+    }
+}
+
 #[test]
 fn the_page_says_of_every_operation_what_becomes_of_it() {
     let services = [

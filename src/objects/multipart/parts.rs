@@ -86,6 +86,10 @@ impl Bucket {
     /// # Errors
     /// `NoSuchUpload`, `NoSuchBucket`.
     pub fn list_parts(&self, request: &ListParts) -> Result<PartPage> {
+        self.store.call("ListParts", self.name(), || self.do_list_parts(request))
+    }
+
+    fn do_list_parts(&self, request: &ListParts) -> Result<PartPage> {
         drop(self.bucket.settings()?);
         let (id, upload) = self.upload(&request.key, &request.upload_id)?;
         let max = request.max_parts.unwrap_or(PAGE_MAX).min(PAGE_MAX) as usize;

@@ -55,6 +55,10 @@ struct Behaviour {
     /// What an answer promises: `synced` on the device, `written` with the operating system, `buffered` neither yet.
     #[arg(long, value_enum, default_value = "synced", value_name = "LEVEL", conflicts_with = "memory")]
     durability: Level,
+    /// Hosts below this domain name a bucket of S3 in their first labels, as those below `localhost` do; may be given more
+    /// than once.
+    #[arg(long = "s3-domain", value_name = "DOMAIN")]
+    s3_domains: Vec<String>,
     /// Lets clients move the time on: POST `/_fourfold/clock` `{"advance_ms": 60000}`.
     #[arg(long)]
     movable_clock: bool,
@@ -230,6 +234,9 @@ impl Serve {
                 Some(account) if account != opening.account => router.key_of(account, key.id, key.secret),
                 _ => router.key(key.id, key.secret),
             };
+        }
+        for domain in &self.behaviour.s3_domains {
+            router = router.domain(domain);
         }
         if let Some(clock) = &opening.clock {
             router = router.clock(clock.clone());
