@@ -168,7 +168,12 @@ fn copies() {
 #[test]
 fn uploads_in_parts() {
     let face = Face::new();
-    let begun = face.send("POST", "/photos/k?uploads", &[("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", "FULL_OBJECT")], "");
+    let begun = face.send(
+        "POST",
+        "/photos/k?uploads",
+        &[("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", "FULL_OBJECT")],
+        "",
+    );
     let id = element(text(&begun), "UploadId").to_owned();
     assert_eq!(header(&begun, "x-amz-checksum-type"), "FULL_OBJECT");
     let part = |number: u32, body: &str| {
