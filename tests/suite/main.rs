@@ -22,6 +22,7 @@ mod objects_model;
 mod objects_notify;
 mod objects_parts;
 mod objects_threads;
+mod one_clock;
 mod pipeline;
 mod queue;
 mod queue_manage;
