@@ -23,6 +23,11 @@ impl Call<'_> {
         self.head.headers.get(name)?.to_str().ok()
     }
 
+    /// What the body is, without what is said besides.
+    pub(crate) fn content_type(&self) -> &str {
+        self.header("content-type").and_then(|kind| kind.split(';').next()).unwrap_or_default().trim()
+    }
+
     /// Host and port by which the caller knows the endpoint.
     pub(crate) fn host(&self) -> &str {
         let authority = self.head.uri.authority().map(http::uri::Authority::as_str);

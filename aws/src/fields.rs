@@ -35,11 +35,16 @@ impl Fields {
 
     /// The structure that a body is; no body is a structure without members.
     pub(crate) fn from_json(body: &[u8], dialect: Dialect) -> Result<Self> {
-        if body.is_empty() {
-            return Ok(Self { members: Vec::new(), dialect });
+        Self::of(Self::tree(body, dialect)?, dialect)
+    }
+
+    /// The tree that a body is. Only SQS takes no body for one without members.
+    pub(crate) fn tree(body: &[u8], dialect: Dialect) -> Result<Value> {
+        if body.is_empty() && dialect == Dialect::Sqs {
+            return Ok(Value::empty());
         }
         let value: Value = serde_json::from_slice(body).map_err(|_| Refusal::serialization(""))?;
-        Self::of(value, dialect)
+        if matches!(value, Value::Map(_)) { Ok(value) } else { Err(Refusal::serialization("")) }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -117,6 +122,12 @@ impl Fields {
             Value::Map(members) => Ok(members),
             other => Err(dialect.wrong_type(&other, "Map")),
         })
+    }
+
+    /// A map as it stands, which is not taken.
+    pub(crate) fn peek_map(&self, name: &str) -> Option<&[(Name, Value)]> {
+        let (_, value) = self.members.iter().rev().find(|(member, _)| member == name)?;
+        if let Value::Map(members) = value { Some(members) } else { None }
     }
 
     /// A map of texts; nulls in it are dropped.
@@ -205,8 +216,7 @@ impl Dialect {
                 Refusal::new("MissingRequiredParameterException", message).with_query_code("MissingParameter")
             }
             Self::Kinesis | Self::Dynamo => self.invalid(&format!(
-                "1 validation error detected: Value {}at '{}' failed to satisfy constraint: Member must not be null",
-                if self == Self::Dynamo { "null " } else { "" },
+                "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
                 lower_first(name)
             )),
         }
@@ -218,15 +228,12 @@ impl Dialect {
         if self == Self::Dynamo { Refusal { origin: Origin::Validation, ..refusal } } else { refusal }
     }
 
+    /// What is wrong with a text that should be bytes in base 64.
     fn not_base64(self, text: &str) -> Refusal {
-        let len = text.len();
-        let reason = if len.is_multiple_of(4) {
-            "Invalid Base64 character".to_owned()
-        } else {
-            format!("Base64 encoded length is expected a multiple of 4 bytes but found: {len}")
-        };
+        let reason = base64_fault(text).unwrap_or_else(|| NOT_CANONICAL.to_owned());
         Refusal::serialization(match self {
             Self::Kinesis => format!("'{text}' can not be converted to a Blob: {reason}"),
+            Self::Dynamo if reason.ends_with('\'') => NOT_CANONICAL.to_owned(),
             _ => reason,
         })
     }
@@ -267,6 +274,49 @@ impl Dialect {
                 format!("{} can not be converted to {article} {wanted}", token(found))
             }
         }
+    }
+}
+
+/// The service's words, with its slip.
+const NOT_CANONICAL: &str = "Invalid last non-pad Base64 character dectected";
+
+/// Refuses a text that does not stand for bytes.
+pub(crate) fn not_base64(dialect: Dialect, text: &str) -> Option<Refusal> {
+    base64_fault(text).map(|_| dialect.not_base64(text))
+}
+
+/// Why a text is not base 64, without decoding it.
+fn base64_fault(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let len = bytes.len();
+    if !len.is_multiple_of(4) {
+        return Some(format!("Base64 encoded length is expected a multiple of 4 bytes but found: {len}"));
+    }
+    let pads = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
+    let digits = &bytes[..len - pads];
+    if let Some(wrong) = digits.iter().position(|byte| base64_digit(*byte).is_none()) {
+        let wrong = text.get(wrong..).and_then(|rest| rest.chars().next()).unwrap_or_default();
+        return Some(format!("Invalid Base64 character: '{wrong}'"));
+    }
+    // What the last digit has beyond the last byte has to be zero.
+    let beyond = match pads {
+        0 => 0,
+        1 => 0b11,
+        2 => 0b1111,
+        _ => return Some("Invalid Base64 character: '='".to_owned()),
+    };
+    let last = digits.last().and_then(|byte| base64_digit(*byte)).unwrap_or_default();
+    (last & beyond != 0).then(|| NOT_CANONICAL.to_owned())
+}
+
+fn base64_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
     }
 }
 

@@ -10,10 +10,10 @@ use crate::control::{self, Control};
 use crate::dynamodb::Service;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
-use crate::reply::{Reply, no_such_operation, reply};
+use crate::reply::{Reply, no_such_operation, reply, set};
 use crate::s3::{self, Face};
 use crate::signature::{Scope, verify};
-use crate::{dynamodb, form, kinesis, sqs, sts};
+use crate::{cors, dynamodb, form, kinesis, sqs, sts};
 use bytes::Bytes;
 use fourfold::Store;
 use http::header::CONNECTION;
@@ -198,15 +198,19 @@ impl Shared {
         if s3::is_for(&call, &self.face) {
             return (("s3", head.method.to_string()), s3::answer(&call, &self.face, body).await);
         }
+        if let Some(reply) = cors::preflight(&call) {
+            return (("none", String::new()), reply);
+        }
         let body = match body.all(self.body_len_max).await {
             Ok(body) => body,
             Err(broken) => return (("none", String::new()), unread(head, &broken)),
         };
         let route = Route::of(&call, &body);
-        let reply = match self.admit(&call, &route, &body) {
+        let mut reply = match self.admit(&call, &route, &body) {
             Ok(()) => route.answer(&call, &body).await,
             Err(refusal) => route.refuse(&call, &refusal),
         };
+        cors::allow(&call, &mut reply);
         (route.name(), reply)
     }
 
@@ -256,7 +260,7 @@ impl<'a> Route<'a> {
                 "Kinesis_20131202" => Self::Kinesis(name),
                 "DynamoDB_20120810" => Self::Dynamo(Service::Tables, name),
                 "DynamoDBStreams_20120810" => Self::Dynamo(Service::Streams, name),
-                _ => Self::Nobody,
+                _ => Self::by_content_type(call),
             };
         }
         if let Some(form) = form_of(head, body) {
@@ -270,12 +274,21 @@ impl<'a> Route<'a> {
         Self::without_action(call)
     }
 
-    fn without_action(call: &Call<'_>) -> Self {
+    /// Whom a request is for that names no operation: whose form it has.
+    fn by_content_type(call: &'a Call<'_>) -> Self {
+        match call.content_type() {
+            "application/x-amz-json-1.0" | "application/json" => Self::Dynamo(Service::Tables, ""),
+            "application/x-amz-json-1.1" => Self::Kinesis(""),
+            _ => Self::Nobody,
+        }
+    }
+
+    fn without_action(call: &'a Call<'_>) -> Self {
         let is_root = call.head.uri.path() == "/";
-        if call.scope.is_none() && is_root && call.head.method == Method::GET {
-            Self::Hello
-        } else {
-            Self::Nobody
+        match () {
+            () if call.scope.is_none() && is_root && call.head.method == Method::GET => Self::Hello,
+            () if is_root && call.head.method == Method::POST => Self::by_content_type(call),
+            () => Self::Nobody,
         }
     }
 
@@ -286,8 +299,8 @@ impl<'a> Route<'a> {
             Self::Kinesis(name) => kinesis::answer(call, name, body).await,
             Self::Dynamo(service, name) => dynamodb::answer(call, *service, name, body).await,
             Self::Sts => sts::caller_identity(call),
-            Self::Hello => reply(200, "", format!("healthy: {} \n", call.host())),
-            Self::Nobody => no_such_operation(),
+            Self::Hello => with_sum(call, reply(200, "", format!("healthy: {} ", call.host()))),
+            Self::Nobody => with_sum(call, no_such_operation()),
         }
     }
 
@@ -313,6 +326,14 @@ impl<'a> Route<'a> {
             Self::Sqs(_) | Self::Hello | Self::Nobody => sqs::refused_in_json(call, refusal),
         }
     }
+}
+
+/// An answer of no service, with the headers of the one that checks it is there.
+pub(crate) fn with_sum(call: &Call<'_>, mut reply: Reply) -> Reply {
+    let sum = crc32fast::hash(reply.body().bytes().map_or(&[], |body| &body[..]));
+    set(&mut reply, "x-amzn-requestid", &call.id.long());
+    set(&mut reply, "x-amz-crc32", &sum.to_string());
+    reply
 }
 
 /// The form in a body, or in a URL.

@@ -3,6 +3,7 @@
 //! A request is reduced to a canonical text; the signature is an HMAC of it with a key derived from the secret key, day,
 //! region and service. It stands in the `Authorization` header, or in the query of a presigned URL.
 
+use crate::fields::Dialect;
 use crate::form;
 use crate::refusal::{Refusal, Result};
 use fourfold::Timestamp;
@@ -84,9 +85,7 @@ pub(crate) fn verify(
     let is_signed = head.headers.contains_key("authorization")
         || head.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
     if !is_signed {
-        let refusal =
-            Refusal::framework("MissingAuthenticationTokenException", "Missing Authentication Token");
-        return Err(refusal.with_query_code("MissingAuthenticationToken").with_status(403));
+        return Err(missing_token("Missing Authentication Token"));
     }
     let signature = Signature::of(head)?;
     let scope = scope.ok_or_else(|| incomplete("Credential must have five parts, separated by slashes."))?;
@@ -103,6 +102,58 @@ pub(crate) fn verify(
         .and_then(|mac| mac.verify_slice(&from_hex(&signature.mac)?).ok())
         .is_some();
     if is_right { Ok(()) } else { Err(mismatch()) }
+}
+
+/// Refuses a request that claims to be signed, in a form that no signature has. One that claims nothing may pass: whether
+/// it does depends on the [keys](verify).
+pub(crate) fn check_form(head: &Parts, dialect: Dialect) -> Result<()> {
+    let query = head.uri.query().unwrap_or_default();
+    let is_in_query = form::pairs(query).any(|(name, _)| name == "X-Amz-Algorithm");
+    let header = head.headers.get("authorization").map(|text| text.to_str().unwrap_or_default());
+    match (header, is_in_query) {
+        (None, false) => Ok(()),
+        (Some(_), true) => Err(invalid(
+            "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
+        )),
+        (Some(text), false) if dialect == Dialect::Dynamo && !text.trim().starts_with("AWS4-") => {
+            Err(missing_token("Request is missing Authentication Token"))
+        }
+        (Some(text), false) => check_header(head, text),
+        (None, true) => check_query(query),
+    }
+}
+
+fn check_header(head: &Parts, text: &str) -> Result<()> {
+    let parts: Vec<(&str, &str)> =
+        text.split([',', ' ']).skip(1).filter_map(|part| part.trim().split_once('=')).collect();
+    let has = |wanted: &str| parts.iter().any(|(name, value)| *name == wanted && !value.is_empty());
+    let mut message = String::new();
+    for name in ["Credential", "Signature", "SignedHeaders"] {
+        if !has(name) {
+            let _ = write!(message, "Authorization header requires '{name}' parameter. ");
+        }
+    }
+    if !head.headers.contains_key("x-amz-date") && !head.headers.contains_key("date") {
+        message.push_str(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ",
+        );
+    }
+    if message.is_empty() { Ok(()) } else { Err(incomplete(&format!("{message}Authorization={text}"))) }
+}
+
+fn check_query(query: &str) -> Result<()> {
+    let mut message = String::new();
+    for name in
+        ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"]
+    {
+        if form::value(query, name).is_none_or(|value| value.is_empty()) {
+            let _ = write!(message, "AWS query-string parameters must include '{name}'. ");
+        }
+    }
+    if message.is_empty() {
+        return Ok(());
+    }
+    Err(incomplete(&format!("{message}Re-examine the query-string parameters.")))
 }
 
 impl Signature {
@@ -257,6 +308,12 @@ pub(crate) fn moment(
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
     let days = days.checked_sub(719_468)?;
     Some(Timestamp::from_secs(days * 86_400 + hour * 3600 + minute * 60 + second))
+}
+
+#[cold]
+fn missing_token(message: &str) -> Refusal {
+    let refusal = Refusal::framework("MissingAuthenticationTokenException", message);
+    refusal.with_query_code("MissingAuthenticationToken").with_status(403)
 }
 
 #[cold]

@@ -155,7 +155,7 @@ fn a_stream_by_json() {
         (400, r#"{"__type":"SerializationException","Message":"class java.lang.Boolean can not be converted to an String"}"#.to_owned())
     );
     assert_eq!(
-        post(&router, "Kinesis_20131202.StartStreamEncryption", "{}"),
+        post(&router, "Kinesis_20131202.CreateChannel", "{}"),
         (400, r#"{"__type":"UnknownOperationException"}"#.to_owned())
     );
 }
@@ -164,7 +164,7 @@ fn a_stream_by_json() {
 fn what_is_for_nobody_is_answered_so() {
     let (router, _) = router();
     let hello = send(&router, Request::get("/").header("host", "h"), "");
-    assert_eq!((hello.status().as_u16(), text(&hello)), (200, "healthy: h \n"));
+    assert_eq!((hello.status().as_u16(), text(&hello)), (200, "healthy: h "));
     for request in [
         Request::get("/000000000000/jobs"),
         Request::post("/").header("x-amz-target", "Logs_20140328.PutLogEvents"),

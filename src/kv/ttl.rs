@@ -130,14 +130,14 @@ impl Tables {
                 let attribute = attribute.to_owned();
                 definition.ttl = Some(TtlDefinition { attribute, space, is_building: true });
             }
-            (true, Some(_)) => return Err(Error::validation("TimeToLive is already enabled")),
-            (false, None) => return Err(Error::validation("TimeToLive is already disabled")),
-            (false, Some(known)) if known.attribute != attribute => {
+            (_, Some(known)) if known.attribute != attribute => {
                 return Err(Error::validation(format!(
                     "TimeToLive is active on a different AttributeName: current AttributeName is {}",
                     known.attribute
                 )));
             }
+            (true, Some(_)) => return Err(Error::validation("TimeToLive is already enabled")),
+            (false, None) => return Err(Error::validation("TimeToLive is already disabled")),
             (false, Some(known)) => {
                 batch.drop_space(known.space)?;
                 definition.ttl = None;

@@ -81,6 +81,26 @@ impl Queue {
         })
     }
 
+    /// Gives the queue another policy, made from the one that it has, with nothing in between; "" for none.
+    ///
+    /// # Errors
+    /// What `edit` says, [`QueueDoesNotExist`](Error::QueueDoesNotExist).
+    pub fn edit_policy(&self, edit: impl FnOnce(Option<&str>) -> Result<String>) -> Result<()> {
+        let staged: Staged<()> = self.change(|state, setting, _| {
+            let mut live = state.live.clone();
+            let policy = live.settings.render().remove("Policy");
+            let edited = QueueAttributes::from_iter([("Policy", edit(policy.as_deref())?)]);
+            live.settings = live.settings.changed(&edited)?;
+            live.modified = setting.now;
+            let mut batch = setting.store.batch();
+            state.put_record(&mut batch, self.name(), &live)?;
+            let pending = setting.store.commit(batch)?;
+            state.live = live;
+            Ok(pending)
+        });
+        Ok(staged?.wait()?)
+    }
+
     /// The attributes of these names, or with `All` all that have a value, as the service spells them. Counts of messages
     /// are exact.
     ///

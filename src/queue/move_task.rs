@@ -106,6 +106,8 @@ impl Queues {
             return Err(Error::parameter(rate.unwrap_or_default(), "MaxNumberOfMessagesPerSecond", reason));
         }
         let source = self.named(source_arn, "SourceArn")?;
+        // One that is being cancelled is in nobody's way.
+        self.engine.move_due(&self.store)?;
         let destination = destination_arn.map(|arn| self.named(arn, "DestinationArn")).transpose()?;
         let everybody = self.engine.list(&self.store, "", "")?;
         if !everybody.iter().any(|queue| queue.lock_as_it_is().is_source_of(source_arn)) {
@@ -116,7 +118,7 @@ impl Queues {
             return Err(Error::invalid("Source queue arn and destination queue arn cannot be the same."));
         }
         self.handle(source).change(|state, setting, _| {
-            if state.tasks.values().any(|task| task.status == TaskStatus::Running) {
+            if state.tasks.values().any(|task| task.status.is_active()) {
                 return Err(Error::UnsupportedOperation {
                     message: "There is already a task running. Only one active task is allowed for a source queue arn \
                               at a given time."
@@ -149,7 +151,8 @@ impl Queues {
         self.engine.by_arn(&self.store, arn)?.ok_or_else(missing)
     }
 
-    /// Stops a task, and says how many messages it has moved.
+    /// Stops a task, and says how many messages it has moved. It moves no more from now on;
+    /// [`Cancelling`](TaskStatus::Cancelling) becomes [`Cancelled`](TaskStatus::Cancelled) with its next step.
     ///
     /// # Errors
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for what is no handle,
@@ -166,14 +169,14 @@ impl Queues {
             let Some((number, task)) = running.filter(|(_, task)| uuid(task.id) == id) else {
                 return Err(Error::ResourceNotFound { message: "Task does not exist.".to_owned() });
             };
-            let (number, task) = (*number, Task { status: TaskStatus::Cancelled, ..task.clone() });
+            let (number, task) = (*number, Task { status: TaskStatus::Cancelling, ..task.clone() });
             let moved = task.moved;
             let mut batch = setting.store.batch();
             let live = state.put_task(&mut batch, setting, number, &task)?;
             let pending = setting.store.commit(batch)?;
             state.tasks.insert(number, task);
             state.live = live;
-            self.engine.set_moving(&setting.core.identity.name, false);
+            setting.store.wake_sweeper();
             Ok(pending.map(|()| moved))
         })?;
         Ok(pending.wait()?)
@@ -191,7 +194,20 @@ impl Queues {
     fn do_list_moves(&self, source_arn: &str, max: Option<i32>) -> Result<Vec<MoveTask>> {
         rules::in_range(max, 1..=MOVE_TASKS_MAX, "MaxResults")?;
         let source = self.named(source_arn, "SourceArn")?;
-        self.engine.move_due(&self.store)?;
+        // What is being cancelled is seen so, once at least.
+        let is_cancelling =
+            source.lock_as_it_is().tasks.values().any(|task| task.status == TaskStatus::Cancelling);
+        if !is_cancelling {
+            self.engine.move_due(&self.store)?;
+        }
+        let listed = self.listed(&source, source_arn, max)?;
+        if is_cancelling {
+            self.engine.move_due(&self.store)?;
+        }
+        Ok(listed)
+    }
+
+    fn listed(&self, source: &Core, source_arn: &str, max: Option<i32>) -> Result<Vec<MoveTask>> {
         let state = source.lock(&self.store, self.store.now())?;
         let max = usize::try_from(max.unwrap_or(1)).unwrap_or(1);
         let arns = &source.identity.arns;
@@ -251,7 +267,7 @@ impl State {
         task: &Task,
     ) -> crate::Result<crate::queue::record::Live> {
         let mut live = self.live.clone();
-        live.is_moving = task.status == TaskStatus::Running;
+        live.is_moving = task.status.is_active();
         if live.is_moving != self.live.is_moving {
             self.put_record(batch, &setting.core.identity.name, &live)?;
         }
@@ -259,9 +275,9 @@ impl State {
         Ok(live)
     }
 
-    /// The running task, if there is one.
+    /// The task that runs or is to stop, if there is one.
     fn running(&self) -> Option<(u64, &Task)> {
-        let running = self.tasks.iter().find(|(_, task)| task.status == TaskStatus::Running);
+        let running = self.tasks.iter().find(|(_, task)| task.status.is_active());
         running.map(|(number, task)| (*number, task))
     }
 }
@@ -272,6 +288,8 @@ enum Next {
     Later,
     /// It has come to its end.
     Finished,
+    /// Somebody stopped it.
+    Cancelled,
     /// It cannot go on, for this reason.
     Stuck(&'static str),
     To(Arc<Core>),
@@ -317,11 +335,14 @@ impl QueueEngine {
     /// When the next message may be moved.
     pub(super) fn next_move(&self) -> Option<Timestamp> {
         let moving: Vec<String> = self.moving.lock().iter().cloned().collect();
-        let deadlines = moving.iter().filter_map(|name| {
-            let core = self.named_core(name)?;
-            let state = core.lock_as_it_is();
-            state.running().map(|(_, task)| task.next())
-        });
+        let deadlines =
+            moving.iter().filter_map(|name| {
+                let core = self.named_core(name)?;
+                let state = core.lock_as_it_is();
+                state.running().map(|(_, task)| {
+                    if task.status == TaskStatus::Running { task.next() } else { task.started }
+                })
+            });
         deadlines.min()
     }
 
@@ -334,6 +355,9 @@ impl QueueEngine {
                 Next::Later => return Ok(false),
                 Next::Finished => {
                     return self.end(store, source, &mut state, TaskStatus::Completed, None);
+                }
+                Next::Cancelled => {
+                    return self.end(store, source, &mut state, TaskStatus::Cancelled, None);
                 }
                 Next::Stuck(reason) => {
                     return self.end(store, source, &mut state, TaskStatus::Failed, Some(reason));
@@ -361,6 +385,9 @@ impl QueueEngine {
             self.set_moving(&source.identity.name, false);
             return Ok(Next::Later);
         };
+        if task.status == TaskStatus::Cancelling {
+            return Ok(Next::Cancelled);
+        }
         let missing = "AWS.SimpleQueueService.NonExistentQueue";
         let unknown = "CouldNotDetermineMessageSource";
         let (task, last) = (task.clone(), task.last);
@@ -442,6 +469,9 @@ impl State {
     ) -> Result<()> {
         let Setting { core: source, store, now, .. } = setting;
         let Some((number, task)) = self.running() else { return Ok(()) };
+        if task.status != TaskStatus::Running {
+            return Ok(());
+        }
         let mut task = task.clone();
         let room = task.allowance(now).saturating_sub(task.moved).min(STEP);
         let (mut taken, mut cursor) = (Vec::new(), Cursor::default());

@@ -19,10 +19,18 @@ pub enum TaskStatus {
     Cancelled = 3,
     /// It could not go on.
     Failed = 4,
+    /// It is to stop, and will with its next step.
+    Cancelling = 5,
 }
 
 impl TaskStatus {
-    pub(super) const ALL: [Self; 4] = [Self::Running, Self::Completed, Self::Cancelled, Self::Failed];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Running, Self::Completed, Self::Cancelled, Self::Failed, Self::Cancelling];
+
+    /// Has the task something to do yet?
+    pub(super) fn is_active(self) -> bool {
+        matches!(self, Self::Running | Self::Cancelling)
+    }
 
     /// The service's name for it.
     pub fn name(self) -> &'static str {
@@ -31,6 +39,7 @@ impl TaskStatus {
             Self::Completed => "COMPLETED",
             Self::Cancelled => "CANCELLED",
             Self::Failed => "FAILED",
+            Self::Cancelling => "CANCELLING",
         }
     }
 }

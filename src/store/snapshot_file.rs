@@ -17,6 +17,9 @@ use std::io::{self, Read, Write};
 const MAGIC: &[u8; 8] = b"4FOLDSNP";
 const FORMAT_VERSION: u32 = 1;
 const PREFIX_LEN: usize = MAGIC.len() + size_of::<u32>();
+/// How every file of this version begins.
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) const PREFIX: [u8; PREFIX_LEN] = *b"4FOLDSNP\x01\0\0\0";
 /// Kind, length, checksum.
 const BLOCK_HEAD_LEN: usize = 1 + 2 * size_of::<u32>();
 /// Bytes of entries from which on a block is full.

@@ -70,6 +70,8 @@ fn dead_letters_move_back() {
     assert_eq!(tasks[0].handle.as_deref(), Some(handle.as_str()));
     assert_eq!(world.queues.cancel_move(&handle).unwrap(), 2);
     assert_eq!(refusal(world.queues.cancel_move(&handle)).0, "ResourceNotFoundException");
+    let status = || world.queues.list_moves(failed.arn(), None).unwrap()[0].status;
+    assert_eq!((status(), status()), (TaskStatus::Cancelling, TaskStatus::Cancelled));
     let moved = queue.receive(1).unwrap().remove(0);
     assert_eq!((moved.body(), moved.receive_count(), moved.dead_letter_source()), ("0", 1, None));
     // The rest goes elsewhere, also after the store knows only what was written.

@@ -8,6 +8,10 @@ use std::borrow::Cow;
 
 const DIALECT: Dialect = Dialect::Dynamo;
 
+const NONE: &str = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
+pub(super) const MORE_THAN_ONE: &str = "Supplied AttributeValue has more than one datatypes set, must contain exactly \
+    one of the supported datatypes";
+
 /// The item that a map of values is.
 pub(super) fn item(members: Vec<(Name, Value)>) -> Result<Item> {
     let there = members.into_iter().filter(|(_, value)| *value != Value::Null);
@@ -18,19 +22,18 @@ pub(super) fn item(members: Vec<(Name, Value)>) -> Result<Item> {
 /// The value of an attribute.
 pub(super) fn attribute(value: Value) -> Result<AttributeValue> {
     let Value::Map(members) = value else { return Err(DIALECT.wrong_type(&value, "Structure")) };
-    let mut known = members.into_iter().filter(|(name, value)| is_type(name) && *value != Value::Null);
-    let Some((kind, value)) = known.next() else {
-        return Err(DIALECT.invalid(
-            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
-        ));
-    };
-    if known.next().is_some() {
-        return Err(DIALECT.invalid(
-            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
-             datatypes",
-        ));
+    let known = members.into_iter().filter(|(name, value)| is_type(name) && *value != Value::Null);
+    let mut found = None;
+    let mut is_one = true;
+    // What is wrong with a value is said before that there is more than one.
+    for (kind, value) in known {
+        is_one = found.replace(typed(&kind, value)?).is_none();
     }
-    typed(&kind, value)
+    match found {
+        Some(value) if is_one => Ok(value),
+        Some(_) => Err(DIALECT.invalid(MORE_THAN_ONE)),
+        None => Err(DIALECT.invalid(NONE)),
+    }
 }
 
 fn is_type(name: &str) -> bool {

@@ -1,13 +1,15 @@
 //! Batches: many items, of many tables, without a transaction.
 
 use super::Operation;
-use super::attribute::item_value;
+use super::attribute::{MORE_THAN_ONE, item_value};
 use super::describe::all_consumed;
-use super::items::{capacity, names};
+use super::items::{capacity, collection, metrics, names};
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
-use fourfold::kv::{BatchGetItem, BatchWriteItem, Expr, KeysAndAttributes, WriteRequest};
+use fourfold::kv::{
+    BatchGetItem, BatchWriteItem, Expr, ItemCollectionMetrics, KeysAndAttributes, WriteRequest,
+};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -29,13 +31,18 @@ impl Operation<'_> {
 
     pub(super) async fn batch_write_item(&mut self) -> Result<Value> {
         let requests = requests(&mut self.input, writes)?;
-        let request = BatchWriteItem { requests, return_consumed_capacity: capacity(&mut self.input)? };
+        let request = BatchWriteItem {
+            requests,
+            return_consumed_capacity: capacity(&mut self.input)?,
+            return_item_collection_metrics: metrics(&mut self.input)?,
+        };
         let output = self.tables.batch_write_item_async(&request).await?;
         let unprocessed = output.unprocessed.iter();
         let unprocessed =
             unprocessed.map(|(table, all)| (table, all.iter().map(write_value).collect::<Vec<_>>().into()));
         Ok(Value::map([
             ("UnprocessedItems", Some(by_table(unprocessed))),
+            ("ItemCollectionMetrics", collections(&output.item_collection_metrics)),
             ("ConsumedCapacity", all_consumed(&output.consumed_capacity)),
         ]))
     }
@@ -47,6 +54,13 @@ fn requests<T>(input: &mut Fields, read: impl Fn(Value) -> Result<T>) -> Result<
     let requests = input.required("RequestItems", requests)?;
     let there = requests.into_iter().filter(|(_, value)| *value != Value::Null);
     there.map(|(table, value)| Ok((table.into_owned(), read(value)?))).collect()
+}
+
+/// Sizes of partitions by table; nothing if there are none to tell.
+pub(super) fn collections(all: &BTreeMap<String, Vec<ItemCollectionMetrics>>) -> Option<Value> {
+    let tables =
+        all.iter().map(|(table, all)| (table, all.iter().map(collection).collect::<Vec<_>>().into()));
+    (!all.is_empty()).then(|| by_table(tables))
 }
 
 fn by_table<'a>(tables: impl Iterator<Item = (&'a String, Value)>) -> Value {
@@ -100,13 +114,8 @@ fn write(value: Value) -> Result<WriteRequest> {
     match (input.structure("PutRequest")?, input.structure("DeleteRequest")?) {
         (Some(mut put), None) => Ok(WriteRequest::Put(put.required_item("Item")?)),
         (None, Some(mut delete)) => Ok(WriteRequest::Delete(delete.required_item("Key")?)),
-        (None, None) => Err(Dialect::Dynamo.invalid(
-            "Supplied WriteRequest is empty, must contain exactly one of the supported operations",
-        )),
-        (Some(_), Some(_)) => Err(Dialect::Dynamo.invalid(
-            "Supplied WriteRequest has more than one operation set, must contain exactly one of the supported \
-             operations",
-        )),
+        // The service says the same of none as of both.
+        (None, None) | (Some(_), Some(_)) => Err(Dialect::Dynamo.invalid(MORE_THAN_ONE)),
     }
 }
 

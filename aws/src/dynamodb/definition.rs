@@ -1,7 +1,7 @@
 //! What a table is to be, as requests say it.
 
 use super::word;
-use crate::fields::Fields;
+use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use fourfold::kv::{
     AttributeDefinition, GlobalIndexUpdate, Index, KeyElement, KeyType, OnDemandThroughput, Projection,
@@ -50,6 +50,7 @@ pub(super) fn indexes(input: &mut Fields, member: &str) -> Result<Option<Vec<Ind
 pub(super) fn index_updates(input: &mut Fields) -> Result<Vec<GlobalIndexUpdate>> {
     let mut updates = Vec::new();
     for mut input in input.structures("GlobalSecondaryIndexUpdates")?.unwrap_or_default() {
+        let before = updates.len();
         if let Some(create) = input.structure("Create")? {
             updates.push(GlobalIndexUpdate::Create(index(create)?));
         }
@@ -58,6 +59,24 @@ pub(super) fn index_updates(input: &mut Fields) -> Result<Vec<GlobalIndexUpdate>
         }
         if let Some(mut delete) = input.structure("Delete")? {
             updates.push(GlobalIndexUpdate::Delete(delete.required_text("IndexName")?));
+        }
+        let refused = |what: &str| {
+            let message = format!("One or more parameter values were invalid: {what}");
+            Err(input.dialect().invalid(&message))
+        };
+        match updates.len() - before {
+            1 => {}
+            0 => {
+                return refused(
+                    "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, \
+                     GlobalSecondaryIndexUpdate.Delete must not be null",
+                );
+            }
+            _ => {
+                return refused(
+                    "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object",
+                );
+            }
         }
     }
     Ok(updates)
@@ -110,7 +129,11 @@ pub(super) fn sse(input: &mut Fields) -> Result<Option<SseSpecification>> {
 pub(super) fn tags(input: &mut Fields) -> Result<Option<Vec<Tag>>> {
     let Some(all) = input.structures("Tags")? else { return Ok(None) };
     let read = |mut input: Fields| {
-        Ok(Tag { key: input.required_text("Key")?, value: input.required_text("Value")? })
+        let invalid = |what: &str| {
+            Dialect::Dynamo.invalid(&format!("The Tag {what} provided is invalid, {what}: null"))
+        };
+        let key = input.text("Key")?.ok_or_else(|| invalid("Key"))?;
+        Ok(Tag { key, value: input.text("Value")?.ok_or_else(|| invalid("Value"))? })
     };
     all.into_iter().map(read).collect::<Result<_>>().map(Some)
 }

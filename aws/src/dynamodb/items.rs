@@ -2,6 +2,7 @@
 
 use super::attribute::item_value;
 use super::describe::consumed;
+use super::precheck::expression_values;
 use super::{Operation, constraint, legacy, word};
 use crate::fields::Fields;
 use crate::refusal::Result;
@@ -14,7 +15,7 @@ use fourfold::kv::{
 
 impl Operation<'_> {
     pub(super) async fn put_item(&mut self) -> Result<Value> {
-        let request = put(&mut self.input)?;
+        let request = put(&mut self.input, true)?;
         Ok(written(&self.tables.put_item_async(request).await?))
     }
 
@@ -34,20 +35,20 @@ impl Operation<'_> {
     }
 
     pub(super) async fn update_item(&mut self) -> Result<Value> {
-        let request = update(&mut self.input)?;
+        let request = update(&mut self.input, true)?;
         Ok(written(&self.tables.update_item_async(request).await?))
     }
 
     pub(super) async fn delete_item(&mut self) -> Result<Value> {
-        let request = delete(&mut self.input)?;
+        let request = delete(&mut self.input, true)?;
         Ok(written(&self.tables.delete_item_async(request).await?))
     }
 }
 
 /// A put, alone or in a transaction.
-pub(super) fn put(input: &mut Fields) -> Result<PutItem> {
+pub(super) fn put(input: &mut Fields, is_alone: bool) -> Result<PutItem> {
     let mut request = PutItem::new(input.required_text("TableName")?, input.required_item("Item")?);
-    request.when = when(input)?;
+    request.when = when(input, is_alone)?;
     request.return_values = word!(input, "ReturnValues", ReturnValues)?;
     request.return_consumed_capacity = capacity(input)?;
     request.return_item_collection_metrics = metrics(input)?;
@@ -55,9 +56,9 @@ pub(super) fn put(input: &mut Fields) -> Result<PutItem> {
 }
 
 /// A deletion, alone or in a transaction.
-pub(super) fn delete(input: &mut Fields) -> Result<DeleteItem> {
+pub(super) fn delete(input: &mut Fields, is_alone: bool) -> Result<DeleteItem> {
     let mut request = DeleteItem::new(input.required_text("TableName")?, input.required_item("Key")?);
-    request.when = when(input)?;
+    request.when = when(input, is_alone)?;
     request.return_values = word!(input, "ReturnValues", ReturnValues)?;
     request.return_consumed_capacity = capacity(input)?;
     request.return_item_collection_metrics = metrics(input)?;
@@ -65,19 +66,20 @@ pub(super) fn delete(input: &mut Fields) -> Result<DeleteItem> {
 }
 
 /// An update, alone or in a transaction.
-pub(super) fn update(input: &mut Fields) -> Result<UpdateItem> {
+pub(super) fn update(input: &mut Fields, is_alone: bool) -> Result<UpdateItem> {
     let mut request = UpdateItem::new(input.required_text("TableName")?, input.required_item("Key")?);
     request.update = input.text("UpdateExpression")?.map(Into::into);
     request.attribute_updates = legacy::updates(input)?;
-    request.when = when(input)?;
+    request.when = when(input, is_alone)?;
     request.return_values = word!(input, "ReturnValues", ReturnValues)?;
     request.return_consumed_capacity = capacity(input)?;
     request.return_item_collection_metrics = metrics(input)?;
     Ok(request)
 }
 
-/// The condition of a write, with the placeholders of all its expressions.
-pub(super) fn when(input: &mut Fields) -> Result<ConditionParts> {
+/// The condition of a write, with the placeholders of all its expressions. `is_alone`: the write is no part of a
+/// transaction.
+pub(super) fn when(input: &mut Fields, is_alone: bool) -> Result<ConditionParts> {
     let on_failure = input.text("ReturnValuesOnConditionCheckFailure")?;
     let return_on_failure = match on_failure.as_deref() {
         None | Some("NONE") => false,
@@ -89,10 +91,10 @@ pub(super) fn when(input: &mut Fields) -> Result<ConditionParts> {
     };
     Ok(ConditionParts {
         condition: input.text("ConditionExpression")?.map(Into::into),
-        names: names(input)?,
-        values: input.item("ExpressionAttributeValues")?,
         expected: legacy::expected(input)?,
         conditional_operator: legacy::conditional_operator(input)?,
+        values: expression_values(input, is_alone)?,
+        names: names(input)?,
         return_on_failure,
     })
 }
@@ -124,7 +126,7 @@ fn written(output: &WriteOutput) -> Value {
     ])
 }
 
-fn collection(metrics: &ItemCollectionMetrics) -> Value {
+pub(super) fn collection(metrics: &ItemCollectionMetrics) -> Value {
     let (low, high) = metrics.size_estimate_range_gb;
     Value::map([
         ("ItemCollectionKey", Some(item_value(&metrics.item_collection_key))),

@@ -7,6 +7,7 @@ mod definition;
 mod describe;
 mod items;
 mod legacy;
+mod precheck;
 mod refuse;
 mod search;
 mod tables;

@@ -8,18 +8,12 @@ use fourfold::kv::{CancellationReason, Error, ThrottlingReason};
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        let message = match &error {
-            // What was found before the engine saw the request: it counts its own findings.
-            Error::Validation { message, in_request: true } => {
-                format!("1 validation error detected: {message}")
-            }
-            error => error.to_string(),
-        };
-        let mut refusal = Self::new(error.code(), message);
+        let mut refusal = Self::new(error.code(), error.to_string());
         if error.fault() == Fault::Service {
             refusal.status = 500;
         }
         match &error {
+            Error::Injected(injected) => refusal.status = injected.status,
             Error::Validation { .. } => refusal.origin = Origin::Validation,
             Error::ConditionalCheckFailed { item: Some(item) } => {
                 refusal.members.push(("Item", item_value(item)));

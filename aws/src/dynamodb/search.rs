@@ -3,11 +3,13 @@
 use super::attribute::item_value;
 use super::describe::consumed;
 use super::items::{capacity, names};
+use super::precheck::{expression_values, of_starting_key};
 use super::{Operation, legacy, word};
 use crate::fields::Fields;
 use crate::refusal::Result;
 use crate::value::Value;
 use fourfold::kv::{Page, Query, Scan, SearchParts, Select};
+use std::collections::BTreeSet;
 
 impl Operation<'_> {
     pub(super) fn query(&mut self) -> Result<Value> {
@@ -38,16 +40,28 @@ fn parts(input: &mut Fields, filter: &str) -> Result<SearchParts> {
         select: word!(input, "Select", Select)?,
         limit: input.count("Limit", usize::MAX)?,
         consistent_read: input.flag("ConsistentRead")?.unwrap_or(false),
-        exclusive_start_key: input.item("ExclusiveStartKey")?,
-        filter: input.text("FilterExpression")?.map(Into::into),
-        projection: input.text("ProjectionExpression")?.map(Into::into),
-        names: names(input)?,
-        values: input.item("ExpressionAttributeValues")?,
         legacy_filter: legacy::conditions(input, filter)?,
         conditional_operator: legacy::conditional_operator(input)?,
-        attributes_to_get: input.texts("AttributesToGet")?,
+        attributes_to_get: attributes_to_get(input)?,
+        exclusive_start_key: input.item("ExclusiveStartKey").map_err(of_starting_key)?,
+        filter: input.text("FilterExpression")?.map(Into::into),
+        projection: input.text("ProjectionExpression")?.map(Into::into),
+        values: expression_values(input, false)?,
+        names: names(input)?,
         return_consumed_capacity: capacity(input)?,
     })
+}
+
+/// Names of attributes, none twice.
+fn attributes_to_get(input: &mut Fields) -> Result<Option<Vec<String>>> {
+    let Some(names) = input.texts("AttributesToGet")? else { return Ok(None) };
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        None => Ok(Some(names)),
+        Some(twice) => Err(input.dialect().invalid(&format!(
+            "One or more parameter values were invalid: Duplicate value in attribute name: {twice}"
+        ))),
+    }
 }
 
 /// A page; one that counts has no items.

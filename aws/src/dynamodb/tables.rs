@@ -5,7 +5,7 @@ use super::definition::{
 };
 use super::describe::table;
 use super::{Operation, word};
-use crate::fields::Fields;
+use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
 use fourfold::kv::{BillingMode, CreateTable, TableClass, TimeToLiveStatus, UpdateTable};
@@ -36,6 +36,12 @@ impl Operation<'_> {
         request.throughput = throughput(input)?;
         // Without a mode the service means provisioned capacity.
         if request.billing_mode.is_none() {
+            if request.throughput.is_none() {
+                return Err(input.dialect().invalid(
+                    "One or more parameter values were invalid: Missing required parameter in input: \
+                     \"ProvisionedThroughput\"",
+                ));
+            }
             request.billing_mode = Some(BillingMode::Provisioned);
         }
         request.on_demand = on_demand(input)?;
@@ -114,22 +120,44 @@ impl Operation<'_> {
         Ok(Value::map([("TimeToLiveDescription", Some(description))]))
     }
 
+    /// The table that has the tags: only an ARN says which.
+    fn tagged(&mut self) -> Result<String> {
+        let invalid = |message: String| Err(Dialect::Dynamo.invalid(&message));
+        let invalid_value =
+            |message: &str| invalid(format!("One or more parameter values were invalid: {message}"));
+        let Some(arn) = self.input.text("ResourceArn")? else {
+            return invalid("Invalid TableArn".to_owned());
+        };
+        if !arn.starts_with("arn:") {
+            return invalid_value(&format!("ARNs must start with 'arn:': {arn}"));
+        }
+        if arn.split(':').nth(2) != Some("dynamodb") {
+            return invalid_value(&format!("Provided Arn is not a DynamoDB resource arn: {arn}"));
+        }
+        if arn.contains("/index/") {
+            return invalid_value(&format!(
+                "Invalid resource arn provided, only table or stream is accepted. Provided resource arn: {arn}"
+            ));
+        }
+        Ok(arn)
+    }
+
     pub(super) async fn tag_resource(&mut self) -> Result<Value> {
-        let arn = self.input.required_text("ResourceArn")?;
+        let arn = self.tagged()?;
         let tags = tags(&mut self.input)?;
-        self.tables.tag_resource_async(&arn, self.input.required("Tags", tags)?).await?;
+        self.tables.tag_resource_async(&arn, tags.unwrap_or_default()).await?;
         Ok(Value::empty())
     }
 
     pub(super) async fn untag_resource(&mut self) -> Result<Value> {
-        let arn = self.input.required_text("ResourceArn")?;
+        let arn = self.tagged()?;
         let keys = self.input.texts("TagKeys")?;
-        self.tables.untag_resource_async(&arn, &self.input.required("TagKeys", keys)?).await?;
+        self.tables.untag_resource_async(&arn, &keys.unwrap_or_default()).await?;
         Ok(Value::empty())
     }
 
     pub(super) fn list_tags_of_resource(&mut self) -> Result<Value> {
-        let arn = self.input.required_text("ResourceArn")?;
+        let arn = self.tagged()?;
         let tags = self.tables.list_tags_of_resource(&arn)?;
         let tags = tags
             .into_iter()

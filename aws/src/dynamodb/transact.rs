@@ -2,8 +2,9 @@
 
 use super::Operation;
 use super::attribute::item_value;
+use super::batch::collections;
 use super::describe::all_consumed;
-use super::items::{capacity, delete, names, put, update, when};
+use super::items::{capacity, delete, metrics, names, put, update, when};
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
@@ -29,8 +30,12 @@ impl Operation<'_> {
         request.actions = self.actions()?.into_iter().map(action).collect::<Result<Vec<_>>>()?;
         request.client_request_token = self.input.text("ClientRequestToken")?;
         request.return_consumed_capacity = capacity(&mut self.input)?;
+        request.return_item_collection_metrics = metrics(&mut self.input)?;
         let output = self.tables.transact_write_items_async(&request).await?;
-        Ok(Value::map([("ConsumedCapacity", all_consumed(&output.consumed_capacity))]))
+        Ok(Value::map([
+            ("ConsumedCapacity", all_consumed(&output.consumed_capacity)),
+            ("ItemCollectionMetrics", collections(&output.item_collection_metrics)),
+        ]))
     }
 
     fn actions(&mut self) -> Result<Vec<Fields>> {
@@ -52,20 +57,22 @@ fn action(mut input: Fields) -> Result<TransactWrite> {
     let mut actions = Vec::with_capacity(1);
     if let Some(mut input) = input.structure("ConditionCheck")? {
         let mut check = ConditionCheck::new(input.required_text("TableName")?, input.required_item("Key")?);
-        check.when = when(&mut input)?;
+        check.when = when(&mut input, false)?;
         actions.push(TransactWrite::Check(check));
     }
     if let Some(mut input) = input.structure("Put")? {
-        actions.push(TransactWrite::Put(put(&mut input)?));
+        actions.push(TransactWrite::Put(put(&mut input, false)?));
     }
     if let Some(mut input) = input.structure("Delete")? {
-        actions.push(TransactWrite::Delete(delete(&mut input)?));
+        actions.push(TransactWrite::Delete(delete(&mut input, false)?));
     }
     if let Some(mut input) = input.structure("Update")? {
-        actions.push(TransactWrite::Update(update(&mut input)?));
+        actions.push(TransactWrite::Update(update(&mut input, false)?));
     }
     match (actions.pop(), actions.is_empty()) {
         (Some(action), true) => Ok(action),
+        (None, _) => Err(Dialect::Dynamo
+            .invalid("Invalid Request: TransactWriteRequest should contain Delete or Put or Update request")),
         _ => {
             Err(Dialect::Dynamo.invalid("TransactItems can only contain one of Check, Put, Update or Delete"))
         }

@@ -1,17 +1,25 @@
 //! `DynamoDB` on the wire: AWS JSON 1.0, with a checksum of the answer in a header.
 
-use super::{Service, perform};
+use super::{Service, perform, precheck};
 use crate::call::Call;
 use crate::fields::{Dialect, Fields};
+use crate::model;
 use crate::refusal::{Origin, Refusal, Result};
-use crate::reply::{Reply, reply, set};
+use crate::reply::{Reply, no_such_operation, reply, set};
+use crate::router::with_sum;
+use crate::signature::check_form;
 use crate::value::Value;
 use std::borrow::Cow;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+/// As good as the other; the answer has the one of the request.
+const PLAIN_CONTENT_TYPE: &str = "application/json";
 
 /// Answers `name`, the operation of the target header.
 pub(crate) async fn answer(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -> Reply {
+    if !body.is_empty() && !["", CONTENT_TYPE, PLAIN_CONTENT_TYPE].contains(&call.content_type()) {
+        return with_sum(call, no_such_operation());
+    }
     match carry_out(call, service, name, body).await {
         Ok(value) => finish(call, 200, &value),
         Err(refusal) => refused(call, &refusal),
@@ -19,7 +27,17 @@ pub(crate) async fn answer(call: &Call<'_>, service: Service, name: &str, body: 
 }
 
 async fn carry_out(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -> Result<Value> {
-    perform(call, service, name, Fields::from_json(body, Dialect::Dynamo)?).await
+    let dialect = Dialect::Dynamo;
+    if body.is_empty() && !model::has(dialect, name) {
+        return Err(Refusal::unknown_operation());
+    }
+    let mut request = Fields::tree(body, dialect)?;
+    if model::has(dialect, name) {
+        check_form(call.head, dialect)?;
+    }
+    model::check(dialect, name, &mut request)?;
+    precheck::check(name, &request)?;
+    perform(call, service, name, Fields::of(request, dialect)?).await
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
@@ -46,7 +64,8 @@ pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
 fn finish(call: &Call<'_>, status: u16, value: &Value) -> Reply {
     let body = value.to_json();
     let checksum = crc32fast::hash(&body);
-    let mut reply = reply(status, CONTENT_TYPE, body);
+    let kind = if call.content_type() == PLAIN_CONTENT_TYPE { PLAIN_CONTENT_TYPE } else { CONTENT_TYPE };
+    let mut reply = reply(status, kind, body);
     set(&mut reply, "x-amzn-requestid", &call.id.long());
     set(&mut reply, "x-amz-crc32", &checksum.to_string());
     reply

@@ -3,7 +3,7 @@
 use super::Operation;
 use super::shards::child;
 use crate::fields::Fields;
-use crate::refusal::Result;
+use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use bytes::Bytes;
 use fourfold::stream::{Error, GetRecords, GetShardIterator, IteratorKind, Put, PutRecord, Record};
@@ -53,11 +53,21 @@ impl Parts {
 impl Operation {
     pub(super) async fn put_record(&mut self) -> Result<Value> {
         let parts = Parts::of(&mut self.input)?;
-        let put = self.stream()?.put_record_async(&parts.record()).await?;
+        let is_dry = self.is_dry()?;
+        let stream = self.stream()?;
+        if is_dry {
+            return Err(dry());
+        }
+        let put = stream.put_record_async(&parts.record()).await?;
         Ok(Value::map([
             ("ShardId", Some((&*put.shard_id).into())),
             ("SequenceNumber", Some(put.sequence_number.to_string().into())),
         ]))
+    }
+
+    /// Is it only asked whether the operation could be done?
+    pub(super) fn is_dry(&mut self) -> Result<bool> {
+        Ok(self.input.flag("DryRun")?.unwrap_or(false))
     }
 
     pub(super) async fn put_records(&mut self) -> Result<Value> {
@@ -65,7 +75,12 @@ impl Operation {
         let mut records = self.input.required("Records", records)?;
         let parts: Vec<Parts> = records.iter_mut().map(Parts::of).collect::<Result<_>>()?;
         let records: Vec<PutRecord<'_>> = parts.iter().map(Parts::record).collect();
-        let answer = self.stream()?.put_many_async(&records).await?;
+        let is_dry = self.is_dry()?;
+        let stream = self.stream()?;
+        if is_dry {
+            return Err(dry());
+        }
+        let answer = stream.put_many_async(&records).await?;
         let failed = u64::try_from(answer.failed_record_count()).unwrap_or(u64::MAX);
         let records: Vec<Value> = answer.records.iter().map(result).collect();
         Ok(Value::map([("FailedRecordCount", Some(failed.into())), ("Records", Some(records.into()))]))
@@ -80,6 +95,9 @@ impl Operation {
         request.starting_sequence_number = number.as_deref();
         request.timestamp = self.input.time("Timestamp")?;
         let iterator = self.stream()?.get_shard_iterator(&request)?;
+        if self.is_dry()? {
+            return Err(dry());
+        }
         Ok(Value::map([("ShardIterator", Some(iterator.into()))]))
     }
 
@@ -94,6 +112,9 @@ impl Operation {
             request = request.stream_arn(arn);
         }
         let got = self.streams.get_records(&request)?;
+        if self.is_dry()? {
+            return Err(dry());
+        }
         let records: Vec<Value> = got.records.iter().map(record).collect();
         Ok(Value::map([
             ("Records", Some(records.into())),
@@ -102,6 +123,15 @@ impl Operation {
             ("ChildShards", Value::unless_empty(got.child_shards.iter().map(child).collect())),
         ]))
     }
+}
+
+/// It could be done, and was not.
+#[cold]
+pub(super) fn dry() -> Refusal {
+    Refusal::new(
+        "DryRunOperationException",
+        "The request was rejected because the DryRun parameter was specified.",
+    )
 }
 
 fn result(put: &Result<Put, Error>) -> Value {

@@ -5,6 +5,7 @@
 
 mod json;
 mod messages;
+mod permissions;
 mod query;
 mod queues;
 mod tasks;
@@ -53,11 +54,8 @@ async fn perform(call: &Call<'_>, name: &str, input: Fields) -> Result<Value> {
         "StartMessageMoveTask" => operation.start_message_move_task(),
         "CancelMessageMoveTask" => operation.cancel_message_move_task(),
         "ListMessageMoveTasks" => operation.list_message_move_tasks(),
-        "AddPermission" | "RemovePermission" => {
-            let message = format!("{name} is not supported: set the attribute Policy instead.");
-            let refusal = Refusal::new("UnsupportedOperation", message);
-            Err(refusal.with_query_code("AWS.SimpleQueueService.UnsupportedOperation"))
-        }
+        "AddPermission" => operation.add_permission(),
+        "RemovePermission" => operation.remove_permission(),
         _ => Err(Refusal::unknown_operation()),
     }
 }

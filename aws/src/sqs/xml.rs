@@ -10,16 +10,31 @@ use base64::engine::general_purpose::STANDARD;
 
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
 const CONTENT_TYPE: &str = "text/xml";
+/// The actions that never say anything.
+const WITHOUT_RESULT: [&str; 9] = [
+    "AddPermission",
+    "ChangeMessageVisibility",
+    "DeleteMessage",
+    "DeleteQueue",
+    "PurgeQueue",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "TagQueue",
+    "UntagQueue",
+];
 
 /// The answer to an action that was carried out.
 pub(super) fn answer(call: &Call<'_>, action: &str, value: &Value) -> Reply {
     let id = call.id.uuid();
     let mut xml = Xml::new();
     xml.element_with(&format!("{action}Response"), &[("xmlns", NAMESPACE)], |xml| {
-        if let Value::Map(members) = value
-            && !members.is_empty()
-        {
-            xml.element(&format!("{action}Result"), |xml| write_members(xml, action, members));
+        match value {
+            Value::Map(members) if !members.is_empty() => {
+                xml.element(&format!("{action}Result"), |xml| write_members(xml, action, members));
+            }
+            // Clients look for the element, though nothing is in it.
+            _ if !WITHOUT_RESULT.contains(&action) => xml.empty(&format!("{action}Result")),
+            _ => {}
         }
         xml.element("ResponseMetadata", |xml| xml.text("RequestId", &id));
     });

@@ -10,6 +10,7 @@ use crate::kv::state::Table;
 use crate::kv::throttle;
 use crate::kv::value::Item;
 use crate::kv::verbs::decide::{Action, Write};
+use crate::kv::verbs::metrics::{ItemCollectionMetrics, item_collection_metrics};
 use crate::kv::write::{commit, shape_of};
 use crate::store::pending::Pending;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,8 @@ pub struct BatchWriteItem {
     pub requests: BTreeMap<String, Vec<WriteRequest>>,
     /// Is the consumed capacity told?
     pub return_consumed_capacity: Option<ReturnConsumedCapacity>,
+    /// Are the sizes of the items' partitions told, of tables with local indexes?
+    pub return_item_collection_metrics: bool,
 }
 
 /// An answer of [`Tables::batch_write_item`].
@@ -69,6 +72,8 @@ pub struct BatchWriteOutput {
     pub unprocessed: BTreeMap<String, Vec<WriteRequest>>,
     /// What it cost, by table, if that was asked for.
     pub consumed_capacity: Vec<ConsumedCapacity>,
+    /// The sizes of the partitions that were written to, by table, if that was asked for.
+    pub item_collection_metrics: BTreeMap<String, Vec<ItemCollectionMetrics>>,
 }
 
 /// A write that fits its table.
@@ -76,6 +81,31 @@ struct Entry<'a> {
     request: &'a WriteRequest,
     key: Key,
     write: Write,
+}
+
+/// Adds what partitions have become to what is known of others: of each once, the last.
+pub(crate) fn add_metrics(
+    all: &mut BTreeMap<String, Vec<ItemCollectionMetrics>>,
+    table: &str,
+    metrics: Vec<ItemCollectionMetrics>,
+) {
+    if metrics.is_empty() {
+        return;
+    }
+    let of_table = all.entry(table.to_owned()).or_default();
+    for metrics in metrics {
+        of_table.retain(|known| known.item_collection_key != metrics.item_collection_key);
+        of_table.push(metrics);
+    }
+}
+
+/// The write that a request asks for.
+fn write_of(request: &WriteRequest) -> Result<(&WriteRequest, Write)> {
+    let write = match request {
+        WriteRequest::Put(item) => Write::put(item.clone(), None, false, ReturnValues::None)?,
+        WriteRequest::Delete(_) => Write::delete(None, false, ReturnValues::None),
+    };
+    Ok((request, write))
 }
 
 impl Tables {
@@ -97,10 +127,15 @@ impl Tables {
 
     fn stage_batch(&self, request: &BatchWriteItem) -> Result<Pending<BatchWriteOutput>> {
         check_count(request.requests.values().map(Vec::len), BATCH_WRITE_MAX, "BatchWriteItem")?;
-        let mut prepared = Vec::new();
+        // All items are looked at before any table is.
+        let mut tables = Vec::new();
         for (name, requests) in &request.requests {
+            tables.push((name, requests.iter().map(write_of).collect::<Result<Vec<_>>>()?));
+        }
+        let mut prepared = Vec::new();
+        for (name, writes) in tables {
             let table = self.state.table(&self.store, name)?;
-            let entries = self.prepare_entries(&table, requests)?;
+            let entries = self.prepare_entries(&table, writes)?;
             prepared.push((table, entries));
         }
         let mut output = BatchWriteOutput::default();
@@ -128,7 +163,10 @@ impl Tables {
                     chunk.push(entry);
                 }
                 // The log is in order: what is waited for last is behind all others.
-                pending = Some(self.write_chunk(&table, chunk, &mut bill)?);
+                let (written, metrics) =
+                    self.write_chunk(&table, chunk, &mut bill, request.return_item_collection_metrics)?;
+                pending = Some(written);
+                add_metrics(&mut output.item_collection_metrics, &table.name, metrics);
             }
             output.consumed_capacity.extend(bill.report(&table.name, request.return_consumed_capacity, None));
         }
@@ -142,16 +180,13 @@ impl Tables {
     fn prepare_entries<'a>(
         &self,
         table: &Arc<Table>,
-        requests: &'a [WriteRequest],
+        writes: Vec<(&'a WriteRequest, Write)>,
     ) -> Result<Vec<Entry<'a>>> {
         let shape = shape_of(&self.store, table)?;
         let mut seen = BTreeSet::new();
-        let mut entries = Vec::with_capacity(requests.len());
-        for request in requests {
-            let (write, given) = match request {
-                WriteRequest::Put(item) => (Write::put(item.clone(), None, false, ReturnValues::None)?, item),
-                WriteRequest::Delete(key) => (Write::delete(None, false, ReturnValues::None), key),
-            };
+        let mut entries = Vec::with_capacity(writes.len());
+        for (request, write) in writes {
+            let (WriteRequest::Put(given) | WriteRequest::Delete(given)) = request;
             let key = write.key(&shape, given)?;
             if !seen.insert(key.clone()) {
                 return Err(Error::validation("Provided list of item keys contains duplicates"));
@@ -161,13 +196,20 @@ impl Tables {
         Ok(entries)
     }
 
-    fn write_chunk(&self, table: &Table, chunk: Vec<Entry<'_>>, bill: &mut Bill) -> Result<Pending<()>> {
+    fn write_chunk(
+        &self,
+        table: &Table,
+        chunk: Vec<Entry<'_>>,
+        bill: &mut Bill,
+        measures: bool,
+    ) -> Result<(Pending<()>, Vec<ItemCollectionMetrics>)> {
         let (store, state) = (&self.store, &*self.state);
         let shape = shape_of(store, table)?;
         let stripes = chunk.iter().map(|entry| state.stripe(shape.items.id(), entry.key.hash)).collect();
         let locks = state.lock_all(stripes);
         let mut batch = store.batch();
         let mut effects = Vec::with_capacity(chunk.len());
+        let mut written = Vec::new();
         let nothing = Item::new();
         for entry in chunk {
             let decided = entry.write.decide(store, table, &shape, &mut batch, &entry.key, &nothing)?;
@@ -175,9 +217,16 @@ impl Tables {
             throttle::charge_write(self, table, &shape, &units, Some(&entry.key));
             bill.add(&units);
             effects.push(decided.effect);
+            if measures {
+                written.push((entry.key, decided.before, decided.after));
+            }
         }
         let pending = commit(store, state, batch, &effects)?;
         drop(locks);
-        Ok(pending)
+        let metrics = written.iter().map(|(key, before, after)| {
+            item_collection_metrics(store, &shape, key, before.as_ref(), after.as_ref())
+        });
+        let metrics = metrics.collect::<Result<Vec<_>>>()?;
+        Ok((pending, metrics.into_iter().flatten().collect()))
     }
 }

@@ -90,9 +90,13 @@ impl<'a> Placeholders<'a> {
             return Ok(());
         }
         let names: Vec<_> = kinds.iter().map(ToString::to_string).collect();
-        let (names, verb) = (names.join(" and "), if kinds.len() == 1 { "is" } else { "are" });
+        // The service words it in two ways.
+        let are_null = match &*names {
+            [_, _] if !kinds.contains(&ExpressionKind::Update) => format!("{} are null", names.join(" and ")),
+            names => format!("{} is null", names.join(" is null and ")),
+        };
         Err(Error::request(format!(
-            "ExpressionAttributeValues can only be specified when using expressions: {names} {verb} null"
+            "ExpressionAttributeValues can only be specified when using expressions: {are_null}"
         )))
     }
 }
@@ -191,8 +195,8 @@ mod tests {
         );
         assert_eq!(
             refusal(None, Some(&values), &[ExpressionKind::Update, ExpressionKind::Condition]),
-            "ExpressionAttributeValues can only be specified when using expressions: UpdateExpression and \
-             ConditionExpression are null"
+            "ExpressionAttributeValues can only be specified when using expressions: UpdateExpression is null and \
+             ConditionExpression is null"
         );
         assert!(Placeholders::new(None, None).unwrap().refuse_all(&[]).is_ok());
     }

@@ -1,6 +1,6 @@
 //! Attribute values into Rust values.
 
-use super::{Error, NUMBER, key::KeyDeserializer};
+use super::{Error, MAP, NUMBER, SET, VALUE, key::KeyDeserializer};
 use crate::kv::{
     number::Number,
     value::{AttributeValue, Item},
@@ -84,6 +84,19 @@ fn visit_map<'de, V: Visitor<'de>>(map: Item, visitor: V) -> Result<V::Value, Er
     visitor.visit_map(Fields { fields: map.into_iter(), value: None })
 }
 
+/// A value for [`AttributeValue`] itself: what `serde` has no form for comes as a map of one field that says what it is.
+fn visit_exactly<'de, V: Visitor<'de>>(value: AttributeValue, visitor: V) -> Result<V::Value, Error> {
+    let name = match &value {
+        AttributeValue::N(_) => NUMBER,
+        AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_) => SET,
+        // A map that could be taken for one of these.
+        AttributeValue::M(map) if [NUMBER, SET, MAP].iter().any(|name| map.contains_key(*name)) => MAP,
+        _ => return ValueDeserializer(value).deserialize_any(visitor),
+    };
+    let fields = std::iter::once((name.to_owned(), value));
+    visitor.visit_map(Fields { fields, value: None })
+}
+
 /// A number as the nearest thing that a visitor of anything understands.
 fn visit_number<'de, V: Visitor<'de>>(number: Number, visitor: V) -> Result<V::Value, Error> {
     let Some(integer) = number.to_i128() else { return visitor.visit_f64(number.to_f64()) };
@@ -158,6 +171,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
                 let digits: StringDeserializer<Error> = number.to_string().into_deserializer();
                 visitor.visit_newtype_struct(digits)
             }
+            (VALUE, value) => visit_exactly(value, visitor),
             (_, value) => visitor.visit_newtype_struct(Self(value)),
         }
     }

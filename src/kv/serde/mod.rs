@@ -11,6 +11,7 @@
 //! | variants of enums with content | map of one field, the variant's name |
 //! | byte strings (`serde_bytes`, or [`binary`]) | binary |
 //! | a collection with [`set`] | set |
+//! | [`AttributeValue`](crate::kv::AttributeValue), [`Item`](crate::kv::Item) | what it is |
 //!
 //! Keys of maps are strings, or integers, booleans, characters or unit variants written as such. `Some(x)` is what `x`
 //! is. What is stored as a set is read into any collection.
@@ -20,6 +21,7 @@ mod de;
 mod key;
 mod ser;
 pub mod set;
+mod value;
 
 use super::value::{AttributeValue, Item};
 use ::serde::{Serialize, de::DeserializeOwned};
@@ -29,6 +31,10 @@ use std::fmt;
 const SET: &str = "$fourfold::kv::Set";
 /// The newtype whose content is a number in decimal digits.
 const NUMBER: &str = "$fourfold::kv::Number";
+/// The newtype whose content is an attribute value, exactly.
+const VALUE: &str = "$fourfold::kv::AttributeValue";
+/// The field whose content is a map that has a field of one of these names.
+const MAP: &str = "$fourfold::kv::Item";
 
 /// Why a Rust value is no item, or an item not that Rust value.
 ///

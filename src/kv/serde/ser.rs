@@ -182,7 +182,7 @@ impl Serializer for ValueSerializer {
 }
 
 /// The set of these members, which are all of one type.
-fn set(members: Vec<AttributeValue>) -> Result<AttributeValue, Error> {
+pub(super) fn set(members: Vec<AttributeValue>) -> Result<AttributeValue, Error> {
     let (mut texts, mut numbers, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     let count = members.len();
     for member in members {

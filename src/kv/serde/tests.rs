@@ -151,3 +151,38 @@ fn endless_values_are_refused() {
     assert!(to_value(&nested(5)).is_ok());
     assert!(to_value(&nested(100)).is_err());
 }
+
+/// Values and items as fields are what they were: numbers with all digits, sets as sets, maps with any names.
+#[test]
+fn attribute_values_are_fields() {
+    #[derive(Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+    struct Record {
+        any: AttributeValue,
+        all: Item,
+        perhaps: Option<AttributeValue>,
+    }
+    let digits = "12345678901234567890.12345678901234567";
+    let values = [
+        AttributeValue::number(digits).unwrap(),
+        AttributeValue::string_set(["a", "b"]).unwrap(),
+        AttributeValue::number_set([1, 2]).unwrap(),
+        AttributeValue::binary_set([vec![1_u8], vec![2]]).unwrap(),
+        AttributeValue::B(vec![0, 255].into()),
+        AttributeValue::Null,
+        AttributeValue::Bool(true),
+        AttributeValue::L(vec![AttributeValue::number(digits).unwrap(), "x".into()]),
+        AttributeValue::M(item! { "$fourfold::kv::Number" => "x", "!" => 1, "$fourfold::kv::Item" => ["y"] }),
+    ];
+    for value in values {
+        let all = item! { "a" => value.clone(), "$fourfold::kv::Set" => 7 };
+        let perhaps = (value != AttributeValue::Null).then(|| value.clone());
+        let record = Record { any: value, all, perhaps };
+        let item = to_item(&record).unwrap();
+        assert_eq!((&item["any"], item["all"].as_map()), (&record.any, Some(&record.all)));
+        assert_eq!(from_item::<Record>(item).unwrap(), record);
+    }
+    let json: AttributeValue = serde_json::from_str(r#"{"a":[1,"x",null,true]}"#).unwrap();
+    let list = vec![1.into(), "x".into(), AttributeValue::Null, true.into()];
+    assert_eq!(json, AttributeValue::M(item! { "a" => AttributeValue::L(list) }));
+    assert!(serde_json::from_str::<Item>("[1]").is_err());
+}

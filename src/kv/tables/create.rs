@@ -151,7 +151,7 @@ impl Tables {
     fn stage_create(&self, request: CreateTable) -> Result<Pending<TableDescription>> {
         check_create(&request)?;
         check_tags(&request.tags)?;
-        let view = request.stream.map(check_stream).transpose()?.flatten();
+        let view = request.stream.map(|stream| check_stream(stream, true)).transpose()?.flatten();
         let (store, state) = (&self.store, &*self.state);
         state.load(store)?;
         let control = state.control.lock();

@@ -45,10 +45,10 @@ impl Tables {
         }
         let mut shape = table.shape.write();
         if shape.definition.is_protected {
-            return Err(Error::validation(format!(
+            return Err(Error::validation(
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion \
-                 protection first. Table: {name}"
-            )));
+                 protection first.",
+            ));
         }
         let mut batch = store.batch();
         for space in shape.definition.spaces() {

@@ -15,7 +15,7 @@ pub const TAG_KEY_LEN_MAX: usize = 128;
 /// Characters of the value of a tag, at most.
 pub const TAG_VALUE_LEN_MAX: usize = 256;
 
-const INVALID: &str = "One or more parameter values were invalid: ";
+const TOO_MANY: &str = "Number of Tags exceed the current limit for the provided ResourceArn";
 
 impl Tables {
     /// Hangs tags on a table, named by its ARN or its name; a tag of the same key is replaced.
@@ -63,7 +63,7 @@ impl Tables {
 
     fn stage_tag(&self, arn: &str, tags: Vec<Tag>) -> Result<Pending<()>> {
         if tags.is_empty() {
-            return Err(Error::validation(format!("{INVALID}Tags cannot be empty")));
+            return Err(Error::validation("Atleast one Tag needs to be provided as Input."));
         }
         check_tags(&tags)?;
         self.stage_tags(arn, |kept| {
@@ -74,7 +74,7 @@ impl Tables {
 
     fn stage_untag(&self, arn: &str, keys: &[String]) -> Result<Pending<()>> {
         if keys.is_empty() {
-            return Err(Error::validation(format!("{INVALID}TagKeys cannot be empty")));
+            return Err(Error::validation("Atleast one Tag Key needs to be provided as Input."));
         }
         self.stage_tags(arn, |kept| kept.retain(|tag| !keys.contains(&tag.key)))
     }
@@ -89,10 +89,7 @@ impl Tables {
         let mut definition = (*shape.definition).clone();
         change(&mut definition.tags);
         if definition.tags.len() > TAGS_MAX {
-            return Err(Error::validation(format!(
-                "{INVALID}Too many tags: the limit is {TAGS_MAX}, the table would have {}",
-                definition.tags.len()
-            )));
+            return Err(Error::validation(TOO_MANY));
         }
         let pending =
             self.state.commit_definition(&self.store, &table, &mut shape, definition, self.store.batch())?;
@@ -130,36 +127,30 @@ fn not_found(arn: &str) -> Error {
 /// Can a table have these?
 pub(crate) fn check_tags(tags: &[Tag]) -> Result<()> {
     if tags.len() > TAGS_MAX {
-        return Err(Error::validation(format!(
-            "{INVALID}Too many tags: the limit is {TAGS_MAX}, the request has {}",
-            tags.len()
-        )));
+        return Err(Error::validation(TOO_MANY));
     }
     let mut keys = BTreeSet::new();
     for tag in tags {
         if !keys.insert(&tag.key) {
-            return Err(Error::validation(format!("{INVALID}Duplicate tag key: {}", tag.key)));
+            let key = &tag.key;
+            return Err(Error::validation(format!(
+                "Duplicate Tag Keys provided as input: Duplicate Tag Key found {key}"
+            )));
         }
-        check_tag(&tag.key, "tags.1.member.key", 1, TAG_KEY_LEN_MAX)?;
-        check_tag(&tag.value, "tags.1.member.value", 0, TAG_VALUE_LEN_MAX)?;
+        if tag.key.starts_with("aws:") {
+            let key = &tag.key;
+            return Err(Error::validation(format!("Tag Key cannot be prefixed with aws:, Key: {key}")));
+        }
+        check_tag(&tag.key, "Key", 1, TAG_KEY_LEN_MAX)?;
+        check_tag(&tag.value, "Value", 0, TAG_VALUE_LEN_MAX)?;
     }
     Ok(())
 }
 
-fn check_tag(text: &str, field: &str, min: usize, max: usize) -> Result<()> {
-    use crate::kv::tables::validate::constraint;
-    let len = text.chars().count();
-    if len < min {
-        return constraint(text, field, &format!("Member must have length greater than or equal to {min}"));
+fn check_tag(text: &str, what: &str, min: usize, max: usize) -> Result<()> {
+    let is_allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "+-=._:/".contains(c);
+    if (min..=max).contains(&text.chars().count()) && text.chars().all(is_allowed) {
+        return Ok(());
     }
-    if len > max {
-        return constraint(text, field, &format!("Member must have length less than or equal to {max}"));
-    }
-    if !text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "+-=._:/".contains(c)) {
-        return Err(Error::validation(format!(
-            "{INVALID}Tag {} contains characters that are not allowed: {text}",
-            if min == 1 { "key" } else { "value" }
-        )));
-    }
-    Ok(())
+    Err(Error::validation(format!("The Tag {what} provided is invalid, {what}: {text}")))
 }

@@ -174,7 +174,7 @@ impl Tables {
         self.change_settings(&mut definition, request)?;
         self.change_indexes(&mut definition, &mut batch, request)?;
         let mut new_feed = None;
-        match request.stream.map(check_stream).transpose()? {
+        match request.stream.map(|stream| check_stream(stream, false)).transpose()? {
             None => {}
             Some(Some(view)) => {
                 let feed = self.begin_stream(table, &mut definition, &mut batch, view)?;
@@ -251,7 +251,10 @@ impl Tables {
                 )));
             }
             (BillingMode::Provisioned, Some(units)) => {
-                change_throughput(&mut definition.throughput, units, now, "table")?;
+                if definition.billing == BillingMode::PayPerRequest {
+                    check_all_provisioned(definition, request)?;
+                }
+                change_throughput(&mut definition.throughput, units, now, None)?;
             }
             (_, None) => {}
         }
@@ -303,7 +306,7 @@ impl Tables {
                     let index =
                         definition.indexes.iter_mut().find(of_name).ok_or_else(|| no_index(&changed.name))?;
                     if let Some(units) = changed.throughput {
-                        change_throughput(&mut index.throughput, units, now, "index")?;
+                        change_throughput(&mut index.throughput, units, now, Some(&changed.name))?;
                     }
                     index.on_demand = changed.on_demand.map_or(index.on_demand, limited);
                     index.warm = changed.warm.or(index.warm);
@@ -367,17 +370,13 @@ fn no_index(name: &str) -> Error {
 fn check_request(request: &UpdateTable) -> Result<()> {
     if request.is_empty() {
         return Err(Error::validation(
-            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or \
-             SSESpecification or ReplicaUpdates is required",
+            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, \
+             SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, \
+             MultiRegionConsistency, DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is \
+             required",
         ));
     }
     let updates = &request.global_index_updates;
-    if updates.iter().filter(|update| !matches!(update, GlobalIndexUpdate::Update(_))).count() > 1 {
-        return Err(Error::LimitExceeded {
-            message: "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
-                .into(),
-        });
-    }
     let mut names = BTreeSet::new();
     for update in updates {
         let name = match update {
@@ -391,6 +390,12 @@ fn check_request(request: &UpdateTable) -> Result<()> {
             )));
         }
     }
+    if updates.iter().filter(|update| !matches!(update, GlobalIndexUpdate::Update(_))).count() > 1 {
+        return Err(Error::LimitExceeded {
+            message: "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+                .into(),
+        });
+    }
     Ok(())
 }
 
@@ -398,11 +403,12 @@ fn change_throughput(
     provisioned: &mut Provisioned,
     units: Throughput,
     now: crate::Timestamp,
-    what: &str,
+    index: Option<&str>,
 ) -> Result<()> {
-    check_throughput(units)?;
+    check_throughput(units, index)?;
     let old = provisioned.units;
     if units == old {
+        let what = index.map_or_else(|| "table".to_owned(), |index| format!("index {index}"));
         return Err(Error::validation(format!(
             "The provisioned throughput for the {what} will not change. The requested value equals the current value. \
              Current ReadCapacityUnits provisioned for the {what}: {}. Requested ReadCapacityUnits: {}. Current \
@@ -422,6 +428,24 @@ fn change_throughput(
     }
     provisioned.units = units;
     Ok(())
+}
+
+/// With its table, every global index becomes provisioned.
+fn check_all_provisioned(definition: &Definition, request: &UpdateTable) -> Result<()> {
+    let is_given = |name: &str| {
+        request.global_index_updates.iter().any(|update| match update {
+            GlobalIndexUpdate::Update(index) => index.name == name && index.throughput.is_some(),
+            GlobalIndexUpdate::Delete(gone) => gone == name,
+            GlobalIndexUpdate::Create(_) => false,
+        })
+    };
+    match definition.indexes.iter().find(|index| !index.is_local && !is_given(&index.name)) {
+        None => Ok(()),
+        Some(index) => Err(Error::validation(format!(
+            "{INVALID}ProvisionedThroughput must be specified for index: {}",
+            index.name
+        ))),
+    }
 }
 
 /// The types of the attributes of new indexes join the others, which may not change.

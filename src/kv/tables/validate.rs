@@ -18,6 +18,8 @@ pub const INDEX_KEYS_MAX: usize = 4;
 pub const NON_KEY_ATTRIBUTES_MAX: usize = 20;
 /// The same of all indexes of a table.
 pub const NON_KEY_ATTRIBUTES_TOTAL_MAX: usize = 100;
+/// Units of throughput, at most.
+const UNITS_MAX: i64 = 1_000_000_000_000;
 /// Bytes of the name of a key attribute, at most.
 pub const KEY_NAME_LEN_MAX: usize = 255;
 
@@ -93,13 +95,13 @@ fn check_billing(request: &CreateTable) -> Result<()> {
         (BillingMode::PayPerRequest, Some(_)) => invalid(
             "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
         ),
-        (BillingMode::Provisioned, Some(units)) => check_throughput(units),
+        (BillingMode::Provisioned, Some(units)) => check_throughput(units, None),
         (BillingMode::PayPerRequest, None) => Ok(()),
     }
 }
 
-/// Is there something to provision?
-pub(crate) fn check_throughput(units: Throughput) -> Result<()> {
+/// Is there something to provision, and not more than there could be? `index`: of which index, if of one.
+pub(crate) fn check_throughput(units: Throughput, index: Option<&str>) -> Result<()> {
     for (value, field) in [
         (units.read, "provisionedThroughput.readCapacityUnits"),
         (units.write, "provisionedThroughput.writeCapacityUnits"),
@@ -109,6 +111,14 @@ pub(crate) fn check_throughput(units: Throughput) -> Result<()> {
             return constraint(&value, field, "Member must have value greater than or equal to 1");
         }
     }
+    for (value, name) in [(units.read, "ReadCapacityUnits"), (units.write, "WriteCapacityUnits")] {
+        if value > UNITS_MAX {
+            let of_index = index.map(|index| format!(" for index {index}")).unwrap_or_default();
+            return Err(Error::validation(format!(
+                "Given value {value} for {name} is out of bounds{of_index}"
+            )));
+        }
+    }
     Ok(())
 }
 
@@ -116,7 +126,8 @@ fn check_attributes(attributes: &[AttributeDefinition]) -> Result<()> {
     let mut seen = BTreeSet::new();
     for attribute in attributes {
         if !seen.insert(&attribute.name) {
-            return invalid(format!("Duplicate AttributeName in AttributeDefinitions: {}", attribute.name));
+            let name = &attribute.name;
+            return Err(Error::validation(format!("Attribute Name is duplicated: {name}")));
         }
     }
     Ok(())
@@ -158,6 +169,14 @@ fn check_table_keys(keys: &[KeyElement], attributes: &[AttributeDefinition]) -> 
             "Member must have length less than or equal to 2",
         );
     }
+    if keys.len() == 2 {
+        let is_defined = |name: &str| attributes.iter().any(|attribute| attribute.name == name);
+        let names: BTreeSet<&str> = key_names(keys).collect();
+        // The same name twice counts as two keys, of which one has no definition.
+        if !key_names(keys).all(is_defined) || (names.len() < 2 && attributes.len() < 2) {
+            return Err(Error::validation("Invalid KeySchema: Some index key attribute have no definition"));
+        }
+    }
     check_defined(keys, attributes)?;
     check_one_and_one(keys)
 }
@@ -165,15 +184,15 @@ fn check_table_keys(keys: &[KeyElement], attributes: &[AttributeDefinition]) -> 
 /// A partition key, perhaps a sort key, not the same.
 fn check_one_and_one(keys: &[KeyElement]) -> Result<()> {
     match keys {
+        [first, second] if first.name == second.name => Err(Error::validation(
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name",
+        )),
         [first, ..] if first.key_type != KeyType::Hash => {
             Err(Error::validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type"))
         }
         [_, second] if second.key_type != KeyType::Range => {
             Err(Error::validation("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"))
         }
-        [first, second] if first.name == second.name => Err(Error::validation(
-            "Both the Hash Key and the Range Key element in the KeySchema have the same name",
-        )),
         _ => Ok(()),
     }
 }
@@ -271,23 +290,22 @@ pub(crate) fn check_global(index: &Index, attributes: &[AttributeDefinition]) ->
     }
     let hash = keys.iter().take_while(|element| element.key_type == KeyType::Hash).count();
     if keys[hash..].iter().any(|element| element.key_type == KeyType::Hash) {
-        return Err(Error::validation(
-            "Invalid KeySchema: All HASH KeySchemaElements must come before all RANGE KeySchemaElements",
-        ));
+        return invalid("All HASH key attributes must precede RANGE key attributes in the KeySchema");
     }
     let mut seen = BTreeSet::new();
     if !key_names(keys).all(|name| seen.insert(name)) {
         return Err(Error::validation(if keys.len() == 2 {
             "Both the Hash Key and the Range Key element in the KeySchema have the same name"
         } else {
-            "Invalid KeySchema: Two KeySchemaElements have the same name"
+            "The KeySchema contains multiple key attributes with the same name"
         }));
     }
-    if hash > INDEX_KEYS_MAX || keys.len() - hash > INDEX_KEYS_MAX {
-        return invalid(format!(
-            "Index {} has more than {INDEX_KEYS_MAX} HASH or more than {INDEX_KEYS_MAX} RANGE key attributes",
-            index.name
-        ));
+    for (count, kind) in [(hash, KeyType::Hash), (keys.len() - hash, KeyType::Range)] {
+        if count > INDEX_KEYS_MAX {
+            return invalid(format!(
+                "The KeySchema exceeds the maximum allowed number of {kind} key attributes"
+            ));
+        }
     }
     check_projection(&index.projection)
 }
@@ -302,7 +320,7 @@ pub(crate) fn check_index_billing(index: &Index, billing: BillingMode) -> Result
             "ProvisionedThroughput should not be specified for index: {} when BillingMode is PAY_PER_REQUEST",
             index.name
         )),
-        (BillingMode::Provisioned, Some(units)) => check_throughput(units),
+        (BillingMode::Provisioned, Some(units)) => check_throughput(units, Some(&index.name)),
         (BillingMode::PayPerRequest, None) => Ok(()),
     }
 }
@@ -330,7 +348,7 @@ fn check_projection(projection: &Projection) -> Result<()> {
         (Some(ProjectionType::Include), Some(names)) => {
             let mut seen = BTreeSet::new();
             match names.iter().find(|name| !seen.insert(*name)) {
-                Some(twice) => invalid(format!("Duplicate attribute in NonKeyAttributes: {twice}")),
+                Some(twice) => invalid(format!("Duplicate element in NonKeyAttributes: {twice}")),
                 None => Ok(()),
             }
         }
@@ -360,15 +378,22 @@ fn check_used(request: &CreateTable) -> Result<()> {
     ))
 }
 
-/// The view of a stream that is to run, or none.
-pub(crate) fn check_stream(stream: StreamSpecification) -> Result<Option<StreamViewType>> {
+/// The view of a stream that is to run, or none. The service words it one way for a table that is made, and another for
+/// one that is there.
+pub(crate) fn check_stream(
+    stream: StreamSpecification,
+    is_new_table: bool,
+) -> Result<Option<StreamViewType>> {
     match (stream.enabled, stream.view_type) {
         (true, Some(view)) => Ok(Some(view)),
-        (true, None) => invalid("StreamViewType must be specified when StreamEnabled is true"),
-        (false, Some(_)) => invalid(
-            "Table is being created with a stream disabled, UpdateStream parameters must only be specified when \
-             StreamEnabled is true",
-        ),
         (false, None) => Ok(None),
+        (true, None) if is_new_table => {
+            invalid("Table is being created with a stream enabled, UpdateViewType is required")
+        }
+        (true, None) => invalid("If stream is being enabled then UpdateViewType is required"),
+        (false, Some(_)) if is_new_table => {
+            invalid("Table is being created with a stream disabled, UpdateViewType should not be specified")
+        }
+        (false, Some(_)) => invalid("If stream is being disabled, then UpdateViewType must not be specified"),
     }
 }

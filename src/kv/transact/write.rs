@@ -1,6 +1,7 @@
 //! `TransactWriteItems`.
 
 use crate::kv::Tables;
+use crate::kv::batch::write::add_metrics;
 use crate::kv::capacity::{Bill, ConsumedCapacity, Kind, ReturnConsumedCapacity};
 use crate::kv::error::{CancellationReason, Error, Result};
 use crate::kv::keys::Key;
@@ -11,6 +12,7 @@ use crate::kv::throttle;
 use crate::kv::transact::prepare::Prepared;
 use crate::kv::value::Item;
 use crate::kv::verbs::delete::DeleteItem;
+use crate::kv::verbs::metrics::{ItemCollectionMetrics, item_collection_metrics as metrics_of};
 use crate::kv::verbs::put::PutItem;
 use crate::kv::verbs::update::UpdateItem;
 use crate::kv::write::{Effect, commit, shape_of};
@@ -141,6 +143,8 @@ pub struct TransactWriteItems {
     pub client_request_token: Option<String>,
     /// Is the consumed capacity told?
     pub return_consumed_capacity: Option<ReturnConsumedCapacity>,
+    /// Are the sizes of the items' partitions told, of tables with local indexes?
+    pub return_item_collection_metrics: bool,
 }
 
 impl TransactWriteItems {
@@ -174,6 +178,8 @@ impl TransactWriteItems {
 pub struct TransactWriteOutput {
     /// What it cost, by table, if that was asked for.
     pub consumed_capacity: Vec<ConsumedCapacity>,
+    /// The sizes of the partitions that were written to, by table, if that was asked for.
+    pub item_collection_metrics: BTreeMap<String, Vec<ItemCollectionMetrics>>,
 }
 
 impl Tables {
@@ -233,12 +239,14 @@ impl Tables {
         let locks = state.lock_all(keys.iter().map(|(items, key)| state.stripe(*items, key.hash)).collect());
         let mut batch = store.batch();
         let (mut effects, mut reasons) = (Vec::with_capacity(prepared.len()), Vec::new());
+        let mut written = Vec::new();
         for (action, (_, key)) in prepared.into_iter().zip(&keys) {
             let Prepared { table, write, given } = action;
             let (name, table) = tables.get_key_value(&table.name).ok_or_else(Error::no_resource)?;
             match write.decide(store, table, &shapes[&**name], &mut batch, key, &given) {
                 Ok(decided) => {
                     effects.push(decided.effect);
+                    written.push((decided.before, decided.after));
                     reasons.push(CancellationReason::None);
                 }
                 Err(error) => reasons.push(reason(error)?),
@@ -256,7 +264,15 @@ impl Tables {
         }
         drop(locks);
         let consumed_capacity = self.bill(&effects, &keys, request.return_consumed_capacity);
-        Ok(pending.map(|()| TransactWriteOutput { consumed_capacity }))
+        let mut item_collection_metrics = BTreeMap::new();
+        if request.return_item_collection_metrics {
+            for ((effect, (_, key)), (before, after)) in effects.iter().zip(&keys).zip(&written) {
+                let (before, after) = (before.as_ref(), after.as_ref());
+                let metrics = metrics_of(store, effect.shape, key, before, after)?;
+                add_metrics(&mut item_collection_metrics, &effect.table.name, metrics.into_iter().collect());
+            }
+        }
+        Ok(pending.map(|()| TransactWriteOutput { consumed_capacity, item_collection_metrics }))
     }
 
     /// Twice what the writes cost by themselves.

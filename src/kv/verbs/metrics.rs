@@ -5,7 +5,7 @@ use crate::kv::item;
 use crate::kv::keys::{Key, PLACE_LEN};
 use crate::kv::state::Shape;
 use crate::kv::value::Item;
-use crate::kv::verbs::decide::Decided;
+use crate::kv::write::{After, Before};
 use crate::store::Store;
 use crate::store::space::Space;
 
@@ -30,13 +30,14 @@ pub(crate) fn item_collection_metrics(
     store: &Store,
     shape: &Shape,
     key: &Key,
-    decided: &Decided<'_>,
+    before: Option<&Before>,
+    after: Option<&After>,
 ) -> Result<Option<ItemCollectionMetrics>> {
     let locals = || shape.indexes.iter().filter(|index| index.layout.is_local);
     if locals().next().is_none() {
         return Ok(None);
     }
-    let item = match (&decided.before, &decided.after) {
+    let item = match (before, after) {
         (_, Some(after)) => &after.item,
         (Some(before), None) => before.item()?,
         (None, None) => return Ok(None),

@@ -93,10 +93,11 @@ impl Tables {
     pub(crate) fn prepare_put(&self, request: PutItem) -> Result<(Arc<Table>, Write, WriteReports)> {
         let PutItem { table, item, when, .. } = request;
         check_return_values(request.return_values, &[ReturnValues::AllOld])?;
-        let condition = when.prepare().map_err(crate::kv::Error::in_request)?;
-        let found = self.state.table(&self.store, &table)?;
         let returns = request.return_values.unwrap_or(ReturnValues::None);
-        let write = Write::put(item, condition, when.return_on_failure, returns)?;
+        // What is wrong with the item comes before what is wrong with the condition, and both before the table.
+        let mut write = Write::put(item, None, when.return_on_failure, returns)?;
+        write.condition = when.prepare().map_err(crate::kv::Error::in_request)?;
+        let found = self.state.table(&self.store, &table)?;
         let reports = WriteReports {
             capacity: request.return_consumed_capacity,
             metrics: request.return_item_collection_metrics,

@@ -133,7 +133,10 @@ impl Tables {
         let consumed_capacity = bill.report(&table.name, reports.capacity, None);
         let item_collection_metrics = reports
             .metrics
-            .then(|| item_collection_metrics(store, &shape, &key, &decided))
+            .then(|| {
+                let (before, after) = (decided.before.as_ref(), decided.after.as_ref());
+                item_collection_metrics(store, &shape, &key, before, after)
+            })
             .transpose()?
             .flatten();
         let attributes = decided.returned(returns)?;

@@ -1,0 +1,260 @@
+//! Does every value keep the constraints of the model? All that do not are told at once, up to ten.
+
+use super::{List, Map, Need, Pattern, Shape, Struct, Text};
+use crate::fields::{Dialect, lower_first};
+use crate::refusal::Result;
+use crate::value::Value;
+
+/// More are not told.
+const FINDINGS_MAX: usize = 10;
+/// What the services print for a structure behind its class: where it is in memory.
+const ADDRESS: &str = "@2";
+
+/// Checks a request whose values are of their types.
+pub(crate) fn check(dialect: Dialect, shape: &Shape, request: &Value) -> Result<()> {
+    let Shape::Struct(wanted) = shape else { return Ok(()) };
+    if let (true, Value::Map(members)) = (wanted.is_of_table, request) {
+        let table = members.iter().rev().find(|(name, _)| name == "TableName").map(|(_, value)| value);
+        of_table(table).map_err(|message| dialect.invalid(message))?;
+    }
+    let mut findings = Findings { dialect, path: String::new(), all: Vec::new() };
+    findings.value(shape, request);
+    let count = findings.all.len();
+    if count == 0 {
+        return Ok(());
+    }
+    let plural = if count == 1 { "" } else { "s" };
+    let all = findings.all.join("; ");
+    Err(dialect.invalid(&format!("{count} validation error{plural} detected: {all}")))
+}
+
+/// The name of the table that is to be made or changed, which is looked at first.
+fn of_table(name: Option<&Value>) -> Result<(), &'static str> {
+    match name {
+        Some(Value::Text(name)) if name.starts_with("arn:") || (3..=255).contains(&name.chars().count()) => {
+            Ok(())
+        }
+        Some(Value::Text(_)) => {
+            Err("TableName must be at least 3 characters long and at most 255 characters long")
+        }
+        _ => Err("The parameter 'TableName' is required but was not present in the request"),
+    }
+}
+
+struct Findings {
+    dialect: Dialect,
+    /// Where the value is that is looked at.
+    path: String,
+    all: Vec<String>,
+}
+
+impl Findings {
+    fn value(&mut self, shape: &Shape, value: &Value) {
+        if self.all.len() >= FINDINGS_MAX {
+            return;
+        }
+        match (shape, value) {
+            (Shape::Text(rules), Value::Text(text)) => self.text(rules, text),
+            (Shape::Int(_, min, max), Value::Int(number)) => self.number(*number, *min, *max),
+            (Shape::Int(_, min, max), Value::Float(number)) => self.number(whole(*number), *min, *max),
+            (Shape::Blob(max), Value::Blob(bytes)) => self.blob(bytes.len(), *max),
+            (Shape::Blob(max), Value::Text(text)) => self.blob(decoded_len(text), *max),
+            (Shape::List(rules), Value::List(items)) => self.list(shape, rules, value, items),
+            (Shape::Map(rules), Value::Map(entries)) => self.map(shape, rules, value, entries),
+            (Shape::Struct(wanted), Value::Map(members)) => self.structure(wanted, members),
+            _ => {}
+        }
+    }
+
+    fn structure(&mut self, wanted: &Struct, members: &[(crate::value::Name, Value)]) {
+        // A value of an attribute has no constraints, only the values below it could: there are none either.
+        if wanted.class == "AttributeValue" {
+            return;
+        }
+        for member in wanted.members {
+            let find = |wanted: &str| {
+                let found = members.iter().rev().find(|(name, _)| name == wanted);
+                found.map(|(_, value)| value).filter(|value| **value != Value::Null)
+            };
+            let is_needed = match member.need {
+                Need::Never => false,
+                Need::Always => true,
+                Need::Without(other) => find(other).is_none(),
+            };
+            match find(member.name) {
+                None if is_needed => {
+                    self.at(&lower_first(member.name), |findings| findings.add("null", "not be null"));
+                }
+                None => {}
+                Some(value) => {
+                    self.at(&lower_first(member.name), |findings| findings.value(member.shape, value));
+                }
+            }
+        }
+    }
+
+    /// Looks at what is below the present value.
+    fn at(&mut self, name: &str, look: impl FnOnce(&mut Self)) {
+        let len = self.path.len();
+        if len > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(name);
+        look(self);
+        self.path.truncate(len);
+    }
+
+    fn text(&mut self, rules: &Text, text: &str) {
+        if rules.is_or_arn && text.starts_with("arn:") {
+            return;
+        }
+        let value = || format!("'{text}'");
+        if let Some(Pattern { text: pattern, matches }) = rules.pattern
+            && !matches(text)
+        {
+            self.add(&value(), &format!("satisfy regular expression pattern: {pattern}"));
+        }
+        self.len(text.chars().count(), rules.min, rules.max, value);
+        if !rules.words.is_empty() && !rules.words.contains(&text) {
+            self.add(&value(), &format!("satisfy enum value set: [{}]", rules.words.join(", ")));
+        }
+    }
+
+    fn number(&mut self, number: i64, min: i64, max: i64) {
+        let value = format!("'{number}'");
+        if number < min {
+            self.add(&value, &format!("have value greater than or equal to {min}"));
+        }
+        if number > max {
+            self.add(&value, &format!("have value less than or equal to {max}"));
+        }
+    }
+
+    fn blob(&mut self, len: usize, max: usize) {
+        self.len(len, 0, Some(max), || format!("'java.nio.HeapByteBuffer[pos=0 lim={len} cap={len}]'"));
+    }
+
+    fn list(&mut self, shape: &Shape, rules: &List, value: &Value, items: &[Value]) {
+        let dialect = self.dialect;
+        let told = || format!("'{}'", told(dialect, shape, value));
+        self.len(items.len(), rules.min, Some(rules.max), told);
+        if let Some((min, max)) = rules.item_len
+            && !items.iter().all(|item| (min..=max).contains(&text_len(item)))
+        {
+            self.add(&told(), &format!("satisfy constraint: [{}]", bounds(min, max)));
+        }
+        for (index, item) in items.iter().enumerate() {
+            self.at(&(index + 1).to_string(), |findings| {
+                findings.at("member", |findings| findings.value(rules.item, item));
+            });
+        }
+    }
+
+    fn map(&mut self, shape: &Shape, rules: &Map, value: &Value, entries: &[(crate::value::Name, Value)]) {
+        let dialect = self.dialect;
+        let told = || format!("'{}'", told(dialect, shape, value));
+        self.len(entries.len(), rules.min, Some(rules.max), told);
+        if let Some(key) = rules.key
+            && !entries.iter().all(|(name, _)| is_kept(key, name))
+        {
+            let pattern = key
+                .pattern
+                .map(|pattern| format!(", Member must satisfy regular expression pattern: {}", pattern.text));
+            let bounds = bounds(key.min, key.max.unwrap_or(usize::MAX));
+            let pattern = pattern.unwrap_or_default();
+            self.say(&told(), &format!("Map keys must satisfy constraint: [{bounds}{pattern}]"));
+        }
+        if let Some((min, max)) = rules.value_len
+            && !entries.iter().all(|(_, value)| (min..=max).contains(&text_len(value)))
+        {
+            self.say(&told(), &format!("Map value must satisfy constraint: [{}]", bounds(min, max)));
+        }
+        for (name, value) in entries {
+            self.at(name, |findings| findings.at("member", |findings| findings.value(rules.value, value)));
+        }
+    }
+
+    fn len(&mut self, len: usize, min: usize, max: Option<usize>, value: impl Fn() -> String) {
+        if len < min {
+            self.add(&value(), &format!("have length greater than or equal to {min}"));
+        }
+        if let Some(max) = max
+            && len > max
+        {
+            self.add(&value(), &format!("have length less than or equal to {max}"));
+        }
+    }
+
+    fn add(&mut self, value: &str, rule: &str) {
+        self.say(value, &format!("Member must {rule}"));
+    }
+
+    fn say(&mut self, value: &str, rule: &str) {
+        if self.all.len() < FINDINGS_MAX {
+            let path = &self.path;
+            self.all.push(format!("Value {value} at '{path}' failed to satisfy constraint: {rule}"));
+        }
+    }
+}
+
+fn bounds(min: usize, max: usize) -> String {
+    format!(
+        "Member must have length less than or equal to {max}, Member must have length greater than or equal to {min}"
+    )
+}
+
+fn is_kept(rules: &Text, name: &str) -> bool {
+    if rules.is_or_arn && name.starts_with("arn:") {
+        return true;
+    }
+    let len = name.chars().count();
+    len >= rules.min
+        && rules.max.is_none_or(|max| len <= max)
+        && rules.pattern.is_none_or(|pattern| (pattern.matches)(name))
+}
+
+fn text_len(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.chars().count(),
+        Value::List(items) => items.len(),
+        _ => 0,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the service cuts fractions off, and so does a cast")]
+fn whole(number: f64) -> i64 {
+    number.floor() as i64
+}
+
+/// How many bytes a text in base 64 stands for.
+fn decoded_len(text: &str) -> usize {
+    let pads = text.bytes().rev().take_while(|byte| *byte == b'=').count();
+    (text.len() / 4 * 3).saturating_sub(pads)
+}
+
+/// A list or a map as the service prints it.
+fn told(dialect: Dialect, shape: &Shape, value: &Value) -> String {
+    match (shape, value) {
+        (Shape::List(rules), Value::List(items)) => {
+            let items: Vec<String> = items.iter().map(|item| told(dialect, rules.item, item)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        (Shape::Map(rules), Value::Map(entries)) => {
+            let entries = entries.iter();
+            let entries: Vec<String> = entries
+                .map(|(name, value)| format!("{name}={}", told(dialect, rules.value, value)))
+                .collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        (Shape::Struct(wanted), _) => {
+            let package =
+                if dialect == Dialect::Kinesis { "kinesis.v20131202" } else { "dynamodb.v20120810" };
+            format!("com.amazonaws.{package}.{}{ADDRESS}", wanted.class)
+        }
+        (_, Value::Text(text)) => text.clone(),
+        (_, Value::Int(number)) => number.to_string(),
+        (_, Value::Float(number)) => number.to_string(),
+        (_, Value::Bool(flag)) => flag.to_string(),
+        _ => "null".to_owned(),
+    }
+}
