@@ -27,6 +27,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A [transaction] changes items, messages, records and objects in one commit, or not at all: a consumer that acknowledges a
+//! message and writes what came of it does its work exactly once.
+//!
 //! Below them lies a store of ordered byte strings that can be used by itself: an atomic batch of changes is one frame of
 //! a log; a log segment folds into a sorted run, runs fold into bigger runs.
 //!
@@ -65,17 +68,22 @@
 //!
 //! - [`queue`], [`stream`], [`kv`], [`objects`]: the four services. Each module begins with what holds, what is the
 //!   service's, and what is not there.
+//! - [`transaction`]: all four in one commit.
 //! - [`Store`] opens, commits, copies and checks; [`Builder`] has the settings, [`Keyspace`] reads, [`Batch`]
 //!   changes, [`Range`] walks from both ends, [`Snapshot`] stands still.
 //! - [`Durability`] and [`Position`]: how safe a write is, and where in the order of all writes it stands.
 //! - [`Error`], [`Corruption`]: what can go wrong, each with what to do. [`RecoveryReport`], [`RepairReport`],
 //!   [`Stats`]: what happened, and what there is.
+//! - [`faults`]: what tests want the services to do to their users.
 //! - [`clock`]: the only source of time, replaceable; [`limits`]: every bound.
 //! - `sim` (with the feature of that name): a simulated disk that enumerates what a power cut could leave, to
 //!   crash-test code that is built on a store. `examples/crash.rs` is such a test.
 //!
 //! # Features
 //!
+//! - `tracing`: a span for each operation, with its service, name, resource and error, at level debug.
+//! - `metrics`: `fourfold_calls_total`, `fourfold_errors_total` (by code) and `fourfold_call_seconds` of each operation, by
+//!   the facade of that name.
 //! - `sim`: the simulated disk. Off by default: it is a tool for tests.
 //! - `object_store`: `ObjectStore` of the crate of that name for a bucket, so that what is written for that trait runs on
 //!   a store. Off by default: it brings that crate with it.
@@ -91,8 +99,7 @@
 //!
 //! # Not there yet
 //!
-//! Transactions over several of the four services, and the wire protocols. The interface may still change; the bytes on
-//! disk will stay readable.
+//! The interface may still change; the bytes on disk will stay readable.
 
 // In the order in which they are best read.
 mod error;
@@ -116,6 +123,9 @@ mod tree;
 
 mod store;
 
+mod call;
+pub mod faults;
+
 pub mod kv;
 pub mod queue;
 pub mod stream;
@@ -127,6 +137,8 @@ pub mod objects;
 
 mod targets;
 
+pub mod transaction;
+
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 
@@ -135,6 +147,6 @@ pub use error::{Corruption, Error, Fault, Result};
 pub use log::Durability;
 pub use position::Position;
 pub use store::{
-    Batch, Builder, Commit, Cut, Keyspace, Range, RecoveryReport, RepairReport, Snapshot, Stats, Store,
-    repair,
+    Batch, Builder, Commit, Cut, Exported, Keyspace, Range, RecoveryReport, RepairReport, Snapshot, Stats,
+    Store, repair,
 };

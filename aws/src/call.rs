@@ -13,6 +13,8 @@ pub(crate) struct Call<'a> {
     pub(crate) id: RequestId,
     /// By whom and for what it was signed, if it was.
     pub(crate) scope: Option<Scope>,
+    /// The account of whoever signed it.
+    pub(crate) account: &'a str,
 }
 
 impl Call<'_> {
@@ -54,6 +56,19 @@ impl RequestId {
         let hex = format!("{:032x}", self.0);
         // Version 4, like the ones of the services.
         format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+    }
+
+    /// 16 of `0-9 A-F`, as S3 has it.
+    pub(crate) fn short(self) -> String {
+        format!("{:016X}", self.0 >> 64)
+    }
+
+    /// 76 characters of base64: the second id of an answer of S3.
+    pub(crate) fn host(self) -> String {
+        use base64::Engine as _;
+        let bytes = [self.0, self.0.rotate_left(37) ^ 0x5bd1, self.0.rotate_right(29), !self.0];
+        let bytes = bytes.map(u128::to_le_bytes).concat();
+        base64::engine::general_purpose::STANDARD.encode(bytes.get(..56).unwrap_or_default())
     }
 
     /// 52 of `0-9 A-Z`, as `DynamoDB` has it.

@@ -1,53 +1,104 @@
-//! Paths of the endpoint itself, which no service has: is it there, what time is it, move the time on.
+//! Paths of the endpoint itself, which no service has: is it there, how is it, what time is it, move the time on, drop
+//! everything.
 
 use crate::clock::MovableClock;
 use crate::fields::{Dialect, Fields};
+use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, reply};
 use crate::value::Value;
 use fourfold::Store;
 use http::Method;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Below which they are.
 pub(crate) const PATH: &str = "/_fourfold/";
 const CONTENT_TYPE: &str = "application/json";
+/// What Prometheus asks for.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers a request for what stands behind [`PATH`].
-pub(crate) fn answer(
-    store: &Store,
-    clock: Option<&MovableClock>,
-    method: &Method,
-    path: &str,
-    body: &[u8],
-) -> Reply {
-    match (method.as_str(), path) {
-        ("GET" | "HEAD", "health") => json(200, &Value::map([("status", Some("ok".into()))])),
-        ("GET" | "HEAD", "clock") => time(store),
-        ("POST", "clock") => match clock {
-            Some(clock) => match advance(clock, body) {
-                Ok(()) => time(store),
-                Err(refusal) => error(400, &refusal.message),
-            },
-            None => error(409, "The clock cannot be moved: the server was started without --movable-clock."),
-        },
-        (_, "health" | "clock") => error(405, "Method not allowed."),
-        _ => error(404, "There is /_fourfold/health and /_fourfold/clock."),
+/// The store behind a router, and what may be done to it from outside.
+#[derive(Clone)]
+pub(crate) struct Control {
+    /// Another one after a reset.
+    store: Arc<RwLock<Store>>,
+    pub(crate) clock: Option<MovableClock>,
+    pub(crate) fresh: Option<Arc<dyn Fn() -> Store + Send + Sync>>,
+}
+
+impl Control {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store: Arc::new(RwLock::new(store)), clock: None, fresh: None }
+    }
+
+    /// The store as of now.
+    pub(crate) fn store(&self) -> Store {
+        // No code runs under the lock that could leave it half done.
+        self.store.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers a request for what stands behind [`PATH`].
+    pub(crate) fn answer(&self, metrics: &Metrics, method: &Method, path: &str, body: &[u8]) -> Reply {
+        match (method.as_str(), path) {
+            ("GET" | "HEAD", "health") => json(200, &Value::map([("status", Some("ok".into()))])),
+            ("GET" | "HEAD", "metrics") => reply(200, METRICS_TYPE, metrics.text(&self.store().stats())),
+            ("GET" | "HEAD", "clock") => self.time(),
+            ("POST", "clock") => self.advance(body),
+            ("POST", "reset") => self.reset(),
+            (_, "health" | "metrics" | "clock" | "reset") => error(405, "Method not allowed."),
+            _ => error(404, "There are /_fourfold/health, metrics, clock and reset."),
+        }
+    }
+
+    fn advance(&self, body: &[u8]) -> Reply {
+        let Some(clock) = &self.clock else {
+            return error(409, "The clock cannot be moved: the server was started without --movable-clock.");
+        };
+        match duration(body) {
+            Ok(duration) => {
+                clock.advance(duration);
+                self.time()
+            }
+            Err(refusal) => error(400, &refusal.message),
+        }
+    }
+
+    fn reset(&self) -> Reply {
+        let Some(fresh) = &self.fresh else {
+            return error(409, "Only a store in memory can be reset: remove the directory of another one.");
+        };
+        let store = fresh();
+        let old = std::mem::replace(&mut *self.store.write().unwrap_or_else(PoisonError::into_inner), store);
+        drop(old);
+        json(200, &Value::map([("status", Some("reset".into()))]))
+    }
+
+    fn time(&self) -> Reply {
+        let now = self.store().now();
+        json(
+            200,
+            &Value::map([("now_ms", Some(now.as_millis().into())), ("now", Some(now.to_string().into()))]),
+        )
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control")
+            .field("clock", &self.clock)
+            .field("can_reset", &self.fresh.is_some())
+            .finish_non_exhaustive()
     }
 }
 
 /// `{"advance_ms": 1000}`.
-fn advance(clock: &MovableClock, body: &[u8]) -> Result<(), Refusal> {
+fn duration(body: &[u8]) -> Result<Duration, Refusal> {
     let bad = || Refusal::serialization("Expected {\"advance_ms\": <milliseconds>}.");
     let value: Value = serde_json::from_slice(body).map_err(|_| bad())?;
     let millis = Fields::of(value, Dialect::Sqs)?.int("advance_ms")?.ok_or_else(bad)?;
-    clock.advance(Duration::from_millis(u64::try_from(millis).map_err(|_| bad())?));
-    Ok(())
-}
-
-fn time(store: &Store) -> Reply {
-    let now = store.now();
-    json(200, &Value::map([("now_ms", Some(now.as_millis().into())), ("now", Some(now.to_string().into()))]))
+    u64::try_from(millis).map(Duration::from_millis).map_err(|_| bad())
 }
 
 fn error(status: u16, message: &str) -> Reply {

@@ -19,8 +19,23 @@ pub(crate) fn value(text: &str, name: &str) -> Option<String> {
     pairs(text).find_map(|(found, value)| (found == name).then_some(value))
 }
 
+/// Has the parameter an equals sign?
+pub(crate) fn has_value(text: &str, name: &str) -> bool {
+    text.split('&').any(|pair| pair.split_once('=').is_some_and(|(known, _)| known == name))
+}
+
+/// A part of a URL, if it is UTF-8.
+pub(crate) fn decode_url(text: &str) -> Option<String> {
+    String::from_utf8(bytes(text, false)).ok()
+}
+
 /// Undoes percent signs, and in a form the plus signs.
 fn decode(text: &str, is_form: bool) -> String {
+    let bytes = bytes(text, is_form);
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+fn bytes(text: &str, is_form: bool) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, behind @ ..] = rest {
@@ -37,7 +52,7 @@ fn decode(text: &str, is_form: bool) -> String {
             (byte, _) => bytes.push(*byte),
         }
     }
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    bytes
 }
 
 fn digit(byte: u8) -> Option<u8> {

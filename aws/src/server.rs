@@ -1,11 +1,12 @@
 //! A router on a port: HTTP/1.1 and HTTP/2 (by prior knowledge), with bounds on everything that a caller could hold.
 
-use crate::reply::reply;
+use crate::body::Body;
+use crate::limits::Limits;
+use crate::paced::Paced;
 use crate::router::Router;
-use bytes::Bytes;
-use http::header::{CONNECTION, SERVER};
-use http::{HeaderValue, Request, Response, Version};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::header::SERVER;
+use http::{HeaderValue, Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,20 +20,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::Semaphore;
 
-/// Bytes of a body; the largest request of any service has fewer.
-pub const BODY_LEN_MAX: usize = 16 << 20;
-/// Bytes of a request's head.
-const HEAD_LEN_MAX: usize = 64 << 10;
-/// Connections at a time. More wait to be accepted.
-const CONNECTIONS_MAX: usize = 20_000;
-/// Requests at a time on a connection of HTTP/2.
-const STREAMS_MAX: u32 = 250;
-/// How long a head may take to come, and a connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a body may take to come.
-const BODY_TIMEOUT: Duration = Duration::from_mins(1);
-/// How long requests have to end when the server is stopped.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// The least that hyper buffers.
+const HEAD_LEN_MIN: usize = 8 << 10;
 
 /// A [`Router`] on a TCP port.
 ///
@@ -53,6 +42,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    limits: Limits,
 }
 
 impl Server {
@@ -60,7 +50,13 @@ impl Server {
     pub async fn bind(address: impl ToSocketAddrs, router: Router) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, router })
+        Ok(Self { listener, address, router, limits: Limits::default() })
+    }
+
+    /// With other bounds than the usual ones.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Where it listens.
@@ -68,13 +64,19 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is ready; then takes nothing more, and gives requests that are under way five seconds to end.
+    /// Serves until `stop` is ready; then takes nothing more, and gives requests that are under way [some time](Limits::stop_wait) to
+    /// end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
+        let limits = self.limits;
         let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LEN_MAX);
-        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
+        let http1 = &mut builder.http1();
+        http1.timer(TokioTimer::new()).header_read_timeout(limits.head_wait);
+        http1.max_buf_size(limits.head_len.max(HEAD_LEN_MIN));
+        let http2 = &mut builder.http2();
+        http2.timer(TokioTimer::new()).max_concurrent_streams(limits.streams);
+        http2.max_header_list_size(u32::try_from(limits.head_len).unwrap_or(u32::MAX));
         let graceful = GracefulShutdown::new();
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let room = Arc::new(Semaphore::new(limits.connections));
         tokio::pin!(stop);
         loop {
             let socket = tokio::select! {
@@ -83,7 +85,7 @@ impl Server {
             };
             let Some((socket, permit)) = socket else { continue };
             let router = self.router.clone();
-            let service = service_fn(move |request| serve(router.clone(), request));
+            let service = service_fn(move |request| serve(router.clone(), request, limits.body_wait));
             let connection = builder.serve_connection(TokioIo::new(socket), service).into_owned();
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
@@ -93,7 +95,7 @@ impl Server {
             });
         }
         drop(self.listener);
-        let _ = tokio::time::timeout(STOP_TIMEOUT, graceful.shutdown()).await;
+        let _ = tokio::time::timeout(limits.stop_wait, graceful.shutdown()).await;
     }
 }
 
@@ -113,19 +115,15 @@ async fn accept(
     None
 }
 
-async fn serve(router: Router, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let version = request.version();
-    let (head, body) = request.into_parts();
-    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_LEN_MAX).collect()).await;
-    let (mut answer, is_whole) = match body {
-        Ok(Ok(body)) => (router.call(Request::from_parts(head, body.to_bytes())).await, true),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => (reply(413, "", Bytes::new()), false),
-        Ok(Err(_)) => (reply(400, "", Bytes::new()), false),
-        Err(_) => (reply(408, "", Bytes::new()), false),
-    };
+async fn serve(
+    router: Router,
+    request: Request<Incoming>,
+    body_wait: Duration,
+) -> Result<Response<Body>, Infallible> {
+    let request = request.map(|body| {
+        if body.is_end_stream() { Body::default() } else { Body::new(Paced::new(body, body_wait)) }
+    });
+    let mut answer = router.serve(request).await;
     answer.headers_mut().insert(SERVER, HeaderValue::from_static("fourfold"));
-    if !is_whole && version < Version::HTTP_2 {
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    Ok(answer.map(Full::new))
+    Ok(answer)
 }

@@ -14,18 +14,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far a caller's clock may be off.
-const SKEW_MAX: Duration = Duration::from_mins(15);
+pub(crate) const SKEW_MAX: Duration = Duration::from_mins(15);
 /// How long a presigned URL may be good for.
-const EXPIRES_MAX: u64 = 604_800;
+pub(crate) const EXPIRES_MAX: u64 = 604_800;
 
 /// What a signature says it is for: `<key id>/<day>/<region>/<service>/aws4_request`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub(crate) key_id: String,
     day: String,
-    region: String,
+    pub(crate) region: String,
     pub(crate) service: String,
 }
 
@@ -41,7 +41,7 @@ impl Scope {
     }
 
     /// From behind, since a key's id may have slashes.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.rsplitn(5, '/');
         let end = parts.next()?;
         let (service, region, day) = (parts.next()?, parts.next()?, parts.next()?);
@@ -55,7 +55,7 @@ impl Scope {
         })
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!("{}/{}/{}/aws4_request", self.day, self.region, self.service)
     }
 }
@@ -225,7 +225,7 @@ fn canonical_request(head: &Parts, body: &[u8], signature: &Signature) -> String
     text
 }
 
-fn canonical_query(query: &str) -> String {
+pub(crate) fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<(String, String)> = form::pairs_of_url(query)
         .filter(|(name, _)| name != "X-Amz-Signature")
         .map(|(name, value)| (encoded(&name), encoded(&value)))
@@ -242,7 +242,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// Values of a header without needless blanks, joined by commas. HTTP/2 has the host in its URL.
-fn canonical_header(head: &Parts, name: &str) -> String {
+pub(crate) fn canonical_header(head: &Parts, name: &str) -> String {
     let values = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let values: Vec<String> =
         values.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -252,7 +252,7 @@ fn canonical_header(head: &Parts, name: &str) -> String {
     }
 }
 
-fn signing_key(secret: &str, scope: &Scope) -> Vec<u8> {
+pub(crate) fn signing_key(secret: &str, scope: &Scope) -> Vec<u8> {
     let first = format!("AWS4{secret}").into_bytes();
     let steps = [&*scope.day, &*scope.region, &*scope.service, "aws4_request"];
     steps.into_iter().fold(first, |key, step| {
@@ -262,20 +262,20 @@ fn signing_key(secret: &str, scope: &Scope) -> Vec<u8> {
 }
 
 /// A key may have any length, so there always is one.
-fn mac(key: &[u8], text: &[u8]) -> Option<Hmac<Sha256>> {
+pub(crate) fn mac(key: &[u8], text: &[u8]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     mac.update(text);
     Some(mac)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let bytes = pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
@@ -283,7 +283,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// `YYYYMMDDTHHMMSSZ`, after 1970.
-fn parse_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     if bytes.len() != 16 || bytes[8] != b'T' || bytes[15] != b'Z' {
         return None;
@@ -291,8 +291,16 @@ fn parse_date(text: &str) -> Option<Timestamp> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
     let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
+    moment((year, month, day), (hour, minute, second))
+}
+
+/// The moment of a date and a time of the day, after 1970.
+pub(crate) fn moment(
+    (year, month, day): (u64, u64, u64),
+    (hour, minute, second): (u64, u64, u64),
+) -> Option<Timestamp> {
     let is_time = hour < 24 && minute < 60 && second < 61;
-    if !is_time || year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    if !is_time || !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
     // Years begin in March here, so that the day that leap years have more is their last.

@@ -6,9 +6,9 @@ use crate::xml::Xml;
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// Says that the caller is the root of the store's account.
+/// Says that the caller is the root of the account of its key.
 pub(crate) fn caller_identity(call: &Call<'_>) -> Reply {
-    let (account, id) = (call.store.account(), call.id.uuid());
+    let (account, id) = (call.account, call.id.uuid());
     let mut xml = Xml::new();
     xml.element_with("GetCallerIdentityResponse", &[("xmlns", NAMESPACE)], |xml| {
         xml.element("GetCallerIdentityResult", |xml| {

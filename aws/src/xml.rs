@@ -9,6 +9,11 @@ impl Xml {
         Self("<?xml version=\"1.0\"?>".to_owned())
     }
 
+    /// With the encoding in its first line.
+    pub(crate) fn with_encoding() -> Self {
+        Self("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned())
+    }
+
     pub(crate) fn finish(self) -> String {
         self.0
     }
@@ -43,6 +48,11 @@ impl Xml {
     /// An element with a text.
     pub(crate) fn text(&mut self, name: &str, text: &str) {
         self.element(name, |xml| xml.escape(text));
+    }
+
+    /// A text within the element that is being written.
+    pub(crate) fn content(&mut self, text: &str) {
+        self.escape(text);
     }
 
     /// An element with nothing.

@@ -1,8 +1,13 @@
 //! Time that stands still until it is told to move.
 
-use super::{Alarm, Clock, Timestamp, schedule::Schedule};
+use super::{Alarm, Clock, Duty, Timestamp, schedule::Schedule};
 use parking_lot::Mutex;
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    task::Waker,
+    time::Duration,
+};
 
 /// A clock for tests and simulations: it stands where it was put until [`advance`](Self::advance),
 /// [`set`](Self::set) or [`advance_to_next`](Self::advance_to_next) move it. Clones share the time.
@@ -10,6 +15,9 @@ use std::{sync::Arc, task::Waker, time::Duration};
 /// Moving wakes everyone whose deadline is reached, in the order of deadlines, then of registration; while someone is
 /// woken the clock shows that deadline, not yet the end of the move. Wakers may use the clock, even to move it. Time
 /// never goes back, so moves from several threads at once, or from within a waker, end at the latest of their ends.
+///
+/// What time brings about in the stores that go by this clock is done on the way, each thing at its moment: when a move
+/// returns, what was to expire has expired, and whoever waited for that is awake.
 ///
 /// ```
 /// use fourfold::clock::{Clock, ManualClock};
@@ -25,10 +33,19 @@ pub struct ManualClock {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug)]
 struct State {
     now: Timestamp,
     schedule: Schedule,
+    duties: Vec<Weak<dyn Duty>>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("now", &self.now)
+            .field("schedule", &self.schedule)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Starts at 2025-01-01T00:00:00Z.
@@ -41,7 +58,8 @@ impl Default for ManualClock {
 impl ManualClock {
     /// A clock that stands at `start`.
     pub fn new(start: Timestamp) -> Self {
-        Self { state: Arc::new(Mutex::new(State { now: start, schedule: Schedule::new() })) }
+        let state = State { now: start, schedule: Schedule::new(), duties: Vec::new() };
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// Moves the clock on by `duration`, counted from where it stands when this is called. Fractions of a millisecond
@@ -73,7 +91,8 @@ impl ManualClock {
         self.run_to(time);
     }
 
-    /// The earliest moment that someone waits for.
+    /// The earliest moment that someone waits for. When stores have something to do,
+    /// [`Store::next_deadline`](crate::Store::next_deadline) says.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.state.lock().schedule.next_deadline()
     }
@@ -98,21 +117,66 @@ impl ManualClock {
         Some(deadline)
     }
 
-    /// One waker at a time, the lock free while it is woken (C4): what it does to the clock is seen by the next turn.
+    /// One at a time, the lock free while it is woken or works (C4): what it does to the clock is seen by the next turn.
     fn run_to(&self, target: Timestamp) {
-        while let Some(waker) = self.step(target) {
-            waker.wake();
+        // Duties that are due and cannot be done, because their store fails, say.
+        let mut stuck = Vec::new();
+        loop {
+            let duty = self.first_duty(target, &stuck);
+            match self.step(target, duty) {
+                Turn::Wake(waker) => waker.wake(),
+                Turn::Work(duty) => {
+                    Arc::clone(&duty).run();
+                    if duty.next_deadline().is_some_and(|next| next <= self.now()) {
+                        stuck.push(Arc::downgrade(&duty));
+                    }
+                }
+                Turn::Done => return,
+            }
         }
     }
 
-    /// Moves to the first deadline up to `target` and takes its waker, or moves to `target` itself.
-    fn step(&self, target: Timestamp) -> Option<Waker> {
+    /// The duty that is due first, up to `target`.
+    fn first_duty(&self, target: Timestamp, stuck: &[Weak<dyn Duty>]) -> Option<(Timestamp, Arc<dyn Duty>)> {
+        let is_stuck = |duty: &Arc<dyn Duty>| stuck.iter().any(|other| other.ptr_eq(&Arc::downgrade(duty)));
+        let duties = self.duties().into_iter().filter(|duty| !is_stuck(duty));
+        let due = duties.filter_map(|duty| Some((duty.next_deadline().filter(|at| *at <= target)?, duty)));
+        due.min_by_key(|(at, _)| *at)
+    }
+
+    /// The duties of stores that are there. No lock is held while they are asked: they have locks of their own.
+    fn duties(&self) -> Vec<Arc<dyn Duty>> {
         let mut state = self.state.lock();
+        let alive: Vec<_> = state.duties.iter().filter_map(Weak::upgrade).collect();
+        if alive.len() < state.duties.len() {
+            state.duties.retain(|duty| duty.strong_count() > 0);
+        }
+        alive
+    }
+
+    /// Moves to the first deadline up to `target` and says who is next, or moves to `target` itself.
+    fn step(&self, target: Timestamp, duty: Option<(Timestamp, Arc<dyn Duty>)>) -> Turn {
+        let mut state = self.state.lock();
+        let alarm = state.schedule.next_deadline().filter(|at| *at <= target);
+        // Work before those who may wait for it.
+        if let Some((at, duty)) = duty
+            && alarm.is_none_or(|alarm| at <= alarm)
+        {
+            state.now = state.now.max(at);
+            return Turn::Work(duty);
+        }
         let due = state.schedule.pop_due(target);
         let stop = due.as_ref().map_or(target, |&(deadline, _)| deadline);
         state.now = state.now.max(stop);
-        due.map(|(_, waker)| waker)
+        due.map_or(Turn::Done, |(_, waker)| Turn::Wake(waker))
     }
+}
+
+/// What a clock that moves comes to.
+enum Turn {
+    Wake(Waker),
+    Work(Arc<dyn Duty>),
+    Done,
 }
 
 impl Clock for ManualClock {
@@ -133,5 +197,9 @@ impl Clock for ManualClock {
             let waker = clock.state.lock().schedule.remove(key);
             drop(waker);
         })
+    }
+
+    fn attend(&self, duty: Weak<dyn Duty>) {
+        self.state.lock().duties.push(duty);
     }
 }

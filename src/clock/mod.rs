@@ -7,7 +7,7 @@
 //! C1. Nothing else in the crate reads time or waits for it; the lints see to that.
 //! C2. What a clock of this module says never goes back.
 //! C3. A waker is woken once the clock has reached its deadline, or sooner: who is woken looks at the clock again.
-//! C4. No lock of a clock is held while a waker is woken or dropped, so a waker may use the clock.
+//! C4. No lock of a clock is held while a waker is woken or dropped, or a duty is asked or done, so they may use the clock.
 //!
 //! Not here: calendars, time zones, leap seconds.
 
@@ -30,7 +30,7 @@ pub(crate) use timestamp::civil;
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, Waker},
 };
 
@@ -74,6 +74,12 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     #[must_use = "dropping the alarm cancels it"]
     fn wake_at(&self, deadline: Timestamp, waker: Waker) -> Alarm;
 
+    /// From now on, a clock that moves in steps does the duty's work when it comes to a moment at which some is due, before
+    /// it moves on. A clock that runs by itself, as is the default, does not: its users have threads for that.
+    fn attend(&self, duty: Weak<dyn Duty>) {
+        drop(duty);
+    }
+
     /// A future that is ready once the clock has reached `deadline`. It needs no runtime: any executor can poll it.
     ///
     /// ```
@@ -96,6 +102,32 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     }
 }
 
+/// Work that time brings about: what a store does when messages expire, items reach their time to live, objects the end of
+/// their life. [`ManualClock`] does it as it moves.
+///
+/// ```
+/// use fourfold::{Store, clock::ManualClock, kv::{CreateTable, ScalarType, item}};
+/// let clock = ManualClock::default();
+/// let store = Store::builder().clock(clock.clone()).open_in_memory();
+/// let tables = store.tables();
+/// tables.create_table(CreateTable::new("sessions").hash("id", ScalarType::S))?;
+/// tables.update_time_to_live("sessions", "expires", true)?;
+/// let until = store.now().as_secs() + 60;
+/// tables.table("sessions").put(item! { "id" => "ann", "expires" => until })?;
+/// assert!(store.next_deadline().is_some());
+///
+/// clock.advance(std::time::Duration::from_secs(3600)); // when this returns the item is gone
+/// assert_eq!(tables.describe_table("sessions")?.item_count, 0);
+/// # Ok::<(), fourfold::kv::Error>(())
+/// ```
+pub trait Duty: Send + Sync {
+    /// When there is something to do next.
+    fn next_deadline(&self) -> Option<Timestamp>;
+
+    /// Does what is due. The clock holds no lock meanwhile.
+    fn run(self: Arc<Self>);
+}
+
 /// A shared clock is a clock, so that an `Arc<dyn Clock>` has [`Clock::sleep_until`] as well.
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Timestamp {
@@ -104,6 +136,10 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
     fn wake_at(&self, deadline: Timestamp, waker: Waker) -> Alarm {
         (**self).wake_at(deadline, waker)
+    }
+
+    fn attend(&self, duty: Weak<dyn Duty>) {
+        (**self).attend(duty);
     }
 }
 

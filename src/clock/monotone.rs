@@ -1,9 +1,9 @@
 //! A clock that never goes back, not even across reopenings of a store.
 
-use super::{Alarm, Clock, Timestamp};
+use super::{Alarm, Clock, Duty, Timestamp};
 use std::{
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     task::Waker,
@@ -54,5 +54,9 @@ impl Clock for MonotoneClock {
             return Alarm::rung();
         }
         self.clock.wake_at(deadline, waker)
+    }
+
+    fn attend(&self, duty: Weak<dyn Duty>) {
+        self.clock.attend(duty);
     }
 }

@@ -1,7 +1,10 @@
 //! What the table engine refuses, with the service's codes and texts.
 
 use super::value::Item;
+use crate::call::Refusal;
 use crate::error::Fault;
+use crate::faults::{Injected, Service};
+use crate::store::Store;
 use std::{borrow::Cow, fmt};
 
 /// The result of an operation on tables.
@@ -93,6 +96,8 @@ pub enum Error {
     TrimmedDataAccess,
     /// The store below failed.
     Storage(crate::Error),
+    /// A failure that a test asked for: see [`faults`](crate::faults).
+    Injected(Injected),
 }
 
 impl Error {
@@ -154,6 +159,7 @@ impl Error {
             Self::IndexNotFound => "IndexNotFoundException",
             Self::ExpiredIterator => "ExpiredIteratorException",
             Self::TrimmedDataAccess => "TrimmedDataAccessException",
+            Self::Injected(injected) => injected.code,
             Self::Storage(_) => "InternalServerError",
         }
     }
@@ -162,8 +168,25 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Storage(_) => Fault::Service,
+            Self::Injected(injected) => injected.fault(),
             _ => Fault::Caller,
         }
+    }
+}
+
+impl Refusal for Error {
+    const SERVICE: Service = Service::Table;
+
+    fn code(&self) -> &'static str {
+        self.code()
+    }
+
+    fn injected(injected: Injected) -> Self {
+        Self::Injected(injected)
+    }
+
+    fn throttled(_: &Store, _: &str) -> Self {
+        Self::ProvisionedThroughputExceeded { reasons: Vec::new() }
     }
 }
 
@@ -204,6 +227,7 @@ impl fmt::Display for Error {
             Self::TrimmedDataAccess => f.write_str(
                 "The operation attempted to read past the oldest stream record in a shard.",
             ),
+            Self::Injected(injected) => injected.fmt(f),
             Self::Storage(error) => error.fmt(f),
         }
     }

@@ -63,6 +63,7 @@ pub(crate) mod layout;
 mod macros;
 pub(crate) mod names;
 mod number;
+pub(crate) mod participant;
 pub(crate) mod record;
 pub(crate) mod request;
 pub(crate) mod schema;

@@ -70,12 +70,18 @@ impl Tables {
     /// # Errors
     /// `ValidationException` if that is so already, or another attribute is in use; `ResourceNotFoundException`.
     pub fn update_time_to_live(&self, table: &str, attribute: &str, enabled: bool) -> Result<()> {
-        Ok(self.stage_time_to_live(table, attribute, enabled)?.wait()?)
+        self.store.call("UpdateTimeToLive", table, || {
+            Ok(self.stage_time_to_live(table, attribute, enabled)?.wait()?)
+        })
     }
 
     /// [`update_time_to_live`](Self::update_time_to_live) that holds no thread while it waits.
     pub async fn update_time_to_live_async(&self, table: &str, attribute: &str, enabled: bool) -> Result<()> {
-        Ok(self.stage_time_to_live(table, attribute, enabled)?.done().await?)
+        self.store
+            .call_async("UpdateTimeToLive", table, async {
+                Ok(self.stage_time_to_live(table, attribute, enabled)?.done().await?)
+            })
+            .await
     }
 
     /// Whether items of a table expire.
@@ -83,6 +89,10 @@ impl Tables {
     /// # Errors
     /// `ResourceNotFoundException` if there is no such table.
     pub fn describe_time_to_live(&self, table: &str) -> Result<TimeToLive> {
+        self.store.call("DescribeTimeToLive", table, || self.do_describe_time_to_live(table))
+    }
+
+    fn do_describe_time_to_live(&self, table: &str) -> Result<TimeToLive> {
         let table = plain_name(table);
         check_name(table, "tableName")?;
         let found = self.state.find(&self.store, table)?.ok_or_else(|| Error::no_table(table))?;

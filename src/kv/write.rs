@@ -227,11 +227,16 @@ pub(crate) fn commit(
     feeds.stage(store, state, &mut batch, effects)?;
     note_stale(store, state, effects)?;
     let pending = store.commit(batch)?;
+    apply_all(store, feeds, effects);
+    Ok(pending)
+}
+
+/// Applies effects whose batch is logged.
+pub(crate) fn apply_all(store: &Store, feeds: FeedLocks<'_>, effects: &[Effect<'_>]) {
     feeds.apply();
     for effect in effects {
         apply(store, effect);
     }
-    Ok(pending)
 }
 
 fn apply(store: &Store, effect: &Effect<'_>) {
@@ -251,16 +256,21 @@ fn apply(store: &Store, effect: &Effect<'_>) {
 }
 
 /// With the dial on, readers of global indexes go on seeing what is there now.
-fn note_stale(store: &Store, state: &State, effects: &[Effect<'_>]) -> Result<()> {
+pub(crate) fn note_stale(store: &Store, state: &State, effects: &[Effect<'_>]) -> Result<()> {
     if effects.iter().all(|effect| effect.entries.is_empty()) {
         return Ok(());
     }
-    let delay = state.dials.read().global_index_delay;
-    if delay.is_zero() {
+    let always = state.dials.read().global_index_delay;
+    if always.is_zero() && !store.plan().is_armed() {
         return Ok(());
     }
-    let due = store.now() + delay;
+    let now = store.now();
     for effect in effects {
+        let delay = always + store.plan().staleness(&effect.table.name, now);
+        if delay.is_zero() {
+            continue;
+        }
+        let due = now + delay;
         for entry in &effect.entries {
             let index = &effect.shape.indexes[entry.index];
             if index.layout.is_local {

@@ -102,6 +102,10 @@ impl Bucket {
     /// # Errors
     /// As for [`get_object`](Self::get_object).
     pub fn attributes(&self, request: &GetAttributes) -> Result<Attributes> {
+        self.store.call("GetObjectAttributes", self.name(), || self.do_attributes(request))
+    }
+
+    fn do_attributes(&self, request: &GetAttributes) -> Result<Attributes> {
         let settings = self.bucket.settings()?;
         let (version, object) =
             self.versions(&settings, &request.key).readable(request.version_id.as_deref(), "GET")?;

@@ -138,7 +138,7 @@ impl Buckets {
     /// `InvalidBucketName`, `IllegalLocationConstraintException`, `TooManyBuckets`; `BucketAlreadyOwnedByYou` if it exists,
     /// outside us-east-1.
     pub fn create_bucket(&self, request: &CreateBucket) -> Result<Bucket> {
-        Ok(self.stage_create(request)?.wait()?)
+        self.store.call("CreateBucket", &request.name, || Ok(self.stage_create(request)?.wait()?))
     }
 
     /// [`create_bucket`](Self::create_bucket) that holds no thread while it waits for the disk.
@@ -146,7 +146,11 @@ impl Buckets {
     /// # Errors
     /// The same.
     pub async fn create_bucket_async(&self, request: &CreateBucket) -> Result<Bucket> {
-        Ok(self.stage_create(request)?.done().await?)
+        self.store
+            .call_async("CreateBucket", &request.name, async {
+                Ok(self.stage_create(request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_create(&self, request: &CreateBucket) -> Result<Pending<Bucket>> {
@@ -211,7 +215,7 @@ impl Buckets {
     /// `NoSuchBucket`; `BucketNotEmpty` if there is an object, a version or a delete marker; `OperationAborted` if somebody
     /// else just began an upload.
     pub fn delete(&self, name: &str) -> Result<()> {
-        Ok(self.stage_delete(name)?.wait()?)
+        self.store.call("DeleteBucket", name, || Ok(self.stage_delete(name)?.wait()?))
     }
 
     /// [`delete`](Self::delete) that holds no thread while it waits for the disk.
@@ -219,7 +223,9 @@ impl Buckets {
     /// # Errors
     /// The same.
     pub async fn delete_async(&self, name: &str) -> Result<()> {
-        Ok(self.stage_delete(name)?.done().await?)
+        self.store
+            .call_async("DeleteBucket", name, async { Ok(self.stage_delete(name)?.done().await?) })
+            .await
     }
 
     fn stage_delete(&self, name: &str) -> Result<Pending<()>> {
@@ -251,6 +257,10 @@ impl Buckets {
     /// # Errors
     /// `InvalidArgument` for a page of another size than 1 to 10,000, or a token that is none.
     pub fn list(&self, request: &ListBuckets) -> Result<BucketPage> {
+        self.store.call("ListBuckets", "", || self.do_list(request))
+    }
+
+    fn do_list(&self, request: &ListBuckets) -> Result<BucketPage> {
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let max = request.max_buckets.unwrap_or(BUCKETS_MAX);
         if !(1..=BUCKETS_MAX).contains(&max) {

@@ -85,6 +85,10 @@ pub struct CopyObject {
     pub tags: Option<Tags>,
     /// Where the website redirects the copy to, if `metadata` is the source's, whose own is not copied.
     pub website_redirect: Option<String>,
+    /// Attributes of the copy, if `metadata` is the source's, whose own are not copied.
+    pub attributes: Vec<(String, String)>,
+    /// The copy is encrypted otherwise than its source, so that a copy onto itself changes something.
+    pub changes_encryption: bool,
     /// The storage class of the copy. Default: `STANDARD`, whatever the source has.
     pub storage_class: Option<StorageClass>,
     /// Which checksum the copy gets. Default: the source's.
@@ -127,6 +131,7 @@ impl CopyObject {
             || self.storage_class.is_some()
             || self.website_redirect.is_some()
             || self.source.version_id.is_some()
+            || self.changes_encryption
     }
 }
 
@@ -242,7 +247,7 @@ impl Bucket {
     /// over 5 GiB, or a copy onto itself that changes nothing; `PreconditionFailed`; those of a put. `ConditionalRequestConflict`
     /// if the source changes again and again while it is read.
     pub fn copy(&self, request: CopyObject) -> Result<CopyOutput> {
-        Ok(self.stage_copy(request)?.wait()?)
+        self.store.call("CopyObject", self.name(), || Ok(self.stage_copy(request)?.wait()?))
     }
 
     /// [`copy`](Self::copy) that holds no thread while it waits for the disk.
@@ -250,7 +255,9 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn copy_async(&self, request: CopyObject) -> Result<CopyOutput> {
-        Ok(self.stage_copy(request)?.done().await?)
+        self.store
+            .call_async("CopyObject", self.name(), async { Ok(self.stage_copy(request)?.done().await?) })
+            .await
     }
 
     fn stage_copy(&self, request: CopyObject) -> Result<Pending<CopyOutput>> {
@@ -300,7 +307,8 @@ impl Bucket {
         let Source { object, shown, .. } = source;
         let mut references = References::default();
         references.make(object.content.pieces());
-        let copied = |metadata| Metadata { website_redirect: request.website_redirect, ..metadata };
+        let (website_redirect, attributes) = (request.website_redirect, request.attributes);
+        let copied = |metadata| Metadata { website_redirect, attributes, ..metadata };
         let object = Object {
             etag: digests.md5.map_or(object.etag, |md5| ETag::new(md5, 0)),
             class: request.storage_class.unwrap_or_default(),
@@ -332,7 +340,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchUpload`; for the source as for [`copy`](Self::copy); `InvalidArgument` for a range that is not within the source.
     pub fn upload_part_copy(&self, request: &UploadPartCopy) -> Result<PartCopyOutput> {
-        Ok(self.stage_part_copy(request)?.wait()?)
+        self.store.call("UploadPartCopy", self.name(), || Ok(self.stage_part_copy(request)?.wait()?))
     }
 
     /// [`upload_part_copy`](Self::upload_part_copy) that holds no thread while it waits for the disk.
@@ -340,7 +348,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn upload_part_copy_async(&self, request: &UploadPartCopy) -> Result<PartCopyOutput> {
-        Ok(self.stage_part_copy(request)?.done().await?)
+        self.store
+            .call_async("UploadPartCopy", self.name(), async {
+                Ok(self.stage_part_copy(request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_part_copy(&self, request: &UploadPartCopy) -> Result<Pending<PartCopyOutput>> {

@@ -6,8 +6,12 @@ use crate::objects::extents::References;
 use crate::objects::limits::DELETE_KEYS_MAX;
 use crate::objects::notify::Change;
 use crate::objects::put::check_key;
+use crate::objects::record::Version;
 use crate::objects::staged::Pending;
+use crate::objects::state::Settings;
+use crate::objects::versions::Versions;
 use crate::objects::{Bucket, VersionId, Versioning};
+use crate::store::{Batch, Store};
 
 /// What is to be deleted.
 ///
@@ -65,6 +69,59 @@ pub struct DeleteOutput {
     pub version_id: Option<VersionId>,
 }
 
+/// What deleting comes to.
+pub(crate) struct Decided {
+    pub(crate) batch: Batch,
+    pub(crate) output: DeleteOutput,
+    /// What to tell of, and the version that it is about.
+    pub(crate) changed: Option<(EventType, Version)>,
+}
+
+impl DeleteObject {
+    /// Decides, given the versions that there are.
+    pub(crate) fn decide(
+        &self,
+        store: &Store,
+        settings: &Settings,
+        versions: &Versions<'_>,
+        references: &mut References,
+    ) -> Result<Decided> {
+        let id = self.version_id.as_deref().map(str::parse::<VersionId>).transpose()?;
+        let newest = versions.newest()?;
+        if let Some(tag) = &self.if_match {
+            let current = newest.as_ref().and_then(|newest| newest.object.as_ref());
+            let current = current.ok_or_else(|| Error::no_key(&self.key))?;
+            if tag != "*" && !current.etag.matches(tag) {
+                return Err(Error::PreconditionFailed { condition: "If-Match" });
+            }
+        }
+        let mut batch = store.batch();
+        let (output, changed) = match id {
+            Some(id) => {
+                let found = versions.with_id(id)?;
+                let delete_marker = found.as_ref().is_some_and(|version| version.object.is_none());
+                if let Some(version) = &found {
+                    versions.remove(version, &mut batch, references)?;
+                }
+                let output = DeleteOutput { delete_marker, version_id: Some(id) };
+                (output, found.map(|version| (EventType::ObjectRemovedDelete, version)))
+            }
+            None if settings.record.versioning == Versioning::Off => {
+                if let Some(version) = &newest {
+                    versions.remove(version, &mut batch, references)?;
+                }
+                (DeleteOutput::default(), newest.map(|version| (EventType::ObjectRemovedDelete, version)))
+            }
+            None => {
+                let marker = versions.add(store, newest.as_ref(), None, &mut batch, references)?;
+                let output = DeleteOutput { delete_marker: true, version_id: Some(marker.id()) };
+                (output, Some((EventType::ObjectRemovedDeleteMarkerCreated, marker)))
+            }
+        };
+        Ok(Decided { batch, output, changed })
+    }
+}
+
 impl Bucket {
     /// Deletes the current object of a key. In a versioned bucket it stays as a version, behind a delete marker; this is
     /// added even if there is nothing to delete. In others nothing happens then.
@@ -81,7 +138,7 @@ impl Bucket {
     /// `NoSuchBucket`, `KeyTooLongError`, `InvalidArgument` for an id that cannot be, `PreconditionFailed` if the object is
     /// another than must match, `NoSuchKey` if there is none.
     pub fn delete_object(&self, request: &DeleteObject) -> Result<DeleteOutput> {
-        Ok(self.stage_delete(request)?.wait()?)
+        self.store.call("DeleteObject", self.name(), || Ok(self.stage_delete(request)?.wait()?))
     }
 
     /// [`delete_object`](Self::delete_object) that holds no thread while it waits for the disk.
@@ -89,46 +146,19 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_object_async(&self, request: &DeleteObject) -> Result<DeleteOutput> {
-        Ok(self.stage_delete(request)?.done().await?)
+        self.store
+            .call_async("DeleteObject", self.name(), async { Ok(self.stage_delete(request)?.done().await?) })
+            .await
     }
 
     pub(crate) fn stage_delete(&self, request: &DeleteObject) -> Result<Pending<DeleteOutput>> {
         check_key(&request.key)?;
-        let id = request.version_id.as_deref().map(str::parse::<VersionId>).transpose()?;
         let settings = self.bucket.settings()?;
         let _key = self.state.lock(&self.bucket, &request.key);
         let versions = self.versions(&settings, &request.key);
-        let newest = versions.newest()?;
-        if let Some(tag) = &request.if_match {
-            let current = newest.as_ref().and_then(|newest| newest.object.as_ref());
-            let current = current.ok_or_else(|| Error::no_key(&request.key))?;
-            if tag != "*" && !current.etag.matches(tag) {
-                return Err(Error::PreconditionFailed { condition: "If-Match" });
-            }
-        }
-        let (mut batch, mut references) = (self.store.batch(), References::default());
-        let (output, changed) = match id {
-            Some(id) => {
-                let found = versions.with_id(id)?;
-                let delete_marker = found.as_ref().is_some_and(|version| version.object.is_none());
-                if let Some(version) = &found {
-                    versions.remove(version, &mut batch, &mut references)?;
-                }
-                let output = DeleteOutput { delete_marker, version_id: Some(id) };
-                (output, found.map(|version| (EventType::ObjectRemovedDelete, version)))
-            }
-            None if settings.record.versioning == Versioning::Off => {
-                if let Some(version) = &newest {
-                    versions.remove(version, &mut batch, &mut references)?;
-                }
-                (DeleteOutput::default(), newest.map(|version| (EventType::ObjectRemovedDelete, version)))
-            }
-            None => {
-                let marker = versions.add(&self.store, newest.as_ref(), None, &mut batch, &mut references)?;
-                let output = DeleteOutput { delete_marker: true, version_id: Some(marker.id()) };
-                (output, Some((EventType::ObjectRemovedDeleteMarkerCreated, marker)))
-            }
-        };
+        let mut references = References::default();
+        let Decided { batch, output, changed } =
+            request.decide(&self.store, &settings, &versions, &mut references)?;
         let change =
             changed.as_ref().map(|(kind, version)| Change { kind: *kind, key: &request.key, version });
         Ok(self.commit_and_tell(&settings, batch, &references, change.as_slice())?.map(|()| output))
@@ -140,6 +170,10 @@ impl Bucket {
     /// # Errors
     /// `MalformedXML` for no or too many requests, `NoSuchBucket`; faults of the store.
     pub fn delete_many(&self, requests: &[DeleteObject]) -> Result<Vec<Result<DeleteOutput>>> {
+        self.store.call("DeleteObjects", self.name(), || self.do_delete_many(requests))
+    }
+
+    fn do_delete_many(&self, requests: &[DeleteObject]) -> Result<Vec<Result<DeleteOutput>>> {
         let (last, outputs) = self.stage_delete_many(requests)?;
         if let Some(last) = last {
             last.wait()?;
@@ -152,6 +186,10 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_many_async(&self, requests: &[DeleteObject]) -> Result<Vec<Result<DeleteOutput>>> {
+        self.store.call_async("DeleteObjects", self.name(), self.do_delete_many_async(requests)).await
+    }
+
+    async fn do_delete_many_async(&self, requests: &[DeleteObject]) -> Result<Vec<Result<DeleteOutput>>> {
         let (last, outputs) = self.stage_delete_many(requests)?;
         if let Some(last) = last {
             last.done().await?;

@@ -1,6 +1,8 @@
 //! What a bucket refuses, in the service's words.
 
+use crate::call::Refusal;
 use crate::error::Fault;
+use crate::faults::{Injected, Service};
 use crate::objects::{ChecksumError, ETag, LifecycleError, NotificationError, VersionId};
 use std::fmt;
 use std::sync::Arc;
@@ -231,6 +233,8 @@ pub enum Error {
     Notification(NotificationError),
     /// A fault of the store below.
     Storage(crate::Error),
+    /// A failure that a test asked for: see [`faults`](crate::faults).
+    Injected(Injected),
 }
 
 impl Error {
@@ -286,6 +290,7 @@ impl Error {
             Self::Checksum(error) => error.code(),
             Self::Lifecycle(error) => error.code(),
             Self::Notification(error) => error.code(),
+            Self::Injected(injected) => injected.code,
             Self::Storage(_) => "InternalError",
         }
     }
@@ -294,6 +299,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Storage(_) => Fault::Service,
+            Self::Injected(injected) => injected.fault(),
             _ => Fault::Caller,
         }
     }
@@ -319,6 +325,7 @@ impl Error {
             Self::InvalidRange { .. } | Self::InvalidPartNumber { .. } => 416,
             Self::NotImplemented { .. } | Self::Notification(NotificationError::NoEventBus) => 501,
             Self::Storage(_) => 500,
+            Self::Injected(injected) => injected.status,
             _ => 400,
         }
     }
@@ -399,6 +406,18 @@ impl Error {
     }
 }
 
+impl Refusal for Error {
+    const SERVICE: Service = Service::Bucket;
+
+    fn code(&self) -> &'static str {
+        self.code()
+    }
+
+    fn injected(injected: Injected) -> Self {
+        Self::Injected(injected)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -422,6 +441,7 @@ impl fmt::Display for Error {
             Self::Checksum(error) => error.fmt(f),
             Self::Lifecycle(error) => error.fmt(f),
             Self::Notification(error) => error.fmt(f),
+            Self::Injected(injected) => injected.fmt(f),
             Self::Storage(error) => error.fmt(f),
             _ => f.write_str(self.text()),
         }

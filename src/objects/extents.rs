@@ -63,6 +63,13 @@ impl References {
         self.add(pieces, -1);
     }
 
+    /// Those of another change, which comes into the same batch.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (extent, (delta, chunks)) in other.0 {
+            self.0.entry(extent).or_insert((0, chunks)).0 += delta;
+        }
+    }
+
     fn add(&mut self, pieces: &[Piece], delta: i64) {
         for piece in pieces {
             self.0.entry(piece.extent).or_insert((0, piece.chunks())).0 += delta;

@@ -132,6 +132,10 @@ impl Bucket {
     /// `PreconditionFailed`, `NotModified`, `InvalidRange`, `InvalidPartNumber`, `NoSuchBucket`.
     #[expect(clippy::needless_pass_by_value, reason = "a request is made for one call")]
     pub fn get_object(&self, request: GetObject) -> Result<GetOutput> {
+        self.store.call("GetObject", self.name(), || self.do_get_object(request))
+    }
+
+    fn do_get_object(&self, request: GetObject) -> Result<GetOutput> {
         let settings = self.bucket.settings()?;
         let found = self.find(&settings, &request, "GET", View::Now(&self.store))?;
         if let Content::Inline(bytes) = &found.object.content {
@@ -186,13 +190,17 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub fn head_object(&self, request: &GetObject) -> Result<HeadOutput> {
+        self.store.call("HeadObject", self.name(), || self.do_head_object(request))
+    }
+
+    fn do_head_object(&self, request: &GetObject) -> Result<HeadOutput> {
         let settings = self.bucket.settings()?;
         let found = self.find(&settings, request, "HEAD", View::Now(&self.store))?;
         let content_length = found.range.map_or(found.info.size, |range| range.end - range.start);
         Ok(HeadOutput { info: found.info, content_range: found.range, content_length })
     }
 
-    fn find(
+    pub(crate) fn find(
         &self,
         settings: &Settings,
         request: &GetObject,
@@ -225,10 +233,10 @@ impl Bucket {
     }
 }
 
-struct Found {
-    info: ObjectInfo,
-    object: Object,
-    range: Option<ContentRange>,
+pub(crate) struct Found {
+    pub(crate) info: ObjectInfo,
+    pub(crate) object: Object,
+    pub(crate) range: Option<ContentRange>,
 }
 
 impl Versions<'_> {

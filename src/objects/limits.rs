@@ -1,4 +1,4 @@
-//! Every bound of buckets and objects. All of them are the service's but the last three.
+//! Every bound of buckets and objects. All of them are the service's but the last four.
 
 /// Longest key, in bytes of UTF-8.
 pub const KEY_LEN_MAX: usize = 1024;
@@ -28,6 +28,9 @@ pub const TAG_VALUE_LEN_MAX: usize = 256;
 pub const BUCKETS_MAX: u32 = 10_000;
 /// Longest text of a stored setting, in bytes: that of the service's longest, a CORS configuration of 64 KB.
 pub const SETTING_LEN_MAX: usize = 64 << 10;
+
+/// Names and values of [attributes](crate::objects::Metadata::attributes) together, in bytes.
+pub const ATTRIBUTES_LEN_MAX: usize = 64 << 10;
 
 /// Bodies up to this length lie in the record of their object.
 pub(crate) const INLINE_LEN_MAX: usize = 32 << 10;

@@ -2,12 +2,15 @@
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::objects::error::{Error, Result};
-use crate::objects::limits::{TAG_KEY_LEN_MAX, TAG_VALUE_LEN_MAX, USER_METADATA_LEN_MAX};
+use crate::objects::limits::{ATTRIBUTES_LEN_MAX, TAG_KEY_LEN_MAX, TAG_VALUE_LEN_MAX, USER_METADATA_LEN_MAX};
 use std::fmt;
 use std::str::FromStr;
 
 /// The content type of an object whose writer named none.
 pub const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
+
+/// Of the byte that says which headers there are: attributes follow the user metadata.
+const HAS_ATTRIBUTES: u8 = 1 << 7;
 
 /// Headers and user metadata of an object. A put replaces all of them.
 ///
@@ -39,6 +42,9 @@ pub struct Metadata {
     /// User metadata: names without `x-amz-meta-`, in lower case, and values. At most
     /// [2 KB](USER_METADATA_LEN_MAX) together.
     pub user: Vec<(String, String)>,
+    /// What whoever stands in front of the bucket keeps beside an object, by names of its own: an access control list,
+    /// how it was encrypted. Nothing here acts on it, and a copy has its [own](crate::objects::CopyObject::attributes).
+    pub attributes: Vec<(String, String)>,
 }
 
 impl Metadata {
@@ -60,7 +66,20 @@ impl Metadata {
         self.user.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
+    /// The value of an attribute.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
+        let attributes_len: usize =
+            self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if attributes_len > ATTRIBUTES_LEN_MAX {
+            let rule = format!(
+                "Attributes are {attributes_len} bytes long; the limit is {ATTRIBUTES_LEN_MAX} bytes"
+            );
+            return Err(Error::request(rule));
+        }
         let len = self.user.iter().map(|(name, value)| name.len() + value.len()).sum();
         if len > USER_METADATA_LEN_MAX {
             return Err(Error::MetadataTooLarge { len });
@@ -83,17 +102,17 @@ impl Metadata {
     pub(crate) fn encode(&self, to: &mut Writer) {
         let headers = self.headers();
         let present = headers.iter().enumerate().filter(|(_, header)| header.is_some());
-        to.u8(present.fold(0, |bits, (index, _)| bits | 1 << index));
+        let attributes = if self.attributes.is_empty() { 0 } else { HAS_ATTRIBUTES };
+        to.u8(present.fold(attributes, |bits, (index, _)| bits | 1 << index));
         headers.into_iter().flatten().for_each(|header| to.bytes(header.as_bytes()));
         encode_pairs(&self.user, to);
+        if attributes != 0 {
+            encode_pairs(&self.attributes, to);
+        }
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let before = from.clone();
         let present = from.u8("headers")?;
-        if present >> 7 != 0 {
-            return Err(before.malformed("headers", "seven bits", present));
-        }
         let mut header = |index: u32| (present >> index & 1 == 1).then(|| text(from, "header")).transpose();
         let (content_type, cache_control, content_disposition) = (header(0)?, header(1)?, header(2)?);
         let (content_encoding, content_language) = (header(3)?, header(4)?);
@@ -107,6 +126,10 @@ impl Metadata {
             expires,
             website_redirect,
             user: decode_pairs(from, "user metadata")?,
+            attributes: match present & HAS_ATTRIBUTES {
+                0 => Vec::new(),
+                _ => decode_pairs(from, "attributes")?,
+            },
         })
     }
 }

@@ -68,12 +68,13 @@ mod names;
 pub(crate) mod notify;
 #[cfg(feature = "object_store")]
 pub mod object_store;
+pub(crate) mod participant;
 mod put;
 mod range;
 mod record;
 mod settings;
 mod sink;
-mod staged;
+pub(crate) mod staged;
 mod state;
 mod tagging;
 mod versions;

@@ -6,10 +6,13 @@ use crate::objects::error::{Error, Result};
 use crate::objects::extents::References;
 use crate::objects::limits::{KEY_LEN_MAX, OBJECT_TAGS_MAX, PUT_LEN_MAX};
 use crate::objects::notify::Change;
-use crate::objects::record::Object;
-use crate::objects::sink::{Expected, Sink};
+use crate::objects::record::{Object, Version};
+use crate::objects::sink::{Body as TakenIn, Expected, Sink};
 use crate::objects::staged::Pending;
+use crate::objects::state::Settings;
+use crate::objects::versions::Versions;
 use crate::objects::{Bucket, ETag, EventType, Metadata, StorageClass, Tags, VersionId};
+use crate::store::{Batch, Store};
 use bytes::Bytes;
 use futures_core::Stream;
 use std::future::poll_fn;
@@ -185,7 +188,8 @@ impl ObjectWriter {
     /// # Errors
     /// As for [`Bucket::put_object`].
     pub fn finish(self) -> Result<PutOutput> {
-        Ok(self.stage()?.wait()?)
+        let bucket = self.bucket.clone();
+        bucket.store.call("PutObject", bucket.name(), || Ok(self.stage()?.wait()?))
     }
 
     /// [`finish`](Self::finish) that holds no thread while it waits for the disk.
@@ -193,42 +197,59 @@ impl ObjectWriter {
     /// # Errors
     /// The same.
     pub async fn finish_async(self) -> Result<PutOutput> {
-        Ok(self.stage()?.done().await?)
+        let bucket = self.bucket.clone();
+        bucket.store.call_async("PutObject", bucket.name(), async { Ok(self.stage()?.done().await?) }).await
     }
 
     fn stage(self) -> Result<Pending<PutOutput>> {
         let Self { bucket, request, sink } = self;
-        let conditions = request.conditions();
         let body = sink.finish()?;
-        let mut batch = body.batch;
-        let etag = ETag::new(body.digest, 0);
-        let object = Object {
-            len: body.len,
-            etag,
-            class: request.storage_class,
-            checksum: Some(body.checksum),
-            upload: None,
-            metadata: request.metadata,
-            tags: request.tags,
-            parts: Vec::new(),
-            content: body.content,
-        };
         let settings = bucket.bucket.settings()?;
         let _key = bucket.state.lock(&bucket.bucket, &request.key);
         let versions = bucket.versions(&settings, &request.key);
-        let newest = versions.newest()?;
-        conditions.check(&request.key, newest.as_ref())?;
         let mut references = References::default();
-        let version =
-            versions.add(&bucket.store, newest.as_ref(), Some(object), &mut batch, &mut references)?;
-        let output = PutOutput {
-            etag,
-            version_id: settings.shown(version.id()),
-            checksum: body.checksum,
-            size: body.len,
-        };
+        let Decided { batch, output, version } =
+            request.decide(&bucket.store, &settings, &versions, body, &mut references)?;
         let change = Change { kind: EventType::ObjectCreatedPut, key: &request.key, version: &version };
         Ok(bucket.commit_and_tell(&settings, batch, &references, &[change])?.map(|()| output))
+    }
+}
+
+/// What writing an object comes to.
+pub(crate) struct Decided {
+    pub(crate) batch: Batch,
+    pub(crate) output: PutOutput,
+    pub(crate) version: Version,
+}
+
+impl PutObject {
+    /// Decides, given the versions that there are: adds the object to the batch that has its body.
+    pub(crate) fn decide(
+        &self,
+        store: &Store,
+        settings: &Settings,
+        versions: &Versions<'_>,
+        body: TakenIn,
+        references: &mut References,
+    ) -> Result<Decided> {
+        let newest = versions.newest()?;
+        self.conditions().check(&self.key, newest.as_ref())?;
+        let TakenIn { mut batch, len, digest, checksum, content } = body;
+        let etag = ETag::new(digest, 0);
+        let object = Object {
+            len,
+            etag,
+            class: self.storage_class,
+            checksum: Some(checksum),
+            upload: None,
+            metadata: self.metadata.clone(),
+            tags: self.tags.clone(),
+            parts: Vec::new(),
+            content,
+        };
+        let version = versions.add(store, newest.as_ref(), Some(object), &mut batch, references)?;
+        let output = PutOutput { etag, version_id: settings.shown(version.id()), checksum, size: len };
+        Ok(Decided { batch, output, version })
     }
 }
 
@@ -307,13 +328,18 @@ impl Bucket {
     /// # Errors
     /// Of [`put_object`](Self::put_object), what can be said before the first byte.
     pub fn writer(&self, request: PutObject) -> Result<ObjectWriter> {
+        let sink = self.sink(&request)?;
+        Ok(ObjectWriter { bucket: self.clone(), request, sink })
+    }
+
+    /// What takes in the body of an object.
+    pub(crate) fn sink(&self, request: &PutObject) -> Result<Sink> {
         check_key(&request.key)?;
         request.metadata.check()?;
         request.tags.check(OBJECT_TAGS_MAX)?;
         request.conditions().check_form()?;
         drop(self.bucket.settings()?);
-        let sink = Sink::new(&self.store, &self.state, request.expected(), true)?;
-        Ok(ObjectWriter { bucket: self.clone(), request, sink })
+        Sink::new(&self.store, &self.state, request.expected(), true)
     }
 }
 

@@ -122,6 +122,10 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn versioning(&self) -> Result<Versioning> {
+        self.store.call("GetBucketVersioning", self.name(), || self.do_versioning())
+    }
+
+    fn do_versioning(&self) -> Result<Versioning> {
         Ok(self.bucket.settings()?.record.versioning)
     }
 
@@ -130,7 +134,8 @@ impl Bucket {
     /// # Errors
     /// `IllegalVersioningConfigurationException` for [`Off`](Versioning::Off).
     pub fn set_versioning(&self, versioning: Versioning) -> Result<()> {
-        Ok(self.stage_versioning(versioning)?.wait()?)
+        self.store
+            .call("PutBucketVersioning", self.name(), || Ok(self.stage_versioning(versioning)?.wait()?))
     }
 
     /// [`set_versioning`](Self::set_versioning), async.
@@ -138,7 +143,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_versioning_async(&self, versioning: Versioning) -> Result<()> {
-        Ok(self.stage_versioning(versioning)?.done().await?)
+        self.store
+            .call_async("PutBucketVersioning", self.name(), async {
+                Ok(self.stage_versioning(versioning)?.done().await?)
+            })
+            .await
     }
 
     fn stage_versioning(&self, versioning: Versioning) -> Result<Pending<()>> {
@@ -156,6 +165,10 @@ impl Bucket {
     /// # Errors
     /// `NoSuchTagSet` if there are none.
     pub fn bucket_tags(&self) -> Result<Tags> {
+        self.store.call("GetBucketTagging", self.name(), || self.do_bucket_tags())
+    }
+
+    fn do_bucket_tags(&self) -> Result<Tags> {
         let tags = self.bucket.settings()?.record.tags.clone();
         if tags.is_empty() {
             return Err(Error::NoSuchTagSet { bucket: self.name().to_owned() });
@@ -168,7 +181,7 @@ impl Bucket {
     /// # Errors
     /// `InvalidTag`, `BadRequest` for too many.
     pub fn set_bucket_tags(&self, tags: Tags) -> Result<()> {
-        Ok(self.stage_tags(tags)?.wait()?)
+        self.store.call("PutBucketTagging", self.name(), || Ok(self.stage_tags(tags)?.wait()?))
     }
 
     /// [`set_bucket_tags`](Self::set_bucket_tags), async.
@@ -176,7 +189,9 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_bucket_tags_async(&self, tags: Tags) -> Result<()> {
-        Ok(self.stage_tags(tags)?.done().await?)
+        self.store
+            .call_async("PutBucketTagging", self.name(), async { Ok(self.stage_tags(tags)?.done().await?) })
+            .await
     }
 
     fn stage_tags(&self, tags: Tags) -> Result<Pending<()>> {

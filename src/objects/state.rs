@@ -19,7 +19,7 @@ use crate::store::engine::Engine;
 use crate::store::space::Space;
 use crate::store::{Batch, Store};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -143,7 +143,7 @@ impl BucketState {
     }
 
     /// The stripe of a key.
-    fn stripe(&self, key: &str) -> usize {
+    pub(crate) fn stripe(&self, key: &str) -> usize {
         (xxh3_64_with_seed(key.as_bytes(), self.versions.id().into()) % STRIPES) as usize
     }
 }
@@ -239,6 +239,11 @@ impl State {
     /// Nobody else changes this key, or what belongs to it, until the guard is gone.
     pub(crate) fn lock(&self, bucket: &BucketState, key: &str) -> MutexGuard<'_, ()> {
         self.stripes[bucket.stripe(key)].lock()
+    }
+
+    /// The same for many, by their stripes.
+    pub(crate) fn lock_all(&self, stripes: &BTreeSet<usize>) -> Vec<MutexGuard<'_, ()>> {
+        stripes.iter().map(|stripe| self.stripes[*stripe].lock()).collect()
     }
 
     /// The same for two keys.

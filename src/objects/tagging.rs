@@ -25,6 +25,10 @@ impl Bucket {
     /// # Errors
     /// As for [`get_object`](Self::get_object).
     pub fn tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
+        self.store.call("GetObjectTagging", self.name(), || self.do_tagging(key, version_id))
+    }
+
+    fn do_tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
         let settings = self.bucket.settings()?;
         let (version, object) = self.versions(&settings, key).readable(version_id, "GET")?;
         Ok(Tagging { tags: object.tags, version_id: settings.shown(version.id()) })
@@ -35,7 +39,9 @@ impl Bucket {
     /// # Errors
     /// As for [`tagging`](Self::tagging); `InvalidTag`, `BadRequest` for more than 10.
     pub fn set_tagging(&self, key: &str, version_id: Option<&str>, tags: Tags) -> Result<Tagging> {
-        Ok(self.stage_tagging(key, version_id, tags, "PUT")?.wait()?)
+        self.store.call("PutObjectTagging", self.name(), || {
+            Ok(self.stage_tagging(key, version_id, tags, "PUT")?.wait()?)
+        })
     }
 
     /// [`set_tagging`](Self::set_tagging) that holds no thread while it waits for the disk.
@@ -48,7 +54,11 @@ impl Bucket {
         version_id: Option<&str>,
         tags: Tags,
     ) -> Result<Tagging> {
-        Ok(self.stage_tagging(key, version_id, tags, "PUT")?.done().await?)
+        self.store
+            .call_async("PutObjectTagging", self.name(), async {
+                Ok(self.stage_tagging(key, version_id, tags, "PUT")?.done().await?)
+            })
+            .await
     }
 
     /// Removes the tags of an object.
@@ -56,7 +66,9 @@ impl Bucket {
     /// # Errors
     /// As for [`tagging`](Self::tagging).
     pub fn delete_tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
-        Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.wait()?)
+        self.store.call("DeleteObjectTagging", self.name(), || {
+            Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.wait()?)
+        })
     }
 
     /// [`delete_tagging`](Self::delete_tagging) that holds no thread while it waits for the disk.
@@ -64,7 +76,61 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_tagging_async(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
-        Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.done().await?)
+        self.store
+            .call_async("DeleteObjectTagging", self.name(), async {
+                Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.done().await?)
+            })
+            .await
+    }
+
+    /// Sets an [attribute](crate::objects::Metadata::attributes) of an object, or removes it. It stays the same version,
+    /// written at the same time, and nobody is told.
+    ///
+    /// # Errors
+    /// As for [`tagging`](Self::tagging); `InvalidRequest` over [64 KiB](crate::objects::limits::ATTRIBUTES_LEN_MAX).
+    pub fn set_attribute(
+        &self,
+        key: &str,
+        version_id: Option<&str>,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Option<VersionId>> {
+        Ok(self.stage_attribute(key, version_id, name, value)?.wait()?)
+    }
+
+    /// [`set_attribute`](Self::set_attribute) that holds no thread while it waits for the disk.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn set_attribute_async(
+        &self,
+        key: &str,
+        version_id: Option<&str>,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Option<VersionId>> {
+        Ok(self.stage_attribute(key, version_id, name, value)?.done().await?)
+    }
+
+    fn stage_attribute(
+        &self,
+        key: &str,
+        version_id: Option<&str>,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Pending<Option<VersionId>>> {
+        let settings = self.bucket.settings()?;
+        let _key = self.state.lock(&self.bucket, key);
+        let versions = self.versions(&settings, key);
+        let (version, mut object) = versions.readable(version_id, "PUT")?;
+        let attributes = &mut object.metadata.attributes;
+        attributes.retain(|(known, _)| known != name);
+        attributes.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        object.metadata.check()?;
+        let shown = settings.shown(version.id());
+        let mut batch = self.store.batch();
+        versions.put(&Version { object: Some(object), ..version }, &mut batch)?;
+        Ok(self.commit(batch, &References::default())?.map(|()| shown))
     }
 
     fn stage_tagging(

@@ -11,15 +11,17 @@ use crate::objects::keys;
 use crate::objects::record::{Object, Version};
 use crate::objects::state::BucketState;
 use crate::objects::{VersionId, Versioning};
+use crate::store::overlay::Overlay;
 use crate::store::space::Space;
-use crate::store::{Batch, Range, Snapshot, Store};
+use crate::store::{Batch, Snapshot, Store};
 use bytes::Bytes;
 
-/// The present, or a moment that stays.
+/// The present, a moment that stays, or what a transaction sees.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum View<'a> {
     Now(&'a Store),
     Then(&'a Snapshot),
+    Within(&'a Overlay),
 }
 
 impl View<'_> {
@@ -27,14 +29,26 @@ impl View<'_> {
         match self {
             View::Now(store) => space.get(store, key),
             View::Then(snapshot) => snapshot.get_in(space, key),
+            View::Within(overlay) => overlay.get(space, key),
         }
     }
 
-    pub(crate) fn prefix(self, space: &Space, prefix: &[u8]) -> Range {
-        match self {
+    /// The first entry whose key begins with `prefix`, as `take` makes it.
+    fn first<T>(
+        self,
+        space: &Space,
+        prefix: &[u8],
+        take: impl FnOnce(&[u8], &Bytes) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut range = match self {
             View::Now(store) => space.prefix(store, prefix),
             View::Then(snapshot) => snapshot.prefix_in(space, prefix),
-        }
+            View::Within(overlay) => {
+                let found = overlay.first(space, prefix)?;
+                return found.map(|(key, value)| take(&key, &value)).transpose();
+            }
+        };
+        if range.advance()? { take(range.key(), &range.value()?).map(Some) } else { Ok(None) }
     }
 }
 
@@ -53,15 +67,11 @@ impl Versions<'_> {
         if self.versioning == Versioning::Off {
             return self.at(0);
         }
-        Self::first(self.view.prefix(&self.bucket.versions, &keys::versions_of(self.key)))
-    }
-
-    fn first(mut range: Range) -> Result<Option<Version>> {
-        if !range.advance()? {
-            return Ok(None);
-        }
-        let Some((_, place)) = keys::split_version(range.key()) else { return Ok(None) };
-        Version::decode(place, &range.value()?).map(Some)
+        let newest = self.view.first(&self.bucket.versions, &keys::versions_of(self.key), |key, value| {
+            let place = keys::split_version(key).map(|(_, place)| place);
+            place.map(|place| Version::decode(place, value)).transpose()
+        });
+        Ok(newest?.flatten())
     }
 
     /// The version at a place.

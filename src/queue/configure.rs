@@ -44,13 +44,17 @@ impl Queue {
     /// [`InvalidAttributeName`](Error::InvalidAttributeName), [`InvalidAttributeValue`](Error::InvalidAttributeValue),
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for a `RedrivePolicy` that cannot be.
     pub fn set_attributes(&self, attributes: &QueueAttributes) -> Result<()> {
-        Ok(self.stage_attributes(attributes)?.wait()?)
+        self.store
+            .call("SetQueueAttributes", self.name(), || Ok(self.stage_attributes(attributes)?.wait()?))
     }
 
     /// [`set_attributes`](Self::set_attributes) that holds no thread while it waits for the disk.
     pub async fn set_attributes_async(&self, attributes: &QueueAttributes) -> Result<()> {
-        let pending = self.stage_attributes(attributes)?;
-        Ok(pending.done().await?)
+        self.store
+            .call_async("SetQueueAttributes", self.name(), async {
+                Ok(self.stage_attributes(attributes)?.done().await?)
+            })
+            .await
     }
 
     fn stage_attributes(&self, attributes: &QueueAttributes) -> Staged<()> {
@@ -103,6 +107,10 @@ impl Queue {
     /// # Errors
     /// [`InvalidAttributeName`](Error::InvalidAttributeName) for a name that no queue has.
     pub fn attributes(&self, names: &[impl AsRef<str>]) -> Result<BTreeMap<&'static str, String>> {
+        self.store.call("GetQueueAttributes", self.name(), || self.do_attributes(names))
+    }
+
+    fn do_attributes(&self, names: &[impl AsRef<str>]) -> Result<BTreeMap<&'static str, String>> {
         let is_known = |name: &str| name == "All" || KNOWN.contains(&name);
         if let Some(unknown) = names.iter().find(|name| !is_known(name.as_ref())) {
             return Err(Error::unknown_attribute(unknown.as_ref()));
@@ -133,6 +141,10 @@ impl Queue {
     /// # Errors
     /// [`QueueDoesNotExist`](Error::QueueDoesNotExist).
     pub fn tags(&self) -> Result<BTreeMap<String, String>> {
+        self.store.call("ListQueueTags", self.name(), || self.do_tags())
+    }
+
+    fn do_tags(&self) -> Result<BTreeMap<String, String>> {
         self.check_exists()?;
         Ok(self.core.lock_as_it_is().live.tags.clone())
     }
@@ -146,6 +158,10 @@ impl Queue {
         &self,
         tags: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
+        self.store.call("TagQueue", self.name(), || self.do_tag(tags))
+    }
+
+    fn do_tag<K: Into<String>, V: Into<String>>(&self, tags: impl IntoIterator<Item = (K, V)>) -> Result<()> {
         let tags: BTreeMap<String, String> =
             tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         if tags.is_empty() {
@@ -159,6 +175,10 @@ impl Queue {
     /// # Errors
     /// [`MissingParameter`](Error::MissingParameter) for no keys.
     pub fn untag(&self, keys: &[impl AsRef<str>]) -> Result<()> {
+        self.store.call("UntagQueue", self.name(), || self.do_untag(keys))
+    }
+
+    fn do_untag(&self, keys: &[impl AsRef<str>]) -> Result<()> {
         if keys.is_empty() {
             return Err(Error::MissingParameter { parameter: "TagKeys" });
         }

@@ -83,7 +83,14 @@ pub(super) struct Identity {
     pub(super) salt: u64,
 }
 
-/// A queue. Several are locked in the order of their numbers.
+impl Identity {
+    /// The queue's place in the order in which several are locked.
+    pub(super) fn place(&self) -> (&str, u32) {
+        (&self.name, self.number)
+    }
+}
+
+/// A queue. Several are locked in the order of their names (G1 in `engine`).
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) identity: Identity,
@@ -157,7 +164,7 @@ impl Core {
         store: &Store,
         now: Timestamp,
     ) -> Result<(MutexGuard<'a, State>, Result<MutexGuard<'a, State>>)> {
-        if self.identity.number < other.identity.number {
+        if self.identity.place() < other.identity.place() {
             let mine = self.lock(store, now)?;
             return Ok((mine, other.lock(store, now)));
         }

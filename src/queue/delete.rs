@@ -26,7 +26,7 @@ pub(super) struct Changes {
     ends: BTreeMap<u64, Timestamp>,
 }
 
-fn parse(core: &Core, handle: &str) -> Result<Receipt> {
+pub(super) fn parse(core: &Core, handle: &str) -> Result<Receipt> {
     let receipt = receipt::decode(core.identity.salt, handle);
     receipt.ok_or_else(|| Error::ReceiptHandleIsInvalid { handle: handle.to_owned() })
 }
@@ -59,6 +59,22 @@ impl State {
             deletions.messages.insert(receipt.seq, receipt.group);
         }
         Ok(())
+    }
+
+    /// Decides about one deletion of a message that must be there still: a later delivery may have been worked off by
+    /// somebody else.
+    pub(super) fn decide_acknowledge(
+        &self,
+        core: &Core,
+        store: &Store,
+        deletions: &mut Deletions,
+        (handle, now): (&str, Timestamp),
+    ) -> Result<()> {
+        self.decide_delete(core, store, deletions, (handle, now))?;
+        if deletions.messages.contains_key(&parse(core, handle)?.seq) {
+            return Ok(());
+        }
+        Err(expired(handle))
     }
 
     fn is_there(&self, store: &Store, receipt: &Receipt) -> Result<bool> {

@@ -69,6 +69,6 @@ impl Deliver for ToQueues {
 }
 
 /// Messages are text.
-fn text(body: &[u8]) -> StoreResult<&str> {
+pub(super) fn text(body: &[u8]) -> StoreResult<&str> {
     std::str::from_utf8(body).map_err(|_| StoreError::invalid("delivery to a queue", "it is not UTF-8"))
 }

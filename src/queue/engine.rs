@@ -1,7 +1,8 @@
 //! All queues of a store: by their names, with what they share.
 //!
-//! G1. Locks are taken in this order: queues by their numbers, then names, then what moves. No queue is locked while the
-//!     names are.
+//! G1. Locks are taken in this order: queues by their names (so by ARN, as D3 in `store::deliver` has it; a queue that was
+//!     deleted and another of its name by their numbers), then names, then what moves. No queue is locked while the names
+//!     are.
 
 use crate::clock::Timestamp;
 use crate::error::Result as StoreResult;

@@ -1,7 +1,10 @@
 //! What a queue refuses, in the service's words.
 
 use crate::Fault;
+use crate::call::Refusal;
+use crate::faults::{Injected, Service};
 use crate::queue::limits::{BATCH_ENTRIES_MAX, BATCH_LEN_MAX};
+use crate::store::Store;
 use std::fmt;
 
 /// The result of an operation on a queue.
@@ -108,6 +111,8 @@ pub enum Error {
     RequestThrottled,
     /// The store below could not do it.
     Storage(crate::Error),
+    /// A failure that a test asked for: see [`faults`](crate::faults).
+    Injected(Injected),
 }
 
 impl Error {
@@ -156,6 +161,7 @@ impl Error {
             Self::UnsupportedOperation { .. } => "UnsupportedOperation",
             Self::ResourceNotFound { .. } => "ResourceNotFoundException",
             Self::RequestThrottled => "RequestThrottled",
+            Self::Injected(injected) => injected.code,
             Self::Storage(_) => "InternalError",
         }
     }
@@ -195,13 +201,34 @@ impl Error {
             Self::PurgeQueueInProgress { .. } | Self::OverLimit { .. } | Self::RequestThrottled => 403,
             Self::ResourceNotFound { .. } => 404,
             Self::Storage(_) => 500,
+            Self::Injected(injected) => injected.status,
             _ => 400,
         }
     }
 
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
-        if matches!(self, Self::Storage(_)) { Fault::Service } else { Fault::Caller }
+        match self {
+            Self::Storage(_) => Fault::Service,
+            Self::Injected(injected) => injected.fault(),
+            _ => Fault::Caller,
+        }
+    }
+}
+
+impl Refusal for Error {
+    const SERVICE: Service = Service::Queue;
+
+    fn code(&self) -> &'static str {
+        self.code()
+    }
+
+    fn injected(injected: Injected) -> Self {
+        Self::Injected(injected)
+    }
+
+    fn throttled(_: &Store, _: &str) -> Self {
+        Self::RequestThrottled
     }
 }
 
@@ -255,6 +282,7 @@ impl fmt::Display for Error {
                 write!(f, "The request must contain the parameter {parameter}.")
             }
             Self::RequestThrottled => f.write_str("Rate exceeded"),
+            Self::Injected(injected) => injected.fmt(f),
             Self::Storage(error) => error.fmt(f),
         }
     }

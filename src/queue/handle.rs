@@ -78,13 +78,16 @@ impl Queue {
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) and [`MissingParameter`](Error::MissingParameter) for a
     /// message that this queue does not take; [`Storage`](Error::Storage).
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent> {
-        Ok(self.stage_send(message.into())?.wait()?)
+        self.store.call("SendMessage", self.name(), || Ok(self.stage_send(message.into())?.wait()?))
     }
 
     /// [`send`](Self::send) that holds no thread while it waits for the disk.
     pub async fn send_async(&self, message: impl Into<SendMessage>) -> Result<Sent> {
-        let pending = self.stage_send(message.into())?;
-        Ok(pending.done().await?)
+        self.store
+            .call_async("SendMessage", self.name(), async {
+                Ok(self.stage_send(message.into())?.done().await?)
+            })
+            .await
     }
 
     fn stage_send(&self, message: SendMessage) -> Staged<Sent> {
@@ -111,13 +114,16 @@ impl Queue {
     /// FIFO queue [`InvalidParameterValue`](Error::InvalidParameterValue) if a group or deduplication id is missing. An
     /// entry that is refused for itself is in [`failed`](BatchResult::failed).
     pub fn send_batch(&self, entries: Vec<BatchEntry<SendMessage>>) -> Result<BatchResult<Sent>> {
-        Ok(self.stage_send_batch(entries)?.wait()?)
+        self.store.call("SendMessageBatch", self.name(), || Ok(self.stage_send_batch(entries)?.wait()?))
     }
 
     /// [`send_batch`](Self::send_batch) that holds no thread while it waits for the disk.
     pub async fn send_batch_async(&self, entries: Vec<BatchEntry<SendMessage>>) -> Result<BatchResult<Sent>> {
-        let pending = self.stage_send_batch(entries)?;
-        Ok(pending.done().await?)
+        self.store
+            .call_async("SendMessageBatch", self.name(), async {
+                Ok(self.stage_send_batch(entries)?.done().await?)
+            })
+            .await
     }
 
     fn stage_send_batch(&self, entries: Vec<BatchEntry<SendMessage>>) -> Staged<BatchResult<Sent>> {
@@ -177,13 +183,16 @@ impl Queue {
     /// [`ReceiptHandleIsInvalid`](Error::ReceiptHandleIsInvalid);
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) in a FIFO queue if the delivery has ended.
     pub fn delete_message(&self, receipt_handle: &str) -> Result<()> {
-        Ok(self.stage_delete(receipt_handle)?.wait()?)
+        self.store.call("DeleteMessage", self.name(), || Ok(self.stage_delete(receipt_handle)?.wait()?))
     }
 
     /// [`delete_message`](Self::delete_message) that holds no thread while it waits for the disk.
     pub async fn delete_message_async(&self, receipt_handle: &str) -> Result<()> {
-        let pending = self.stage_delete(receipt_handle)?;
-        Ok(pending.done().await?)
+        self.store
+            .call_async("DeleteMessage", self.name(), async {
+                Ok(self.stage_delete(receipt_handle)?.done().await?)
+            })
+            .await
     }
 
     fn stage_delete(&self, handle: &str) -> Staged<()> {
@@ -201,13 +210,16 @@ impl Queue {
     /// For the request as a whole as [`send_batch`](Self::send_batch); entries as
     /// [`delete_message`](Self::delete_message).
     pub fn delete_batch(&self, entries: Vec<BatchEntry<String>>) -> Result<BatchResult<()>> {
-        Ok(self.stage_delete_batch(entries)?.wait()?)
+        self.store.call("DeleteMessageBatch", self.name(), || Ok(self.stage_delete_batch(entries)?.wait()?))
     }
 
     /// [`delete_batch`](Self::delete_batch) that holds no thread while it waits for the disk.
     pub async fn delete_batch_async(&self, entries: Vec<BatchEntry<String>>) -> Result<BatchResult<()>> {
-        let pending = self.stage_delete_batch(entries)?;
-        Ok(pending.done().await?)
+        self.store
+            .call_async("DeleteMessageBatch", self.name(), async {
+                Ok(self.stage_delete_batch(entries)?.done().await?)
+            })
+            .await
     }
 
     fn stage_delete_batch(&self, entries: Vec<BatchEntry<String>>) -> Staged<BatchResult<()>> {
@@ -233,13 +245,18 @@ impl Queue {
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for a time out of range, a message that is gone, and in a
     /// FIFO queue a delivery that has ended.
     pub fn change_visibility(&self, receipt_handle: &str, seconds: i32) -> Result<()> {
-        Ok(self.stage_visibility(receipt_handle, seconds)?.wait()?)
+        self.store.call("ChangeMessageVisibility", self.name(), || {
+            Ok(self.stage_visibility(receipt_handle, seconds)?.wait()?)
+        })
     }
 
     /// [`change_visibility`](Self::change_visibility) that holds no thread while it waits for the disk.
     pub async fn change_visibility_async(&self, receipt_handle: &str, seconds: i32) -> Result<()> {
-        let pending = self.stage_visibility(receipt_handle, seconds)?;
-        Ok(pending.done().await?)
+        self.store
+            .call_async("ChangeMessageVisibility", self.name(), async {
+                Ok(self.stage_visibility(receipt_handle, seconds)?.done().await?)
+            })
+            .await
     }
 
     fn stage_visibility(&self, handle: &str, seconds: i32) -> Staged<()> {
@@ -260,7 +277,9 @@ impl Queue {
         &self,
         entries: Vec<BatchEntry<(String, i32)>>,
     ) -> Result<BatchResult<()>> {
-        Ok(self.stage_visibility_batch(entries)?.wait()?)
+        self.store.call("ChangeMessageVisibilityBatch", self.name(), || {
+            Ok(self.stage_visibility_batch(entries)?.wait()?)
+        })
     }
 
     /// [`change_visibility_batch`](Self::change_visibility_batch) that holds no thread while it waits for the disk.
@@ -268,8 +287,11 @@ impl Queue {
         &self,
         entries: Vec<BatchEntry<(String, i32)>>,
     ) -> Result<BatchResult<()>> {
-        let pending = self.stage_visibility_batch(entries)?;
-        Ok(pending.done().await?)
+        self.store
+            .call_async("ChangeMessageVisibilityBatch", self.name(), async {
+                Ok(self.stage_visibility_batch(entries)?.done().await?)
+            })
+            .await
     }
 
     fn stage_visibility_batch(&self, entries: Vec<BatchEntry<(String, i32)>>) -> Staged<BatchResult<()>> {
@@ -295,13 +317,14 @@ impl Queue {
     /// # Errors
     /// [`PurgeQueueInProgress`](Error::PurgeQueueInProgress) within 60 seconds of the last one.
     pub fn purge(&self) -> Result<()> {
-        Ok(self.stage_purge()?.wait()?)
+        self.store.call("PurgeQueue", self.name(), || Ok(self.stage_purge()?.wait()?))
     }
 
     /// [`purge`](Self::purge) that holds no thread while it waits for the disk.
     pub async fn purge_async(&self) -> Result<()> {
-        let pending = self.stage_purge()?;
-        Ok(pending.done().await?)
+        self.store
+            .call_async("PurgeQueue", self.name(), async { Ok(self.stage_purge()?.done().await?) })
+            .await
     }
 
     fn stage_purge(&self) -> Staged<()> {
@@ -313,6 +336,16 @@ impl Queue {
     /// # Errors
     /// As for [`Queues::list`].
     pub fn dead_letter_sources(
+        &self,
+        max_results: Option<i32>,
+        next_token: Option<&str>,
+    ) -> Result<QueuePage> {
+        self.store.call("ListDeadLetterSourceQueues", self.name(), || {
+            self.do_dead_letter_sources(max_results, next_token)
+        })
+    }
+
+    fn do_dead_letter_sources(
         &self,
         max_results: Option<i32>,
         next_token: Option<&str>,

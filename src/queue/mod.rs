@@ -103,6 +103,7 @@ pub mod limits;
 mod load;
 mod message;
 mod move_task;
+pub(crate) mod participant;
 mod purge;
 mod queues;
 mod receipt;

@@ -90,7 +90,9 @@ impl Queues {
         destination_arn: Option<&str>,
         rate: Option<i32>,
     ) -> Result<String> {
-        Ok(self.stage_move(source_arn, destination_arn, rate)?.wait()?)
+        self.store.call("StartMessageMoveTask", source_arn, || {
+            Ok(self.stage_move(source_arn, destination_arn, rate)?.wait()?)
+        })
     }
 
     fn stage_move(
@@ -156,6 +158,10 @@ impl Queues {
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for what is no handle,
     /// [`ResourceNotFound`](Error::ResourceNotFound) if there is no such task or it runs no more.
     pub fn cancel_move(&self, handle: &str) -> Result<u64> {
+        self.store.call("CancelMessageMoveTask", "", || self.do_cancel_move(handle))
+    }
+
+    fn do_cancel_move(&self, handle: &str) -> Result<u64> {
         let (id, source_arn) = decode_handle(handle)?;
         let source = self.named(&source_arn, "SourceArn")?;
         let pending = self.handle(source).change(|state, setting, _| {
@@ -182,6 +188,10 @@ impl Queues {
     /// [`ResourceNotFound`](Error::ResourceNotFound) if there is no such queue,
     /// [`InvalidParameterValue`](Error::InvalidParameterValue).
     pub fn list_moves(&self, source_arn: &str, max: Option<i32>) -> Result<Vec<MoveTask>> {
+        self.store.call("ListMessageMoveTasks", source_arn, || self.do_list_moves(source_arn, max))
+    }
+
+    fn do_list_moves(&self, source_arn: &str, max: Option<i32>) -> Result<Vec<MoveTask>> {
         rules::in_range(max, 1..=MOVE_TASKS_MAX, "MaxResults")?;
         let source = self.named(source_arn, "SourceArn")?;
         // What is being cancelled is seen so, once at least.

@@ -70,13 +70,18 @@ impl Queues {
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for the name or a policy,
     /// [`InvalidAttributeName`](Error::InvalidAttributeName), [`InvalidAttributeValue`](Error::InvalidAttributeValue).
     pub fn create(&self, queue: impl Into<NewQueue>) -> Result<Queue> {
-        Ok(self.stage_create(queue.into())?.wait()?)
+        let queue = queue.into();
+        let name = self.store.call_name(&queue.name);
+        self.store.call("CreateQueue", &name, || Ok(self.stage_create(queue)?.wait()?))
     }
 
     /// [`create`](Self::create) that holds no thread while it waits for the disk.
     pub async fn create_async(&self, queue: impl Into<NewQueue>) -> Result<Queue> {
-        let pending = self.stage_create(queue.into())?;
-        Ok(pending.done().await?)
+        let queue = queue.into();
+        let name = self.store.call_name(&queue.name);
+        self.store
+            .call_async("CreateQueue", &name, async { Ok(self.stage_create(queue)?.done().await?) })
+            .await
     }
 
     fn stage_create(&self, queue: NewQueue) -> Result<Pending<Queue>> {
@@ -178,6 +183,10 @@ impl Queues {
         max_results: Option<i32>,
         next_token: Option<&str>,
     ) -> Result<QueuePage> {
+        self.store.call("ListQueues", "", || self.do_list(prefix, max_results, next_token))
+    }
+
+    fn do_list(&self, prefix: &str, max_results: Option<i32>, next_token: Option<&str>) -> Result<QueuePage> {
         rules::in_range(max_results, 1..=PAGE_MAX, "MaxResults")?;
         let from = next_token.map(decode_token).transpose()?.unwrap_or_default();
         let found = self.engine.list(&self.store, prefix, &from)?;
@@ -197,13 +206,12 @@ impl Queues {
     /// # Errors
     /// [`QueueDoesNotExist`](Error::QueueDoesNotExist).
     pub fn delete(&self, name: &str) -> Result<()> {
-        Ok(self.stage_delete(name)?.wait()?)
+        self.store.call("DeleteQueue", name, || Ok(self.stage_delete(name)?.wait()?))
     }
 
     /// [`delete`](Self::delete) that holds no thread while it waits for the disk.
     pub async fn delete_async(&self, name: &str) -> Result<()> {
-        let pending = self.stage_delete(name)?;
-        Ok(pending.done().await?)
+        self.store.call_async("DeleteQueue", name, async { Ok(self.stage_delete(name)?.done().await?) }).await
     }
 
     fn stage_delete(&self, name: &str) -> Result<Pending<()>> {

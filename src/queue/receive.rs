@@ -273,8 +273,10 @@ impl State {
     fn lease_of(&self, setting: Setting<'_>, taken: &Taken, until: Timestamp) -> Lease {
         let now = setting.now;
         let known = self.index.leases.get(&taken.message.seq);
-        let is_twice =
-            !setting.core.identity.is_fifo && chance(setting.store, setting.dials.duplicates_per_mille);
+        let (store, identity) = (setting.store, &setting.core.identity);
+        let is_twice = !identity.is_fifo
+            && (chance(store, setting.dials.duplicates_per_mille)
+                || store.plan().duplicates(&identity.name, now));
         Lease {
             lane: taken.lane,
             until: if is_twice { now } else { until },
@@ -344,11 +346,11 @@ impl State {
     /// As a dial says: some messages come before an older one.
     fn reorder(&mut self, setting: Setting<'_>, taken: &mut [Taken], cursor: &mut Cursor) -> Result<()> {
         let Setting { core, store, dials, now } = setting;
-        if core.identity.is_fifo || dials.reorder_per_mille == 0 {
+        if core.identity.is_fifo || (dials.reorder_per_mille == 0 && !store.plan().is_armed()) {
             return Ok(());
         }
         for place in taken {
-            if !chance(store, dials.reorder_per_mille) {
+            if !chance(store, dials.reorder_per_mille) && !store.plan().reorders(&core.identity.name, now) {
                 continue;
             }
             if let Some(mut other) = self.take(&core.identity, store, now, cursor)? {

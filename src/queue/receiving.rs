@@ -5,11 +5,12 @@
 //! W2. When the clock makes a message ready, the first in line wakes up and serves the line; it has an alarm for it.
 //! W3. What was given to a receive that nobody waits for any more is made visible again.
 
+use crate::call::Call;
 use crate::clock::{Alarm, Clock, Parker, Timestamp};
 use crate::queue::Queue;
 use crate::queue::core::State;
 use crate::queue::dead_letter::Grave;
-use crate::queue::error::Result;
+use crate::queue::error::{Error, Result};
 use crate::queue::index::Lease;
 use crate::queue::message::Message;
 use crate::queue::receive::{Answer, Receive, Setting};
@@ -44,6 +45,8 @@ pub struct Receiving {
     place: Option<(u64, Timestamp)>,
     has_started: bool,
     alarm: Option<Alarm>,
+    /// If somebody wants to know of it.
+    call: Option<Box<Call>>,
 }
 
 /// What a look at the queue came to.
@@ -56,7 +59,8 @@ enum Step {
 
 impl Receiving {
     pub(super) fn new(queue: Queue, request: Receive) -> Self {
-        Self { queue, request, place: None, has_started: false, alarm: None }
+        let call = queue.store.watch_call::<Error>("ReceiveMessage", queue.name());
+        Self { queue, request, place: None, has_started: false, alarm: None, call }
     }
 
     /// Blocks until there is an answer.
@@ -75,6 +79,21 @@ impl Receiving {
     }
 
     fn look(&mut self, waker: &Waker) -> Poll<Result<Vec<Message>>> {
+        let Some(mut call) = self.call.take() else { return self.look_inside(waker) };
+        let store = self.queue.store.clone();
+        let answer = match call.poll_enter(&store, waker) {
+            Poll::Ready(Ok(())) => call.inside(|| self.look_inside(waker)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        };
+        if answer.is_pending() {
+            self.call = Some(call);
+            return Poll::Pending;
+        }
+        answer.map(|answer| call.end(&store, answer))
+    }
+
+    fn look_inside(&mut self, waker: &Waker) -> Poll<Result<Vec<Message>>> {
         self.alarm = None;
         let mut wakers = Vec::new();
         let step = self.try_step(waker, &mut wakers).unwrap_or_else(|error| Step::Ready(Err(error)));

@@ -5,8 +5,9 @@ use crate::storage::Media;
 use crate::store::catalog::{self, ResourceKind};
 use crate::store::{Inner, Keyspace, Store};
 use crate::tree::Pending;
-use crate::tree::batch::{OpKind, Ops};
+use crate::tree::batch::{self, OpKind, Ops};
 use crate::tree::entry::Kind;
+use crate::tree::range::user_key;
 use std::fmt;
 use std::sync::Arc;
 
@@ -40,6 +41,14 @@ pub struct Batch {
     pub(super) pending: Pending<Media>,
     /// Does it change the catalog?
     pub(super) names: bool,
+}
+
+/// What a batch does to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change<'a> {
+    /// It gets this value, or the blob that this names.
+    Put(Kind, &'a [u8]),
+    Delete,
 }
 
 impl Batch {
@@ -143,6 +152,27 @@ impl Batch {
             return self.pending.put(&mut self.ops, id, key, value);
         }
         self.put_in(id, key, value)
+    }
+
+    /// Everything that `other`, a batch of the same store, does comes behind what this one does.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        let Self { ops, pending, names, .. } = other;
+        self.ops.append(&ops);
+        self.pending.take_over(pending);
+        self.names |= names;
+    }
+
+    /// The keys that it changes, in order, each with its keyspace and what becomes of it.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (u32, &[u8], Change<'_>)> {
+        batch::decode(self.ops.payload()).filter_map(|op| {
+            let op = op.ok()?;
+            let change = match op.kind {
+                OpKind::Entry(Kind::Delete) => Change::Delete,
+                OpKind::Entry(kind) => Change::Put(kind, op.value),
+                _ => return None,
+            };
+            Some((op.keyspace(), user_key(op.key), change))
+        })
     }
 
     /// [`delete`](Self::delete) by the keyspace's id.

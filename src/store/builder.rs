@@ -3,12 +3,14 @@
 use crate::clock::monotone::MonotoneClock;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
+use crate::faults::plan::Plan;
 use crate::limits::{SEGMENT_SHIFT_MAX, SEGMENT_SHIFT_MIN};
 use crate::log::Durability;
 use crate::random::Random;
 use crate::storage::{Media, Storage};
 use crate::store::background::Background;
 use crate::store::engine::Engines;
+use crate::store::export::Beginning;
 use crate::store::{Inner, RecoveryReport, Store};
 use crate::tree::{Tree, TreeOptions, refuse_strangers};
 use parking_lot::Mutex;
@@ -58,6 +60,7 @@ pub struct Builder {
     account: String,
     region: String,
     pile_up: bool,
+    beginning: Option<Beginning>,
 }
 
 impl Default for Builder {
@@ -75,6 +78,7 @@ impl Default for Builder {
             account: ACCOUNT.to_owned(),
             region: REGION.to_owned(),
             pile_up: false,
+            beginning: None,
         }
     }
 }
@@ -223,6 +227,7 @@ impl Builder {
         let inner = Inner {
             background,
             engines: Engines::default(),
+            plan: Plan::default(),
             account: self.account,
             region: self.region,
             tree,
@@ -238,8 +243,14 @@ impl Builder {
         Ok(Store::new(inner))
     }
 
+    /// A new store goes on where another one was.
+    pub(super) fn beginning(mut self, beginning: Beginning) -> Self {
+        self.beginning = Some(beginning);
+        self
+    }
+
     /// Account and region become part of ARNs, which are taken apart at colons.
-    fn check_names(&self) -> Result<()> {
+    pub(super) fn check_names(&self) -> Result<()> {
         let (account, region) = (&self.account, &self.region);
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Error::invalid("account", format_args!("{account:?} is not twelve digits")));
@@ -270,6 +281,7 @@ impl Builder {
             waiting_max,
             pile_up: self.pile_up,
             flush_bytes: self.flush_bytes,
+            beginning: self.beginning,
         })
     }
 }

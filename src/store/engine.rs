@@ -5,13 +5,14 @@
 //!     the store with every call.
 //! E3. What is in memory follows from the keyspaces. So a fork begins with empty slots, and so does the next opening.
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Duty, Timestamp};
 use crate::error::Result;
-use crate::store::Store;
 use crate::store::catalog::ResourceKind;
+use crate::store::{Inner, Store};
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// One of the services on top of the store.
 pub(crate) trait Engine: Any + Send + Sync {
@@ -25,11 +26,15 @@ pub(crate) trait Engine: Any + Send + Sync {
 
 /// The engines in use.
 #[derive(Default)]
-pub(crate) struct Engines([OnceLock<Arc<dyn Engine>>; ResourceKind::COUNT]);
+pub(crate) struct Engines {
+    slots: [OnceLock<Arc<dyn Engine>>; ResourceKind::COUNT],
+    /// Does the clock know that there is work?
+    is_attended: AtomicBool,
+}
 
 impl Engines {
     fn in_use(&self) -> impl Iterator<Item = &Arc<dyn Engine>> {
-        self.0.iter().filter_map(OnceLock::get)
+        self.slots.iter().filter_map(OnceLock::get)
     }
 }
 
@@ -37,20 +42,35 @@ impl Store {
     /// The engine whose resources are of this kind; `make` builds it when it is first asked for.
     pub(crate) fn engine<E: Engine>(&self, kind: ResourceKind, make: impl FnOnce() -> E) -> Arc<E> {
         let mut is_new = false;
-        let engine = self.inner.engines.0[kind.slot()].get_or_init(|| {
+        let engine = self.inner.engines.slots[kind.slot()].get_or_init(|| {
             is_new = true;
             Arc::new(make())
         });
         let engine: Arc<dyn Any + Send + Sync> = Arc::clone(engine) as _;
         if is_new {
             self.inner.background.sweep(self);
+            if !self.inner.engines.is_attended.swap(true, Ordering::Relaxed) {
+                self.inner.clock.attend(Arc::downgrade(&self.inner) as Weak<dyn Duty>);
+            }
         }
         engine.downcast().unwrap_or_else(|_| unreachable!("one kind of resource, one engine"))
     }
 
+    /// The earliest moment at which time brings something about in this store: a message expires, an item, an object, a
+    /// change of a stream is done. [`maintain`](Self::maintain) does it, or a background thread, or a
+    /// [`ManualClock`](crate::ManualClock) that moves there. Receives and other calls that wait are not in it.
+    ///
+    /// ```
+    /// let store = fourfold::Store::in_memory();
+    /// assert_eq!(store.next_deadline(), None);
+    /// ```
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.inner.engines_deadline()
+    }
+
     /// The earliest moment at which an engine has something to do.
     pub(crate) fn engines_deadline(&self) -> Option<Timestamp> {
-        self.inner.engines.in_use().filter_map(|engine| engine.next_deadline()).min()
+        self.inner.engines_deadline()
     }
 
     /// A piece of the work of each engine that is due. Is there more?
@@ -65,6 +85,24 @@ impl Store {
     /// An engine's next deadline is now earlier than it was.
     pub(crate) fn wake_sweeper(&self) {
         self.inner.background.wake_sweeper();
+    }
+}
+
+impl Inner {
+    fn engines_deadline(&self) -> Option<Timestamp> {
+        self.engines.in_use().filter_map(|engine| engine.next_deadline()).min()
+    }
+}
+
+impl Duty for Inner {
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.engines_deadline()
+    }
+
+    fn run(self: Arc<Self>) {
+        let store = Store::of_inner(self);
+        // What fails is found again, and reported, by whoever needs it.
+        while let Ok(true) = store.maintain_engines() {}
     }
 }
 

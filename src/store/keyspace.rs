@@ -302,6 +302,12 @@ impl Snapshot {
         Self { inner, at }
     }
 
+    /// The same moment once more, for somebody who may stay longer.
+    pub(crate) fn again(&self) -> Self {
+        let at = self.inner.tree.open_snapshot(Some(self.at));
+        Self { inner: Arc::clone(&self.inner), at }
+    }
+
     /// Everything committed below this position is in it, nothing else.
     pub fn position(&self) -> Position {
         Position::new(self.at.get() + 1)

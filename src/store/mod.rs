@@ -1,22 +1,26 @@
 //! The store: opens everything, commits batches, and hands out what reads them.
 
 mod background;
-mod batch;
+pub(crate) mod batch;
 mod builder;
 pub(crate) mod catalog;
 mod checkpoint;
 pub(crate) mod deliver;
 pub(crate) mod engine;
+pub(crate) mod export;
 mod keyspace;
+pub(crate) mod overlay;
 pub(crate) mod pending;
 mod repair;
 mod report;
+mod snapshot_file;
 pub(crate) mod space;
 mod stats;
 mod verify;
 
 pub use batch::Batch;
 pub use builder::Builder;
+pub use export::Exported;
 pub use keyspace::{Keyspace, Range, Snapshot};
 #[cfg(fuzzing)]
 pub(crate) use repair::repair_media;
@@ -25,8 +29,9 @@ pub use report::{Cut, RecoveryReport};
 pub use stats::Stats;
 
 use crate::clock::monotone::MonotoneClock;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Sleep, Timestamp};
 use crate::error::{Error, Result};
+use crate::faults::plan::Plan;
 use crate::limits::KEYSPACE_NAME_LEN_MAX;
 use crate::log::{Appended, Durability};
 use crate::position::Position;
@@ -107,6 +112,8 @@ impl Commit {
 pub(crate) struct Inner {
     background: Background,
     engines: Engines,
+    /// What is to fail.
+    pub(crate) plan: Plan,
     account: String,
     region: String,
     pub(crate) tree: Arc<Tree<Media>>,
@@ -274,6 +281,21 @@ impl Store {
         self.inner.clock.now()
     }
 
+    /// Ready once the store's clock has reached `deadline`: with a manual clock, when a test has advanced it so far. It needs
+    /// no runtime and holds no thread.
+    ///
+    /// ```
+    /// use fourfold::Store;
+    /// use std::time::Duration;
+    /// async fn pause(store: &Store) {
+    ///     store.sleep_until(store.now() + Duration::from_secs(5)).await;
+    /// }
+    /// # drop(pause(&Store::in_memory()));
+    /// ```
+    pub fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
+        self.inner.clock.sleep_until(deadline)
+    }
+
     /// The account that resources belong to, twelve digits.
     pub fn account(&self) -> &str {
         &self.inner.account
@@ -332,6 +354,11 @@ impl Store {
         self.inner.tree.log().payload_max() as usize
     }
 
+    /// Is it a handle of the same open store?
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// The number of this opening of the store: above those of all earlier ones that wrote something.
     pub(crate) fn incarnation(&self) -> u32 {
         self.inner.tree.log().epoch()
@@ -354,7 +381,11 @@ impl Store {
 
     /// A handle for a background thread, which does not keep the store open.
     fn unguarded(&self) -> Self {
-        Self { _users: None, inner: Arc::clone(&self.inner) }
+        Self::of_inner(Arc::clone(&self.inner))
+    }
+
+    fn of_inner(inner: Arc<Inner>) -> Self {
+        Self { _users: None, inner }
     }
 
     fn append(&self, batch: Batch, durability: Durability) -> Result<Appended> {

@@ -26,6 +26,11 @@ impl<T> Pending<T> {
         Self::new(store, Position::ZERO, Position::ZERO, store.inner.durability, output)
     }
 
+    /// The batch's place in the order of all batches.
+    pub(crate) fn position(&self) -> Position {
+        self.at
+    }
+
     /// The same batch, another answer.
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Pending<U> {
         let Self { store, at, end, durability, output } = self;

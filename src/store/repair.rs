@@ -73,6 +73,7 @@ pub(crate) fn repair_media(media: &Media) -> Result<RepairReport> {
         waiting_max: 2,
         pile_up: false,
         flush_bytes: u64::MAX,
+        beginning: None,
     };
     let (tree, _) = Tree::open(media, &options, &Random::from_entropy(), SystemClock.now())?;
     let mut problems = repaired.problems;

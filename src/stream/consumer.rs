@@ -187,12 +187,17 @@ impl Stream {
     /// than five in the making; [`Validation`](Error::Validation) for what cannot be a name;
     /// [`StreamNotFound`](Error::StreamNotFound).
     pub fn register_consumer(&self, name: &str, tags: &Tags) -> Result<ConsumerDescription> {
-        Ok(self.stage_register(name, tags)?.wait()?)
+        self.store
+            .call("RegisterStreamConsumer", self.name(), || Ok(self.stage_register(name, tags)?.wait()?))
     }
 
     /// [`register_consumer`](Self::register_consumer) that holds no thread while it waits for the disk.
     pub async fn register_consumer_async(&self, name: &str, tags: &Tags) -> Result<ConsumerDescription> {
-        Ok(self.stage_register(name, tags)?.done().await?)
+        self.store
+            .call_async("RegisterStreamConsumer", self.name(), async {
+                Ok(self.stage_register(name, tags)?.done().await?)
+            })
+            .await
     }
 
     /// The consumer of this name.
@@ -200,6 +205,10 @@ impl Stream {
     /// # Errors
     /// [`ConsumerNotFound`](Error::ConsumerNotFound); [`StreamNotFound`](Error::StreamNotFound).
     pub fn consumer(&self, name: &str) -> Result<ConsumerDescription> {
+        self.store.call("DescribeStreamConsumer", self.name(), || self.do_consumer(name))
+    }
+
+    fn do_consumer(&self, name: &str) -> Result<ConsumerDescription> {
         check::name(name, "consumerName")?;
         let now = self.store.now();
         let inner = self.present()?;
@@ -213,6 +222,11 @@ impl Stream {
     /// [`Validation`](Error::Validation) for a number out of bounds; [`InvalidArgument`](Error::InvalidArgument) for a
     /// token that is none; [`ExpiredNextToken`](Error::ExpiredNextToken); [`StreamNotFound`](Error::StreamNotFound).
     pub fn list_consumers(&self, max_results: Option<u32>, next_token: Option<&str>) -> Result<ConsumerList> {
+        self.store
+            .call("ListStreamConsumers", self.name(), || self.do_list_consumers(max_results, next_token))
+    }
+
+    fn do_list_consumers(&self, max_results: Option<u32>, next_token: Option<&str>) -> Result<ConsumerList> {
         let max = check::within(max_results.unwrap_or(PAGE), &(1..=PAGE_MAX), "maxResults")?;
         let now = self.store.now();
         let last = match next_token {
@@ -240,12 +254,22 @@ impl Stream {
     /// # Errors
     /// As for [`consumer`](Self::consumer).
     pub fn deregister_consumer(&self, name: &str) -> Result<()> {
+        self.store.call("DeregisterStreamConsumer", self.name(), || self.do_deregister_consumer(name))
+    }
+
+    fn do_deregister_consumer(&self, name: &str) -> Result<()> {
         check::name(name, "consumerName")?;
         Ok(self.stage_deregister(name, None)?.wait()?)
     }
 
     /// [`deregister_consumer`](Self::deregister_consumer) that holds no thread while it waits for the disk.
     pub async fn deregister_consumer_async(&self, name: &str) -> Result<()> {
+        self.store
+            .call_async("DeregisterStreamConsumer", self.name(), self.do_deregister_consumer_async(name))
+            .await
+    }
+
+    async fn do_deregister_consumer_async(&self, name: &str) -> Result<()> {
         check::name(name, "consumerName")?;
         Ok(self.stage_deregister(name, None)?.done().await?)
     }

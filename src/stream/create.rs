@@ -101,12 +101,14 @@ impl Streams {
     /// the making or 50 on demand; [`Validation`](Error::Validation) or [`InvalidArgument`](Error::InvalidArgument)
     /// for a name or setting that cannot be.
     pub fn create(&self, name: &str, settings: CreateStream) -> Result<Stream> {
-        Ok(self.stage_create(name, settings)?.wait()?)
+        self.store.call("CreateStream", name, || Ok(self.stage_create(name, settings)?.wait()?))
     }
 
     /// [`create`](Self::create) that holds no thread while it waits for the disk.
     pub async fn create_async(&self, name: &str, settings: CreateStream) -> Result<Stream> {
-        Ok(self.stage_create(name, settings)?.done().await?)
+        self.store
+            .call_async("CreateStream", name, async { Ok(self.stage_create(name, settings)?.done().await?) })
+            .await
     }
 
     /// Deletes a stream with all its records. Its consumers go with it if `enforce_consumer_deletion`.
@@ -114,12 +116,17 @@ impl Streams {
     /// # Errors
     /// [`StreamNotFound`](Error::StreamNotFound); [`ConsumersRegistered`](Error::ConsumersRegistered).
     pub fn delete(&self, name: &str, enforce_consumer_deletion: bool) -> Result<()> {
-        Ok(self.stage_delete(name, enforce_consumer_deletion)?.wait()?)
+        self.store
+            .call("DeleteStream", name, || Ok(self.stage_delete(name, enforce_consumer_deletion)?.wait()?))
     }
 
     /// [`delete`](Self::delete) that holds no thread while it waits for the disk.
     pub async fn delete_async(&self, name: &str, enforce_consumer_deletion: bool) -> Result<()> {
-        Ok(self.stage_delete(name, enforce_consumer_deletion)?.done().await?)
+        self.store
+            .call_async("DeleteStream", name, async {
+                Ok(self.stage_delete(name, enforce_consumer_deletion)?.done().await?)
+            })
+            .await
     }
 
     fn stage_create(&self, name: &str, settings: CreateStream) -> Result<Pending<Stream>> {

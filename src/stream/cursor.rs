@@ -234,6 +234,11 @@ impl Cursor {
 
     /// Reads from the store.
     fn fill(&mut self, bounds: Bounds, records: &mut impl Extend<Record>) -> Result<Option<Reached>> {
+        let stream = self.stream.clone();
+        stream.store.call("GetRecords", stream.name(), || self.do_fill(bounds, records))
+    }
+
+    fn do_fill(&mut self, bounds: Bounds, records: &mut impl Extend<Record>) -> Result<Option<Reached>> {
         let store = &self.stream.store;
         let now = store.now();
         let inner = self.stream.usable(now)?;

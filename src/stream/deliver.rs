@@ -23,8 +23,13 @@ fn unless_refused<T>(result: Result<T>) -> StoreResult<Option<T>> {
     }
 }
 
-fn stream(store: &Store, arn: &str) -> StoreResult<Option<Stream>> {
+pub(super) fn stream(store: &Store, arn: &str) -> StoreResult<Option<Stream>> {
     unless_refused(store.streams().stream_by_arn(arn))
+}
+
+/// What is told of one thing has one partition key.
+pub(super) fn partition_key(group: &str) -> String {
+    format!("{:032x}", xxh3_128(group.as_bytes()))
 }
 
 impl Deliver for ToStreams {
@@ -43,7 +48,7 @@ impl Deliver for ToStreams {
         let Some(stream) = stream(store, delivery.arn)? else { return append(batch) };
         let now = store.now();
         let Some(inner) = unless_refused(stream.usable(now))? else { return append(batch) };
-        let key = format!("{:032x}", xxh3_128(delivery.group.as_bytes()));
+        let key = partition_key(delivery.group);
         let probe = PutRecord::new(&key, &[]);
         let hash = unless_refused(hash_of(store, &probe, &inner))?;
         let shard = hash.and_then(|hash| inner.shard_for(hash)).map(Arc::clone);

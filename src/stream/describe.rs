@@ -150,6 +150,10 @@ impl Streams {
     /// [`Validation`](Error::Validation) for a limit that is not 1 to 10,000; [`InvalidArgument`](Error::InvalidArgument)
     /// for a token that is none; [`ExpiredNextToken`](Error::ExpiredNextToken).
     pub fn list(&self, request: &ListStreams<'_>) -> Result<StreamList> {
+        self.store.call("ListStreams", "", || self.do_list(request))
+    }
+
+    fn do_list(&self, request: &ListStreams<'_>) -> Result<StreamList> {
         let limit = check::within(request.limit.unwrap_or(PAGE), &(1..=PAGE_MAX), "limit")?;
         let now = self.store.now();
         let start = match (request.next_token, request.exclusive_start_stream_name) {
@@ -182,6 +186,10 @@ impl Streams {
 
     /// How many shards and streams there are and may be.
     pub fn limits(&self) -> Result<Limits> {
+        self.store.call("DescribeLimits", "", || self.do_limits())
+    }
+
+    fn do_limits(&self) -> Result<Limits> {
         self.registry.settle_all(&self.store)?;
         let shard_limit = self.registry.dials.read().shard_limit;
         let directory = self.registry.directory(&self.store)?;
@@ -200,6 +208,10 @@ impl Stream {
     /// # Errors
     /// [`StreamNotFound`](Error::StreamNotFound).
     pub fn summary(&self) -> Result<StreamSummary> {
+        self.store.call("DescribeStreamSummary", self.name(), || self.do_summary())
+    }
+
+    fn do_summary(&self) -> Result<StreamSummary> {
         let inner = self.present()?;
         Ok(self.summary_of(&self.state.name, &inner))
     }
@@ -210,6 +222,14 @@ impl Stream {
     /// # Errors
     /// [`StreamNotFound`](Error::StreamNotFound); [`Validation`](Error::Validation) for a limit out of bounds.
     pub fn describe(
+        &self,
+        exclusive_start_shard_id: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<StreamDescription> {
+        self.store.call("DescribeStream", self.name(), || self.do_describe(exclusive_start_shard_id, limit))
+    }
+
+    fn do_describe(
         &self,
         exclusive_start_shard_id: Option<&str>,
         limit: Option<u32>,

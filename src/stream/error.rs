@@ -1,7 +1,10 @@
 //! Why a stream refuses, in the service's words.
 
+use crate::call::Refusal;
 use crate::clock::Timestamp;
 use crate::error::{Corruption, Fault};
+use crate::faults::{Injected, Service};
+use crate::store::Store;
 use crate::stream::Status;
 use crate::stream::time::day_and_time;
 use std::fmt;
@@ -166,6 +169,8 @@ pub enum Error {
     InternalFailure,
     /// A fault of the store below.
     Storage(crate::Error),
+    /// A failure that a test asked for: see [`faults`](crate::faults).
+    Injected(Injected),
 }
 
 impl Error {
@@ -193,6 +198,7 @@ impl Error {
             Self::ExpiredIterator { .. } => "ExpiredIteratorException",
             Self::ExpiredNextToken { .. } => "ExpiredNextTokenException",
             Self::ThroughputExceeded { .. } => "ProvisionedThroughputExceededException",
+            Self::Injected(injected) => injected.code,
             Self::InternalFailure | Self::Storage(_) => "InternalFailureException",
         }
     }
@@ -206,6 +212,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::InternalFailure | Self::Storage(_) => Fault::Service,
+            Self::Injected(injected) => injected.fault(),
             _ => Fault::Caller,
         }
     }
@@ -234,6 +241,23 @@ impl Error {
                  {constraint}"
             ),
         }
+    }
+}
+
+impl Refusal for Error {
+    const SERVICE: Service = Service::Stream;
+
+    fn code(&self) -> &'static str {
+        self.code()
+    }
+
+    fn injected(injected: Injected) -> Self {
+        Self::Injected(injected)
+    }
+
+    fn throttled(store: &Store, resource: &str) -> Self {
+        let (stream, account) = (resource.to_owned(), store.account().to_owned());
+        Self::ThroughputExceeded { shard: "shardId-000000000000".to_owned(), stream, account }
     }
 }
 
@@ -305,6 +329,7 @@ impl fmt::Display for Error {
                 write!(f, "Rate exceeded for shard {shard} in stream {stream} under account {account}.")
             }
             Self::InternalFailure => f.write_str("Internal service failure."),
+            Self::Injected(injected) => injected.fmt(f),
             Self::Storage(error) => error.fmt(f),
         }
     }

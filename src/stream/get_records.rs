@@ -111,6 +111,10 @@ impl Streams {
     /// stream was deleted, or its shard has expired; [`ThroughputExceeded`](Error::ThroughputExceeded) if that was
     /// [asked for](super::Dials::throttle).
     pub fn get_records(&self, request: &GetRecords<'_>) -> Result<GotRecords> {
+        self.store.call("GetRecords", "", || self.do_get_records(request))
+    }
+
+    fn do_get_records(&self, request: &GetRecords<'_>) -> Result<GotRecords> {
         check::within(request.limit, &(1..=RECORDS_PER_READ_MAX), "limit")?;
         let iterator = Iterator::from_caller(request.iterator)?;
         let now = self.store.now();

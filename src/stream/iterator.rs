@@ -123,6 +123,10 @@ impl Stream {
     /// shard that is not there; [`InvalidArgument`](Error::InvalidArgument) for a sequence number of another shard and
     /// for a time in the future.
     pub fn shard_iterator(&self, shard_id: &str, start: Start) -> Result<String> {
+        self.store.call("GetShardIterator", self.name(), || self.do_shard_iterator(shard_id, start))
+    }
+
+    fn do_shard_iterator(&self, shard_id: &str, start: Start) -> Result<String> {
         self.make_iterator(shard_id, |_| Ok(start))
     }
 
@@ -132,6 +136,10 @@ impl Stream {
     /// Those of [`shard_iterator`](Self::shard_iterator); [`InvalidArgument`](Error::InvalidArgument) also for numbers
     /// and times that are missing, not wanted, or no numbers.
     pub fn get_shard_iterator(&self, request: &GetShardIterator<'_>) -> Result<String> {
+        self.store.call("GetShardIterator", self.name(), || self.do_get_shard_iterator(request))
+    }
+
+    fn do_get_shard_iterator(&self, request: &GetShardIterator<'_>) -> Result<String> {
         self.make_iterator(request.shard_id, |shard| self.start_of(request, shard))
     }
 

@@ -212,6 +212,10 @@ impl Stream {
     /// [`StreamNotActive`](Error::StreamNotActive) while it is being made; [`Validation`](Error::Validation) for a
     /// number out of bounds; [`InvalidArgument`](Error::InvalidArgument) for a time in the future.
     pub fn list_shards(&self, request: &ListShards<'_>) -> Result<ShardList> {
+        self.store.call("ListShards", self.name(), || self.do_list_shards(request))
+    }
+
+    fn do_list_shards(&self, request: &ListShards<'_>) -> Result<ShardList> {
         let max =
             check::within(request.max_results.unwrap_or(SHARDS_PER_LIST), &(1..=PAGE_MAX), "maxResults")?;
         let after = request.after.map(|id| self.index_of(id)).transpose()?;
@@ -268,6 +272,10 @@ impl Streams {
     /// [`InvalidArgument`](Error::InvalidArgument) for a token that is none;
     /// [`ExpiredNextToken`](Error::ExpiredNextToken) after five minutes; [`StreamNotFound`](Error::StreamNotFound).
     pub fn list_more_shards(&self, next_token: &str, max_results: Option<u32>) -> Result<ShardList> {
+        self.store.call("ListShards", "", || self.do_list_more_shards(next_token, max_results))
+    }
+
+    fn do_list_more_shards(&self, next_token: &str, max_results: Option<u32>) -> Result<ShardList> {
         let max = check::within(max_results.unwrap_or(SHARDS_PER_LIST), &(1..=PAGE_MAX), "maxResults")?;
         check_token_len(next_token)?;
         let decoded = token::decode(Kind::Shards, next_token, |reader| {

@@ -95,6 +95,7 @@ pub(crate) mod keys;
 mod limits;
 mod list_shards;
 pub(crate) mod meta;
+pub(crate) mod participant;
 mod put;
 mod put_many;
 mod reader;

@@ -93,8 +93,11 @@ impl Stream {
 
     /// [`put`](Self::put) that holds no thread while it waits for the disk.
     pub async fn put_async(&self, partition_key: &str, data: impl AsRef<[u8]>) -> Result<Put> {
-        let staged = self.stage_put(&PutRecord::new(partition_key, data.as_ref()))?;
-        Ok(staged.done().await?)
+        self.store
+            .call_async("PutRecord", self.name(), async {
+                Ok(self.stage_put(&PutRecord::new(partition_key, data.as_ref()))?.done().await?)
+            })
+            .await
     }
 
     /// [`put`](Self::put) with more to say about the record.
@@ -103,12 +106,14 @@ impl Stream {
     /// Those of [`put`](Self::put); [`InvalidArgument`](Error::InvalidArgument) for a hash key of 2^128 or more, and
     /// for a sequence number of the future or of no stream.
     pub fn put_record(&self, record: &PutRecord<'_>) -> Result<Put> {
-        Ok(self.stage_put(record)?.wait()?)
+        self.store.call("PutRecord", self.name(), || Ok(self.stage_put(record)?.wait()?))
     }
 
     /// [`put_record`](Self::put_record) that holds no thread while it waits for the disk.
     pub async fn put_record_async(&self, record: &PutRecord<'_>) -> Result<Put> {
-        Ok(self.stage_put(record)?.done().await?)
+        self.store
+            .call_async("PutRecord", self.name(), async { Ok(self.stage_put(record)?.done().await?) })
+            .await
     }
 
     fn stage_put(&self, record: &PutRecord<'_>) -> Result<Pending<Put>> {
@@ -177,7 +182,7 @@ impl Stream {
     }
 
     /// A number that this record's is to be above: any that a shard can have given out by now.
-    fn check_ordering(&self, number: &str, now: Timestamp) -> Result<()> {
+    pub(super) fn check_ordering(&self, number: &str, now: Timestamp) -> Result<()> {
         let secs = match Parsed::from_text(number) {
             Some(Parsed::Current(number)) => Some(number.secs()),
             Some(Parsed::Old { secs, .. }) => Some(secs.unwrap_or(0)),

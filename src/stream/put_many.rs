@@ -42,9 +42,9 @@ impl PutMany {
 }
 
 /// A shard that records of the call go to, its tail locked.
-struct Target<'a> {
-    shard: &'a Arc<Shard>,
-    tail: MutexGuard<'a, Tail>,
+pub(super) struct Target<'a> {
+    pub(super) shard: &'a Arc<Shard>,
+    pub(super) tail: MutexGuard<'a, Tail>,
 }
 
 impl Stream {
@@ -55,12 +55,14 @@ impl Stream {
     /// Those of [`put_record`](Self::put_record), for the call as a whole: if one record is not valid, none is put. After
     /// [`Storage`](Error::Storage), some may have been put.
     pub fn put_many(&self, records: &[PutRecord<'_>]) -> Result<PutMany> {
-        Ok(self.stage_put_many(records)?.wait()?)
+        self.store.call("PutRecords", self.name(), || Ok(self.stage_put_many(records)?.wait()?))
     }
 
     /// [`put_many`](Self::put_many) that holds no thread while it waits for the disk.
     pub async fn put_many_async(&self, records: &[PutRecord<'_>]) -> Result<PutMany> {
-        Ok(self.stage_put_many(records)?.done().await?)
+        self.store
+            .call_async("PutRecords", self.name(), async { Ok(self.stage_put_many(records)?.done().await?) })
+            .await
     }
 
     fn stage_put_many(&self, records: &[PutRecord<'_>]) -> Result<Pending<PutMany>> {
@@ -123,7 +125,7 @@ impl Stream {
     }
 
     /// Locks the tails of all shards on the way, by rising index.
-    fn lock<'a>(&self, routes: &[(u128, &'a Arc<Shard>)]) -> Result<Vec<Target<'a>>> {
+    pub(super) fn lock<'a>(&self, routes: &[(u128, &'a Arc<Shard>)]) -> Result<Vec<Target<'a>>> {
         let mut shards: Vec<&Arc<Shard>> = routes.iter().map(|(_, shard)| *shard).collect();
         shards.sort_unstable_by_key(|shard| shard.index);
         shards.dedup_by_key(|shard| shard.index);

@@ -24,12 +24,18 @@ impl Stream {
     /// [`InvalidArgument`](Error::InvalidArgument) for hours out of bounds or below the present ones;
     /// [`StreamNotActive`](Error::StreamNotActive) while another change is under way.
     pub fn increase_retention(&self, hours: u32) -> Result<()> {
-        Ok(self.stage_retention(hours, Direction::Up)?.wait()?)
+        self.store.call("IncreaseStreamRetentionPeriod", self.name(), || {
+            Ok(self.stage_retention(hours, Direction::Up)?.wait()?)
+        })
     }
 
     /// [`increase_retention`](Self::increase_retention) that holds no thread while it waits for the disk.
     pub async fn increase_retention_async(&self, hours: u32) -> Result<()> {
-        Ok(self.stage_retention(hours, Direction::Up)?.done().await?)
+        self.store
+            .call_async("IncreaseStreamRetentionPeriod", self.name(), async {
+                Ok(self.stage_retention(hours, Direction::Up)?.done().await?)
+            })
+            .await
     }
 
     /// Keeps records for `hours` from when they came: 24 or more, and not more than now. What is older is gone at once.
@@ -38,12 +44,18 @@ impl Stream {
     /// [`InvalidArgument`](Error::InvalidArgument) for hours out of bounds or above the present ones;
     /// [`StreamNotActive`](Error::StreamNotActive) while another change is under way.
     pub fn decrease_retention(&self, hours: u32) -> Result<()> {
-        Ok(self.stage_retention(hours, Direction::Down)?.wait()?)
+        self.store.call("DecreaseStreamRetentionPeriod", self.name(), || {
+            Ok(self.stage_retention(hours, Direction::Down)?.wait()?)
+        })
     }
 
     /// [`decrease_retention`](Self::decrease_retention) that holds no thread while it waits for the disk.
     pub async fn decrease_retention_async(&self, hours: u32) -> Result<()> {
-        Ok(self.stage_retention(hours, Direction::Down)?.done().await?)
+        self.store
+            .call_async("DecreaseStreamRetentionPeriod", self.name(), async {
+                Ok(self.stage_retention(hours, Direction::Down)?.done().await?)
+            })
+            .await
     }
 
     fn stage_retention(&self, requested: u32, direction: Direction) -> Result<Pending<()>> {

@@ -44,8 +44,11 @@ impl Stream {
     /// change is under way; [`Validation`](Error::Validation) for a stream on demand;
     /// [`ShardLimit`](Error::ShardLimit).
     pub fn split_shard(&self, shard_to_split: &str, new_starting_hash_key: u128) -> Result<()> {
-        let staged = self.stage_split(shard_to_split, Some(new_starting_hash_key), &new_starting_hash_key)?;
-        Ok(staged.wait()?)
+        self.store.call("SplitShard", self.name(), || {
+            Ok(self
+                .stage_split(shard_to_split, Some(new_starting_hash_key), &new_starting_hash_key)?
+                .wait()?)
+        })
     }
 
     /// [`split_shard`](Self::split_shard) at a hash key as text, as the service takes it.
@@ -53,14 +56,26 @@ impl Stream {
     /// # Errors
     /// Those of [`split_shard`](Self::split_shard); [`Validation`](Error::Validation) for what is no hash key.
     pub fn split_shard_at_text(&self, shard_to_split: &str, new_starting_hash_key: &str) -> Result<()> {
+        self.store.call("SplitShard", self.name(), || {
+            self.do_split_shard_at_text(shard_to_split, new_starting_hash_key)
+        })
+    }
+
+    fn do_split_shard_at_text(&self, shard_to_split: &str, new_starting_hash_key: &str) -> Result<()> {
         let at = hash::parse(new_starting_hash_key, "newStartingHashKey")?;
         Ok(self.stage_split(shard_to_split, at, &new_starting_hash_key)?.wait()?)
     }
 
     /// [`split_shard`](Self::split_shard) that holds no thread while it waits for the disk.
     pub async fn split_shard_async(&self, shard_to_split: &str, new_starting_hash_key: u128) -> Result<()> {
-        let staged = self.stage_split(shard_to_split, Some(new_starting_hash_key), &new_starting_hash_key)?;
-        Ok(staged.done().await?)
+        self.store
+            .call_async("SplitShard", self.name(), async {
+                Ok(self
+                    .stage_split(shard_to_split, Some(new_starting_hash_key), &new_starting_hash_key)?
+                    .done()
+                    .await?)
+            })
+            .await
     }
 
     /// Merges two shards into one: `adjacent_shard` has the hash keys behind those of `shard_to_merge`.
@@ -69,12 +84,18 @@ impl Stream {
     /// As for [`split_shard`](Self::split_shard); [`InvalidArgument`](Error::InvalidArgument) for shards that are not
     /// neighbours in this order.
     pub fn merge_shards(&self, shard_to_merge: &str, adjacent_shard: &str) -> Result<()> {
-        Ok(self.stage_merge(shard_to_merge, adjacent_shard)?.wait()?)
+        self.store.call("MergeShards", self.name(), || {
+            Ok(self.stage_merge(shard_to_merge, adjacent_shard)?.wait()?)
+        })
     }
 
     /// [`merge_shards`](Self::merge_shards) that holds no thread while it waits for the disk.
     pub async fn merge_shards_async(&self, shard_to_merge: &str, adjacent_shard: &str) -> Result<()> {
-        Ok(self.stage_merge(shard_to_merge, adjacent_shard)?.done().await?)
+        self.store
+            .call_async("MergeShards", self.name(), async {
+                Ok(self.stage_merge(shard_to_merge, adjacent_shard)?.done().await?)
+            })
+            .await
     }
 
     /// Splits and merges shards until there are `target` open ones, about equally wide. It can make shards that are
@@ -85,12 +106,16 @@ impl Stream {
     /// more than 10,000, and after ten scalings within 24 hours; [`StreamNotActive`](Error::StreamNotActive);
     /// [`Validation`](Error::Validation) for a stream on demand; [`ShardLimit`](Error::ShardLimit).
     pub fn update_shard_count(&self, target: u32) -> Result<Scaled> {
-        Ok(self.stage_scale(target)?.wait()?)
+        self.store.call("UpdateShardCount", self.name(), || Ok(self.stage_scale(target)?.wait()?))
     }
 
     /// [`update_shard_count`](Self::update_shard_count) that holds no thread while it waits for the disk.
     pub async fn update_shard_count_async(&self, target: u32) -> Result<Scaled> {
-        Ok(self.stage_scale(target)?.done().await?)
+        self.store
+            .call_async("UpdateShardCount", self.name(), async {
+                Ok(self.stage_scale(target)?.done().await?)
+            })
+            .await
     }
 
     fn stage_split(

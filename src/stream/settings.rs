@@ -19,12 +19,14 @@ impl Stream {
     /// for the mode it is in, and for a provisioned stream that [distributes](Distribution::Auto) records itself;
     /// [`StreamNotActive`](Error::StreamNotActive).
     pub fn update_mode(&self, mode: Mode) -> Result<()> {
-        Ok(self.stage_mode(mode)?.wait()?)
+        self.store.call("UpdateStreamMode", self.name(), || Ok(self.stage_mode(mode)?.wait()?))
     }
 
     /// [`update_mode`](Self::update_mode) that holds no thread while it waits for the disk.
     pub async fn update_mode_async(&self, mode: Mode) -> Result<()> {
-        Ok(self.stage_mode(mode)?.done().await?)
+        self.store
+            .call_async("UpdateStreamMode", self.name(), async { Ok(self.stage_mode(mode)?.done().await?) })
+            .await
     }
 
     /// Sets how many KiB a record may have, key and data: 1,024 to 10,240.
@@ -32,12 +34,16 @@ impl Stream {
     /// # Errors
     /// [`Validation`](Error::Validation) for a size out of bounds; [`StreamNotActive`](Error::StreamNotActive).
     pub fn update_max_record_size(&self, kib: u32) -> Result<()> {
-        Ok(self.stage_record_size(kib)?.wait()?)
+        self.store.call("UpdateMaxRecordSize", self.name(), || Ok(self.stage_record_size(kib)?.wait()?))
     }
 
     /// [`update_max_record_size`](Self::update_max_record_size) that holds no thread while it waits for the disk.
     pub async fn update_max_record_size_async(&self, kib: u32) -> Result<()> {
-        Ok(self.stage_record_size(kib)?.done().await?)
+        self.store
+            .call_async("UpdateMaxRecordSize", self.name(), async {
+                Ok(self.stage_record_size(kib)?.done().await?)
+            })
+            .await
     }
 
     /// Sets which shard a record goes to, from the next one on.

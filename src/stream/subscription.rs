@@ -81,6 +81,10 @@ impl Streams {
     /// [`ConsumerNotActive`](Error::ConsumerNotActive), and those of
     /// [`shard_iterator`](Stream::shard_iterator).
     pub fn subscribe(&self, consumer_arn: &str, shard_id: &str, start: Start) -> Result<Subscription> {
+        self.store.call("SubscribeToShard", "", || self.do_subscribe(consumer_arn, shard_id, start))
+    }
+
+    fn do_subscribe(&self, consumer_arn: &str, shard_id: &str, start: Start) -> Result<Subscription> {
         let (stream, consumer) = self.find_consumer(consumer_arn)?;
         let now = self.store.now();
         if consumer.status(now) == ConsumerStatus::Creating {

@@ -40,12 +40,18 @@ impl Stream {
     /// [`StreamNotFound`](super::Error::StreamNotFound); [`InvalidArgument`](super::Error::InvalidArgument) for too many tags or
     /// characters that none may have; [`Validation`](super::Error::Validation).
     pub fn add_tags(&self, tags: &Tags) -> Result<()> {
-        Ok(self.stage_retag(|known| self.added(known, tags))?.wait()?)
+        self.store.call("AddTagsToStream", self.name(), || {
+            Ok(self.stage_retag(|known| self.added(known, tags))?.wait()?)
+        })
     }
 
     /// [`add_tags`](Self::add_tags) that holds no thread while it waits for the disk.
     pub async fn add_tags_async(&self, tags: &Tags) -> Result<()> {
-        Ok(self.stage_retag(|known| self.added(known, tags))?.done().await?)
+        self.store
+            .call_async("AddTagsToStream", self.name(), async {
+                Ok(self.stage_retag(|known| self.added(known, tags))?.done().await?)
+            })
+            .await
     }
 
     /// Removes tags; ones that are not there are none the less removed.
@@ -53,12 +59,18 @@ impl Stream {
     /// # Errors
     /// As for [`add_tags`](Self::add_tags).
     pub fn remove_tags(&self, keys: &[&str]) -> Result<()> {
-        Ok(self.stage_retag(|known| self.left(known, keys))?.wait()?)
+        self.store.call("RemoveTagsFromStream", self.name(), || {
+            Ok(self.stage_retag(|known| self.left(known, keys))?.wait()?)
+        })
     }
 
     /// [`remove_tags`](Self::remove_tags) that holds no thread while it waits for the disk.
     pub async fn remove_tags_async(&self, keys: &[&str]) -> Result<()> {
-        Ok(self.stage_retag(|known| self.left(known, keys))?.done().await?)
+        self.store
+            .call_async("RemoveTagsFromStream", self.name(), async {
+                Ok(self.stage_retag(|known| self.left(known, keys))?.done().await?)
+            })
+            .await
     }
 
     /// Up to `limit` (1 to 50, and that by default) of the tags behind a key.
@@ -66,6 +78,11 @@ impl Stream {
     /// # Errors
     /// [`StreamNotFound`](super::Error::StreamNotFound); [`Validation`](super::Error::Validation) for a limit out of bounds.
     pub fn list_tags(&self, exclusive_start_tag_key: Option<&str>, limit: Option<u32>) -> Result<TagList> {
+        self.store
+            .call("ListTagsForStream", self.name(), || self.do_list_tags(exclusive_start_tag_key, limit))
+    }
+
+    fn do_list_tags(&self, exclusive_start_tag_key: Option<&str>, limit: Option<u32>) -> Result<TagList> {
         let max = u32::try_from(TAGS_MAX).unwrap_or(u32::MAX);
         let limit = check::within(limit.unwrap_or(max), &(1..=max), "limit")?;
         let inner = self.present()?;
@@ -120,6 +137,10 @@ impl Streams {
     /// # Errors
     /// Those of [`Stream::add_tags`]; [`ConsumerNotFound`](super::Error::ConsumerNotFound).
     pub fn tag_resource(&self, arn: &str, tags: &Tags) -> Result<()> {
+        self.store.call("TagResource", arn, || self.do_tag_resource(arn, tags))
+    }
+
+    fn do_tag_resource(&self, arn: &str, tags: &Tags) -> Result<()> {
         self.retag(arn, |stream, known| stream.added(known, tags))
     }
 
@@ -128,6 +149,10 @@ impl Streams {
     /// # Errors
     /// As for [`tag_resource`](Self::tag_resource).
     pub fn untag_resource(&self, arn: &str, keys: &[&str]) -> Result<()> {
+        self.store.call("UntagResource", arn, || self.do_untag_resource(arn, keys))
+    }
+
+    fn do_untag_resource(&self, arn: &str, keys: &[&str]) -> Result<()> {
         self.retag(arn, |stream, known| stream.left(known, keys))
     }
 
@@ -136,6 +161,10 @@ impl Streams {
     /// # Errors
     /// As for [`tag_resource`](Self::tag_resource).
     pub fn list_tags_for_resource(&self, arn: &str) -> Result<Tags> {
+        self.store.call("ListTagsForResource", arn, || self.do_list_tags_for_resource(arn))
+    }
+
+    fn do_list_tags_for_resource(&self, arn: &str) -> Result<Tags> {
         if parse_arn(&self.store, arn).is_some() {
             let (_, consumer) = self.find_consumer(arn)?;
             return Ok(consumer.tags());

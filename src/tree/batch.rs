@@ -142,6 +142,12 @@ impl Ops {
         Ok(())
     }
 
+    /// Adds the operations of `other`, behind these.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.payload.extend_from_slice(&other.payload);
+        self.count += other.count;
+    }
+
     pub(crate) fn payload(&self) -> &[u8] {
         &self.payload
     }

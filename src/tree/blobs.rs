@@ -102,6 +102,11 @@ impl<S: Storage> Pending<S> {
         name(ops, blob, &full_key(keyspace, key))
     }
 
+    /// Takes over the chunks of a batch that is added to this one.
+    pub(crate) fn take_over(&mut self, mut other: Self) {
+        self.chunks.append(&mut other.chunks);
+    }
+
     /// The batch is in the log: the chunks are named.
     pub(crate) fn named(mut self) {
         self.unpin();

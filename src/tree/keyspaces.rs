@@ -61,6 +61,11 @@ impl KeyspaceState {
         self.id
     }
 
+    /// The position of the frame that made it.
+    pub(crate) fn created(&self) -> Position {
+        self.created
+    }
+
     /// What cuts the keyspace off for a reader at `at`.
     #[inline]
     pub(crate) fn fence(&self, at: Position) -> Fence {
@@ -168,6 +173,11 @@ impl Keyspaces {
     pub(crate) fn live(&self) -> Vec<u32> {
         let live = self.live.read();
         live.values().filter(|state| !state.is_dropped()).map(|state| state.id).collect()
+    }
+
+    /// All ids that some reader may still see.
+    pub(crate) fn known(&self) -> Vec<u32> {
+        self.live.read().keys().copied().collect()
     }
 
     /// Above every id that was ever seen here.

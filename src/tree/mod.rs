@@ -168,6 +168,16 @@ impl<S: Storage> Tree<S> {
         self.keyspaces.live()
     }
 
+    /// All keyspaces that some reader may still see, in the order of their ids.
+    pub(crate) fn known_keyspaces(&self) -> Vec<u32> {
+        self.keyspaces.known()
+    }
+
+    /// Above every id that was given out.
+    pub(crate) fn next_keyspace_id(&self) -> u32 {
+        self.next_keyspace.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn keyspace(&self, id: u32) -> Option<Arc<KeyspaceState>> {
         self.keyspaces.get(id)
     }

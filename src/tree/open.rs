@@ -13,6 +13,7 @@ use crate::position::Position;
 use crate::random::Random;
 use crate::storage::Storage;
 use crate::store::RecoveryReport;
+use crate::store::export::{Beginning, occupied};
 use crate::sync::flaw;
 use crate::tree::Tree;
 use crate::tree::batch::{OpKind, decode};
@@ -47,6 +48,8 @@ pub(crate) struct TreeOptions {
     pub(crate) pile_up: bool,
     /// Published bytes that may wait to be written.
     pub(crate) flush_bytes: u64,
+    /// The store must be new, and its numbers begin here.
+    pub(crate) beginning: Option<Beginning>,
 }
 
 impl<S: Storage> Tree<S> {
@@ -58,6 +61,7 @@ impl<S: Storage> Tree<S> {
         now: Timestamp,
     ) -> Result<(Arc<Self>, RecoveryReport)> {
         let manifest = match Manifest::read(storage)? {
+            Some(_) if options.beginning.is_some() => return Err(occupied(&storage.path())),
             Some(manifest) => manifest,
             None => create(storage, options, random, now)?,
         };
@@ -198,16 +202,19 @@ fn create<S: Storage>(
     now: Timestamp,
 ) -> Result<Manifest> {
     refuse_strangers(storage)?;
+    let first = Beginning { epoch: 0, position: Position::ZERO, now, next_keyspace: FIRST_KEYSPACE };
+    let first = options.beginning.unwrap_or(first);
+    let log_start = Position::new(first.position.get().next_multiple_of(1 << options.shift));
     let manifest = Manifest {
         store_id: random.next_u128(),
-        created: now,
+        created: now.max(first.now),
         segment_shift: options.shift,
         blob_shift: options.shift,
-        epoch: 0,
-        log_start: Position::ZERO,
-        durable: Position::ZERO,
+        epoch: first.epoch,
+        log_start,
+        durable: log_start,
         next_run: 1,
-        next_keyspace: FIRST_KEYSPACE,
+        next_keyspace: first.next_keyspace,
         next_blob: 1,
         levels: vec![Vec::new()],
         keyspaces: Vec::new(),

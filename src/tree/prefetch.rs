@@ -1,5 +1,5 @@
 //! Asking for memory ahead of its use, so that several cache misses are waited for at once.
-#![expect(unsafe_code, reason = "the processor's hint is an unsafe function")]
+#![cfg_attr(not(miri), expect(unsafe_code, reason = "the processor's hint is an unsafe function"))]
 
 /// Bytes of a cache line.
 pub(crate) const LINE_LEN: usize = 64;

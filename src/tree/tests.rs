@@ -8,8 +8,14 @@ use crate::random::Random;
 use crate::storage::memory::Memory;
 
 fn open() -> Arc<Tree<Memory>> {
-    let options =
-        TreeOptions { shift: 14, is_shift_given: true, waiting_max: 2, pile_up: false, flush_bytes: 0 };
+    let options = TreeOptions {
+        shift: 14,
+        is_shift_given: true,
+        waiting_max: 2,
+        pile_up: false,
+        flush_bytes: 0,
+        beginning: None,
+    };
     Tree::open(&Memory::new(), &options, &Random::from_seed(1), Timestamp::from_millis(0)).unwrap().0
 }
 

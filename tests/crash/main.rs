@@ -18,3 +18,4 @@ mod queue;
 mod random;
 mod report;
 mod stream;
+mod transaction;

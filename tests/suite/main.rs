@@ -4,6 +4,8 @@
 
 mod contract;
 mod edges;
+mod export;
+mod faults;
 mod format;
 mod golden;
 mod kv;
@@ -35,3 +37,6 @@ mod stream_threads;
 mod stream_time;
 mod threads;
 mod tidy;
+mod transaction;
+mod transaction_model;
+mod transaction_threads;

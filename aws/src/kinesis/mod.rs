@@ -6,10 +6,12 @@ mod describe;
 mod records;
 mod shards;
 mod streams;
+mod subscription;
 mod wire;
 
 pub(crate) use wire::{answer, refused};
 
+use crate::body::Body;
 use crate::call::Call;
 use crate::fields::{Dialect, Fields};
 use crate::refusal::{Refusal, Result};
@@ -62,6 +64,11 @@ async fn perform(call: &Call<'_>, name: &str, input: Fields) -> Result<Value> {
     }
 }
 
+/// The one operation whose answer has no end.
+fn subscribe(call: &Call<'_>, input: Fields, form: wire::Form) -> Result<Body> {
+    Operation { streams: call.store.streams(), input }.subscribe_to_shard(form)
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let status = if error.fault() == Fault::Service { 500 } else { 400 };
@@ -111,13 +118,18 @@ impl Operation {
 
     /// One of the words that the model allows.
     fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
-        let Some(text) = self.input.text(name)? else { return Ok(None) };
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-            return Ok(Some(*value));
-        }
-        let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        Err(constraint(&text, name, &format!("satisfy enum value set: [{}]", all.join(", "))))
+        word(&mut self.input, name, name, words)
     }
+}
+
+/// One of the words that the model allows; `path` is where it is from the request's top.
+fn word<T: Copy>(input: &mut Fields, name: &str, path: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+    let Some(text) = input.text(name)? else { return Ok(None) };
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(Some(*value));
+    }
+    let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    Err(constraint(&text, path, &format!("satisfy enum value set: [{}]", all.join(", "))))
 }
 
 #[cold]

@@ -8,7 +8,7 @@ use crate::value::Value;
 use bytes::Bytes;
 use fourfold::stream::{Error, GetRecords, GetShardIterator, IteratorKind, Put, PutRecord, Record};
 
-const KINDS: [(&str, IteratorKind); 5] = [
+pub(super) const KINDS: [(&str, IteratorKind); 5] = [
     ("AFTER_SEQUENCE_NUMBER", IteratorKind::AfterSequenceNumber),
     ("LATEST", IteratorKind::Latest),
     ("AT_TIMESTAMP", IteratorKind::AtTimestamp),
@@ -149,7 +149,7 @@ fn result(put: &Result<Put, Error>) -> Value {
     }
 }
 
-fn record(record: &Record) -> Value {
+pub(super) fn record(record: &Record) -> Value {
     Value::map([
         ("SequenceNumber", Some(record.sequence_number().to_string().into())),
         ("ApproximateArrivalTimestamp", Some(record.arrival().into())),

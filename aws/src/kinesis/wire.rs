@@ -1,6 +1,6 @@
 //! Kinesis on the wire: AWS JSON 1.1, or the same trees in CBOR.
 
-use super::{cbor, perform};
+use super::{cbor, perform, subscribe, subscription};
 use crate::call::Call;
 use crate::fields::{Dialect, Fields};
 use crate::model;
@@ -14,36 +14,80 @@ use base64::engine::general_purpose::STANDARD;
 const JSON: &str = "application/x-amz-json-1.1";
 const CBOR: &str = "application/x-amz-cbor-1.1";
 
-/// Is the request in CBOR, and so the answer?
-fn is_cbor(call: &Call<'_>) -> bool {
-    call.header("content-type").is_some_and(|kind| kind.starts_with(CBOR))
+/// How trees are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Json,
+    Cbor,
+}
+
+impl Form {
+    /// The answer's form is the request's.
+    fn of(call: &Call<'_>) -> Self {
+        let is_cbor = call.header("content-type").is_some_and(|kind| kind.starts_with(CBOR));
+        if is_cbor { Self::Cbor } else { Self::Json }
+    }
+
+    /// The request that a body is to the operation `name`.
+    fn decode(self, call: &Call<'_>, name: &str, body: &[u8]) -> Result<Fields> {
+        let dialect = Dialect::Kinesis;
+        let is_known = model::has(dialect, name);
+        if body.is_empty() && !is_known {
+            return Err(Refusal::unknown_operation());
+        }
+        let mut request = match self {
+            Self::Json => Fields::tree(body, dialect)?,
+            Self::Cbor => cbor::decode(body).ok_or_else(|| Refusal::serialization(""))?,
+        };
+        if is_known {
+            check_form(call.head, dialect)?;
+        }
+        model::check(dialect, name, &mut request)?;
+        Fields::of(request, dialect)
+    }
+
+    pub(super) fn encode(self, value: &Value) -> Vec<u8> {
+        match self {
+            Self::Json => value.to_json(),
+            Self::Cbor => cbor::encode(value),
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => JSON,
+            Self::Cbor => CBOR,
+        }
+    }
+
+    /// The content type of what a frame of an event stream holds.
+    pub(super) fn of_events(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Cbor => CBOR,
+        }
+    }
 }
 
 /// Answers `name`, the operation of the target header.
 pub(crate) async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
-    match carry_out(call, name, body).await {
+    let form = Form::of(call);
+    if name == "SubscribeToShard" {
+        return match form.decode(call, name, body).and_then(|input| subscribe(call, input, form)) {
+            Ok(events) => with_ids(call, reply(200, subscription::CONTENT_TYPE, events)),
+            Err(refusal) => refused(call, &refusal),
+        };
+    }
+    let answer = match form.decode(call, name, body) {
+        Ok(input) => perform(call, name, input).await,
+        Err(refusal) => Err(refusal),
+    };
+    match answer {
         // An operation that has nothing to say has no body.
-        Ok(Value::Map(members)) if members.is_empty() => finish(call, 200, None),
-        Ok(value) => finish(call, 200, Some(&value)),
+        Ok(Value::Map(members)) if members.is_empty() => finish(call, 200, Vec::new()),
+        Ok(value) => finish(call, 200, form.encode(&value)),
         Err(refusal) => refused(call, &refusal),
     }
-}
-
-async fn carry_out(call: &Call<'_>, name: &str, body: &[u8]) -> Result<Value> {
-    let dialect = Dialect::Kinesis;
-    if body.is_empty() && !model::has(dialect, name) {
-        return Err(Refusal::unknown_operation());
-    }
-    let mut request = if is_cbor(call) {
-        cbor::decode(body).ok_or_else(|| Refusal::serialization(""))?
-    } else {
-        Fields::tree(body, dialect)?
-    };
-    if model::has(dialect, name) {
-        check_form(call.head, dialect)?;
-    }
-    model::check(dialect, name, &mut request)?;
-    perform(call, name, Fields::of(request, dialect)?).await
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
@@ -52,17 +96,14 @@ pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
     let body = Value::map([("__type", Some((&*refusal.name).into())), (member, text)]);
     // Who signs wrongly is refused with the status of any other bad request.
     let status = if refusal.status < 500 { 400 } else { refusal.status };
-    finish(call, status, Some(&body))
+    finish(call, status, Form::of(call).encode(&body))
 }
 
-fn finish(call: &Call<'_>, status: u16, value: Option<&Value>) -> Reply {
-    let (kind, body) = match (value, is_cbor(call)) {
-        (Some(value), true) => (CBOR, cbor::encode(value)),
-        (Some(value), false) => (JSON, value.to_json()),
-        (None, true) => (CBOR, Vec::new()),
-        (None, false) => (JSON, Vec::new()),
-    };
-    let mut reply = reply(status, kind, body);
+fn finish(call: &Call<'_>, status: u16, body: Vec<u8>) -> Reply {
+    with_ids(call, reply(status, Form::of(call).content_type(), body))
+}
+
+fn with_ids(call: &Call<'_>, mut reply: Reply) -> Reply {
     let id = call.id.uuid();
     set(&mut reply, "x-amz-id-2", &STANDARD.encode(format!("{id}{}", &id[..18])));
     set(&mut reply, "x-amzn-requestid", &id);

@@ -92,6 +92,10 @@ impl Tables {
     /// `ValidationException` for more than 100 keys, for the same key twice, or if any entry is wrong;
     /// `ResourceNotFoundException` if any table is not there.
     pub fn batch_get_item(&self, request: &BatchGetItem) -> Result<BatchGetOutput> {
+        self.store.call("BatchGetItem", "", || self.do_batch_get_item(request))
+    }
+
+    fn do_batch_get_item(&self, request: &BatchGetItem) -> Result<BatchGetOutput> {
         check_count(request.requests.values().map(|of| of.keys.len()), BATCH_GET_MAX, "BatchGetItem")?;
         // One wrong entry refuses all, so all are looked at first.
         for (name, of_table) in &request.requests {

@@ -115,12 +115,14 @@ impl Tables {
     /// `ValidationException` for more than 25 writes, for two of one item, or if any entry is wrong;
     /// `ResourceNotFoundException` if any table is not there.
     pub fn batch_write_item(&self, request: &BatchWriteItem) -> Result<BatchWriteOutput> {
-        Ok(self.stage_batch(request)?.wait()?)
+        self.store.call("BatchWriteItem", "", || Ok(self.stage_batch(request)?.wait()?))
     }
 
     /// [`batch_write_item`](Self::batch_write_item) that holds no thread while it waits.
     pub async fn batch_write_item_async(&self, request: &BatchWriteItem) -> Result<BatchWriteOutput> {
-        Ok(self.stage_batch(request)?.done().await?)
+        self.store
+            .call_async("BatchWriteItem", "", async { Ok(self.stage_batch(request)?.done().await?) })
+            .await
     }
 
     fn stage_batch(&self, request: &BatchWriteItem) -> Result<Pending<BatchWriteOutput>> {

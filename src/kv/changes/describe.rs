@@ -170,6 +170,10 @@ impl Tables {
     /// # Errors
     /// `ValidationException` for a limit out of range.
     pub fn list_streams(&self, request: &ListStreams) -> Result<StreamPage> {
+        self.store.call("ListStreams", "", || self.do_list_streams(request))
+    }
+
+    fn do_list_streams(&self, request: &ListStreams) -> Result<StreamPage> {
         let limit = check_limit(request.limit)?;
         if let Some(name) = &request.table_name {
             check_name(name, "tableName")?;
@@ -202,6 +206,10 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such stream, `ValidationException` for a limit or an ARN that cannot
     /// be.
     pub fn describe_stream(&self, request: &DescribeStream) -> Result<StreamDescription> {
+        self.store.call("DescribeStream", &request.arn, || self.do_describe_stream(request))
+    }
+
+    fn do_describe_stream(&self, request: &DescribeStream) -> Result<StreamDescription> {
         let limit = check_limit(request.limit)?;
         let feed = self.feed(&request.arn)?;
         let tail = feed.tail.lock().clone();

@@ -74,6 +74,10 @@ impl Tables {
     /// `ResourceNotFoundException` for no such stream or shard, `TrimmedDataAccessException` for a sequence number that
     /// is too old, `ValidationException` for one that the shard never had.
     pub fn get_shard_iterator(&self, arn: &str, shard: &str, position: &ShardPosition) -> Result<String> {
+        self.store.call("GetShardIterator", arn, || self.do_get_shard_iterator(arn, shard, position))
+    }
+
+    fn do_get_shard_iterator(&self, arn: &str, shard: &str, position: &ShardPosition) -> Result<String> {
         let store = &self.store;
         let feed = self.feed(arn)?;
         let tail = feed.tail.lock().clone();

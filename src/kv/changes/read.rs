@@ -93,6 +93,10 @@ impl Tables {
     /// `ExpiredIteratorException` for one older than 15 minutes, `TrimmedDataAccessException` if its records are gone,
     /// `ResourceNotFoundException` if its stream is, `ValidationException` for what is no iterator.
     pub fn get_records(&self, iterator: &str, limit: Option<usize>) -> Result<ChangePage> {
+        self.store.call("GetRecords", "", || self.do_get_records(iterator, limit))
+    }
+
+    fn do_get_records(&self, iterator: &str, limit: Option<usize>) -> Result<ChangePage> {
         let limit = limit.unwrap_or(CHANGES_MAX);
         if limit < 1 {
             return constraint("0", "limit", "Member must have value greater than or equal to 1");

@@ -10,7 +10,7 @@ use crate::kv::search::target::Target;
 use crate::kv::search::walk::Walk;
 use crate::kv::value::Item;
 use crate::kv::verbs::get::project;
-use crate::store::Store;
+use crate::store::{Snapshot, Store};
 use bytes::Bytes;
 
 /// Bytes that a page reads, at most, but for the item that passes it.
@@ -82,7 +82,12 @@ impl Search<'_> {
     pub(crate) fn run(&self, store: &Store) -> Result<(Page, Bill)> {
         let snapshot = store.snapshot();
         let index = self.target.index.map(|index| &**index);
-        let mut walk = Walk::new(store, &snapshot, self.target.space(), index, &self.bounds, self.is_forward);
+        let walk = Walk::new(store, &snapshot, self.target.space(), index, &self.bounds, self.is_forward);
+        self.page_of(&snapshot, walk)
+    }
+
+    /// Reads a page of a walk.
+    pub(crate) fn page_of(&self, snapshot: &Snapshot, mut walk: Walk) -> Result<(Page, Bill)> {
         let (mut page, mut bill) = (Page::default(), Bill::default());
         let (mut bytes, mut by_partition) = (0, [0; PARTITIONS]);
         while let Some((place, record)) = walk.next()? {

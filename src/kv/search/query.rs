@@ -1,6 +1,7 @@
 //! `Query`.
 
 use crate::kv::Tables;
+use crate::kv::capacity::Bill;
 use crate::kv::error::{Error, Result};
 use crate::kv::expr::KeyCondition;
 use crate::kv::expr::legacy::LegacyCondition;
@@ -10,10 +11,12 @@ use crate::kv::request::{Expr, SearchParts, prepare_query, search_methods};
 use crate::kv::search::bounds;
 use crate::kv::search::page::{Page, Search};
 use crate::kv::search::target::{Select, Target};
+use crate::kv::state::Table;
 use crate::kv::tables::validate::constraint;
 use crate::kv::throttle;
 use crate::kv::write::shape_of;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A search of one partition of a table or an index, in the order of its sort keys.
 ///
@@ -66,6 +69,16 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for an index it does not have and
     /// for conditions that do not parse or do not fit its keys.
     pub fn query(&self, request: &Query) -> Result<Page> {
+        self.store
+            .call("Query", &request.table, || self.query_by(request, |_, search| search.run(&self.store)))
+    }
+
+    /// [`query`](Self::query) whose page is read by `run`.
+    pub(crate) fn query_by(
+        &self,
+        request: &Query,
+        run: impl FnOnce(&Arc<Table>, &Search<'_>) -> Result<(Page, Bill)>,
+    ) -> Result<Page> {
         let what = &request.what;
         check_limit(what.limit)?;
         let prepared = prepare_query(request)?;
@@ -105,7 +118,7 @@ impl Tables {
             is_consistent: what.consistent_read,
             by_partition: false,
         };
-        let (mut page, bill) = search.run(&self.store)?;
+        let (mut page, bill) = run(&table, &search)?;
         throttle::charge_read(self, &table, &shape, &bill, partition.as_ref());
         page.consumed_capacity = bill.report(&table.name, what.return_consumed_capacity, None);
         Ok(page)

@@ -57,6 +57,10 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for an index it does not have and
     /// for expressions that do not parse.
     pub fn scan(&self, request: &Scan) -> Result<Page> {
+        self.store.call("Scan", &request.table, || self.do_scan(request))
+    }
+
+    fn do_scan(&self, request: &Scan) -> Result<Page> {
         let what = &request.what;
         check_limit(what.limit)?;
         let segment = check_segment(request)?;

@@ -36,6 +36,18 @@ impl Walk {
         Self { range: snapshot.range_in::<&[u8]>(space, bounds.range()), is_forward, stale, ahead: None }
     }
 
+    /// A walk over a table that sees `own` in place of what is there.
+    pub(crate) fn over(
+        snapshot: &Snapshot,
+        space: &Space,
+        bounds: &Bounds,
+        is_forward: bool,
+        own: BTreeMap<Vec<u8>, Option<Bytes>>,
+    ) -> Self {
+        let range = snapshot.range_in::<&[u8]>(space, bounds.range());
+        Self { range, is_forward, stale: own, ahead: None }
+    }
+
     /// The next entry: its value, and its key if that was read with it.
     pub(crate) fn next(&mut self) -> Result<Option<(u32, Bytes)>> {
         if self.stale.is_empty() && self.ahead.is_none() {

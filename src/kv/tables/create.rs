@@ -136,12 +136,16 @@ impl Tables {
     /// `ResourceInUseException` if there is a table of this name, `ValidationException` for a definition that the
     /// service refuses, `LimitExceededException` for more than 20 global indexes.
     pub fn create_table(&self, request: CreateTable) -> Result<TableDescription> {
-        Ok(self.stage_create(request)?.wait()?)
+        let resource = self.store.call_name(&request.name);
+        self.store.call("CreateTable", &resource, || Ok(self.stage_create(request)?.wait()?))
     }
 
     /// [`create_table`](Self::create_table) that holds no thread while it waits.
     pub async fn create_table_async(&self, request: CreateTable) -> Result<TableDescription> {
-        Ok(self.stage_create(request)?.done().await?)
+        let resource = self.store.call_name(&request.name);
+        self.store
+            .call_async("CreateTable", &resource, async { Ok(self.stage_create(request)?.done().await?) })
+            .await
     }
 
     fn stage_create(&self, request: CreateTable) -> Result<Pending<TableDescription>> {

@@ -16,12 +16,14 @@ impl Tables {
     /// `ResourceNotFoundException` if there is none, `ResourceInUseException` while it is being made or changed,
     /// `ValidationException` if it is protected.
     pub fn delete_table(&self, name: &str) -> Result<TableDescription> {
-        Ok(self.stage_delete_table(name)?.wait()?)
+        self.store.call("DeleteTable", name, || Ok(self.stage_delete_table(name)?.wait()?))
     }
 
     /// [`delete_table`](Self::delete_table) that holds no thread while it waits.
     pub async fn delete_table_async(&self, name: &str) -> Result<TableDescription> {
-        Ok(self.stage_delete_table(name)?.done().await?)
+        self.store
+            .call_async("DeleteTable", name, async { Ok(self.stage_delete_table(name)?.done().await?) })
+            .await
     }
 
     fn stage_delete_table(&self, name: &str) -> Result<Pending<TableDescription>> {

@@ -143,6 +143,10 @@ impl Tables {
     /// # Errors
     /// `ResourceNotFoundException` if there is none.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
+        self.store.call("DescribeTable", name, || self.do_describe_table(name))
+    }
+
+    fn do_describe_table(&self, name: &str) -> Result<TableDescription> {
         let (store, state) = (&self.store, &*self.state);
         let name = plain_name(name);
         check_name(name, "tableName")?;

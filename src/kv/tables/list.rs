@@ -30,6 +30,10 @@ impl Tables {
     /// # Errors
     /// `ValidationException` for a limit out of range.
     pub fn list_tables(&self, start: Option<&str>, limit: Option<usize>) -> Result<TableNames> {
+        self.store.call("ListTables", "", || self.do_list_tables(start, limit))
+    }
+
+    fn do_list_tables(&self, start: Option<&str>, limit: Option<usize>) -> Result<TableNames> {
         let limit = limit.unwrap_or(LIST_TABLES_MAX);
         if limit < 1 {
             return constraint("0", "limit", "Member must have value greater than or equal to 1");

@@ -24,12 +24,14 @@ impl Tables {
     /// `ResourceNotFoundException` if there is none, `ValidationException` for a key or value that no tag can have or
     /// more than 50 tags.
     pub fn tag_resource(&self, arn: &str, tags: Vec<Tag>) -> Result<()> {
-        Ok(self.stage_tag(arn, tags)?.wait()?)
+        self.store.call("TagResource", arn, || Ok(self.stage_tag(arn, tags)?.wait()?))
     }
 
     /// [`tag_resource`](Self::tag_resource) that holds no thread while it waits.
     pub async fn tag_resource_async(&self, arn: &str, tags: Vec<Tag>) -> Result<()> {
-        Ok(self.stage_tag(arn, tags)?.done().await?)
+        self.store
+            .call_async("TagResource", arn, async { Ok(self.stage_tag(arn, tags)?.done().await?) })
+            .await
     }
 
     /// Takes the tags with these keys from a table; a key that it does not have is passed over.
@@ -37,12 +39,14 @@ impl Tables {
     /// # Errors
     /// `ResourceNotFoundException` if there is none, `ValidationException` for no keys at all.
     pub fn untag_resource(&self, arn: &str, keys: &[String]) -> Result<()> {
-        Ok(self.stage_untag(arn, keys)?.wait()?)
+        self.store.call("UntagResource", arn, || Ok(self.stage_untag(arn, keys)?.wait()?))
     }
 
     /// [`untag_resource`](Self::untag_resource) that holds no thread while it waits.
     pub async fn untag_resource_async(&self, arn: &str, keys: &[String]) -> Result<()> {
-        Ok(self.stage_untag(arn, keys)?.done().await?)
+        self.store
+            .call_async("UntagResource", arn, async { Ok(self.stage_untag(arn, keys)?.done().await?) })
+            .await
     }
 
     /// The tags of a table, all in one page.
@@ -50,6 +54,10 @@ impl Tables {
     /// # Errors
     /// `ResourceNotFoundException` if there is no such table.
     pub fn list_tags_of_resource(&self, arn: &str) -> Result<Vec<Tag>> {
+        self.store.call("ListTagsOfResource", arn, || self.do_list_tags_of_resource(arn))
+    }
+
+    fn do_list_tags_of_resource(&self, arn: &str) -> Result<Vec<Tag>> {
         Ok(self.tagged(arn)?.shape.read().definition.tags.clone())
     }
 

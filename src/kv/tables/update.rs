@@ -123,13 +123,17 @@ impl Tables {
     /// `LimitExceededException` for more than one index to make or drop, `ValidationException`.
     #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn update_table(&self, request: UpdateTable) -> Result<TableDescription> {
-        Ok(self.stage_update_table(&request)?.wait()?)
+        self.store.call("UpdateTable", &request.table, || Ok(self.stage_update_table(&request)?.wait()?))
     }
 
     /// [`update_table`](Self::update_table) that holds no thread while it waits for the disk. Filling a new index is done
     /// by the thread that polls.
     pub async fn update_table_async(&self, request: UpdateTable) -> Result<TableDescription> {
-        Ok(self.stage_update_table(&request)?.done().await?)
+        self.store
+            .call_async("UpdateTable", &request.table, async {
+                Ok(self.stage_update_table(&request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_update_table(&self, request: &UpdateTable) -> Result<Pending<TableDescription>> {

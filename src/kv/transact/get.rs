@@ -89,6 +89,10 @@ impl Tables {
     /// `ValidationException` for none or more than 100 items, for the same twice, for more than 4 MB;
     /// `TransactionCanceledException` for a key that does not fit its table; `ResourceNotFoundException`.
     pub fn transact_get_items(&self, request: &TransactGetItems) -> Result<TransactGetOutput> {
+        self.store.call("TransactGetItems", "", || self.do_transact_get_items(request))
+    }
+
+    fn do_transact_get_items(&self, request: &TransactGetItems) -> Result<TransactGetOutput> {
         let store = &self.store;
         check_count(request.gets.len())?;
         let mut found = Vec::with_capacity(request.gets.len());

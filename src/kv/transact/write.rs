@@ -191,7 +191,7 @@ impl Tables {
     /// token was used for another transaction, `TransactionInProgressException` if this one is still under way.
     /// `ValidationException`, `ResourceNotFoundException`.
     pub fn transact_write_items(&self, request: &TransactWriteItems) -> Result<TransactWriteOutput> {
-        Ok(self.stage_transaction(request)?.wait()?)
+        self.store.call("TransactWriteItems", "", || Ok(self.stage_transaction(request)?.wait()?))
     }
 
     /// [`transact_write_items`](Self::transact_write_items) that holds no thread while it waits for the disk.
@@ -199,7 +199,11 @@ impl Tables {
         &self,
         request: &TransactWriteItems,
     ) -> Result<TransactWriteOutput> {
-        Ok(self.stage_transaction(request)?.done().await?)
+        self.store
+            .call_async("TransactWriteItems", "", async {
+                Ok(self.stage_transaction(request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_transaction(&self, request: &TransactWriteItems) -> Result<Pending<TransactWriteOutput>> {

@@ -42,6 +42,14 @@ pub(crate) struct Decided<'a> {
     pub(crate) parts: Option<Item>,
 }
 
+/// What an item becomes.
+pub(crate) struct Becomes {
+    /// None if it goes.
+    pub(crate) after: Option<After>,
+    /// The parts of it that an update changed, if they are returned.
+    pub(crate) parts: Option<Item>,
+}
+
 impl Write {
     /// An item is to be put.
     pub(crate) fn put(
@@ -86,22 +94,29 @@ impl Write {
         given: &Item,
     ) -> Result<Decided<'a>> {
         let before = shape.before(store, key)?;
-        self.check(before.as_ref())?;
+        let Some(Becomes { after, parts }) = self.outcome(before.as_ref(), given)? else {
+            let effect = Effect::none(table, shape, before.as_ref().map(Before::size));
+            return Ok(Decided { effect, before, after: None, parts: None });
+        };
+        let effect = stage(table, shape, batch, key, before.as_ref(), after.as_ref(), false)?;
+        Ok(Decided { effect, before, after, parts })
+    }
+
+    /// What the item becomes, given what it is; none for a check.
+    pub(crate) fn outcome(self, before: Option<&Before>, given: &Item) -> Result<Option<Becomes>> {
+        self.check(before)?;
         let mut parts = None;
         let after = match self.action {
             Action::Put(item, size) => Some(After::new(item, size)),
             Action::Delete => None,
-            Action::Check => {
-                let effect = Effect::none(table, shape, before.as_ref().map(Before::size));
-                return Ok(Decided { effect, before, after: None, parts });
-            }
+            Action::Check => return Ok(None),
             Action::Update(update) => {
-                let mut item = match &before {
+                let mut item = match before {
                     Some(before) => before.item()?.clone(),
                     None => given.clone(),
                 };
                 let touched = update.apply(&mut item, before.is_some())?;
-                parts = match (self.returns, &before) {
+                parts = match (self.returns, before) {
                     (ReturnValues::UpdatedOld, Some(before)) => Some(touched.of_old(before.item()?)),
                     (ReturnValues::UpdatedNew, _) => Some(touched.of_new(&item)),
                     _ => None,
@@ -110,8 +125,13 @@ impl Write {
                 is_made.then(|| updated_item(item)).transpose()?
             }
         };
-        let effect = stage(table, shape, batch, key, before.as_ref(), after.as_ref(), false)?;
-        Ok(Decided { effect, before, after, parts })
+        Ok(Some(Becomes { after, parts }))
+    }
+
+    /// Is it the same whatever the item is?
+    pub(crate) fn is_blind(&self) -> bool {
+        let is_whole = matches!(self.action, Action::Put(..) | Action::Delete);
+        is_whole && self.condition.is_none() && self.returns == ReturnValues::None
     }
 
     /// An update changes no key.

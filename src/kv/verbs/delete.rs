@@ -6,11 +6,13 @@ use crate::kv::error::Result;
 use crate::kv::request::{
     ConditionParts, ReturnValues, check_return_values, condition_methods, return_values_method,
 };
+use crate::kv::state::Table;
 use crate::kv::value::Item;
 use crate::kv::verbs::decide::Write;
 use crate::kv::verbs::put::WriteOutput;
 use crate::kv::verbs::update::WriteReports;
 use crate::store::pending::Pending;
+use std::sync::Arc;
 
 /// An item goes, if it is there.
 ///
@@ -52,15 +54,25 @@ impl Tables {
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
     #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn delete_item(&self, request: DeleteItem) -> Result<WriteOutput> {
-        Ok(self.stage_delete(&request)?.wait()?)
+        self.store.call("DeleteItem", &request.table, || Ok(self.stage_delete(&request)?.wait()?))
     }
 
     /// [`delete_item`](Self::delete_item) that holds no thread while it waits.
     pub async fn delete_item_async(&self, request: DeleteItem) -> Result<WriteOutput> {
-        Ok(self.stage_delete(&request)?.done().await?)
+        self.store
+            .call_async("DeleteItem", &request.table, async {
+                Ok(self.stage_delete(&request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_delete(&self, request: &DeleteItem) -> Result<Pending<WriteOutput>> {
+        let (table, write, reports) = self.prepare_delete(request)?;
+        self.stage_write(&table, write, &request.key, reports)
+    }
+
+    /// Reads the request.
+    pub(crate) fn prepare_delete(&self, request: &DeleteItem) -> Result<(Arc<Table>, Write, WriteReports)> {
         check_return_values(request.return_values, &[ReturnValues::AllOld])?;
         let condition = request.when.prepare().map_err(crate::kv::Error::in_request)?;
         let table = self.state.table(&self.store, &request.table)?;
@@ -70,6 +82,6 @@ impl Tables {
             capacity: request.return_consumed_capacity,
             metrics: request.return_item_collection_metrics,
         };
-        self.stage_write(&table, write, &request.key, reports)
+        Ok((table, write, reports))
     }
 }

@@ -5,10 +5,14 @@ use crate::kv::capacity::{Bill, ConsumedCapacity, ReturnConsumedCapacity, read_u
 use crate::kv::error::Result;
 use crate::kv::expr::{Names, Projection};
 use crate::kv::item;
+use crate::kv::keys::Key;
 use crate::kv::request::{Expr, prepare_projection};
+use crate::kv::state::{Shape, Table};
 use crate::kv::throttle;
 use crate::kv::value::Item;
 use crate::kv::write::shape_of;
+use bytes::Bytes;
+use std::sync::Arc;
 
 /// A read of one item.
 ///
@@ -78,6 +82,17 @@ impl Tables {
     /// `ResourceNotFoundException` if there is no such table, `ValidationException` for a key that does not fit it or a
     /// projection that does not parse.
     pub fn get_item(&self, request: &GetItem) -> Result<GetItemOutput> {
+        self.store.call("GetItem", &request.table, || {
+            self.get_by(request, |_, shape, key| Ok(shape.items.get(&self.store, &key.bytes)?))
+        })
+    }
+
+    /// [`get_item`](Self::get_item) that is given the item's record.
+    pub(crate) fn get_by(
+        &self,
+        request: &GetItem,
+        read: impl FnOnce(&Arc<Table>, &Shape, &Key) -> Result<Option<Bytes>>,
+    ) -> Result<GetItemOutput> {
         let store = &self.store;
         let projection = prepare_projection(
             request.projection.as_ref(),
@@ -88,7 +103,7 @@ impl Tables {
         let shape = shape_of(store, &table)?;
         let key = shape.layout.key(&request.key)?;
         throttle::admit_read(self, &table, &shape, None, Some(&key))?;
-        let record = shape.items.get(store, &key.bytes)?;
+        let record = read(&table, &shape, &key)?;
         let size = record.as_ref().map_or(0, |record| item::size(record));
         let bill = Bill::of_table(read_units(size, request.consistent_read));
         throttle::charge_read(self, &table, &shape, &bill, Some(&key));

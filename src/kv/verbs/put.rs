@@ -6,11 +6,13 @@ use crate::kv::error::Result;
 use crate::kv::request::{
     ConditionParts, ReturnValues, check_return_values, condition_methods, return_values_method,
 };
+use crate::kv::state::Table;
 use crate::kv::value::Item;
 use crate::kv::verbs::decide::Write;
 use crate::kv::verbs::metrics::ItemCollectionMetrics;
 use crate::kv::verbs::update::WriteReports;
 use crate::store::pending::Pending;
+use std::sync::Arc;
 
 /// A new item, or another in place of the one with its key.
 ///
@@ -70,15 +72,25 @@ impl Tables {
     /// # Errors
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
     pub fn put_item(&self, request: PutItem) -> Result<WriteOutput> {
-        Ok(self.stage_put(request)?.wait()?)
+        let resource = self.store.call_name(&request.table);
+        self.store.call("PutItem", &resource, || Ok(self.stage_put(request)?.wait()?))
     }
 
     /// [`put_item`](Self::put_item) that holds no thread while it waits.
     pub async fn put_item_async(&self, request: PutItem) -> Result<WriteOutput> {
-        Ok(self.stage_put(request)?.done().await?)
+        let resource = self.store.call_name(&request.table);
+        self.store
+            .call_async("PutItem", &resource, async { Ok(self.stage_put(request)?.done().await?) })
+            .await
     }
 
     pub(crate) fn stage_put(&self, request: PutItem) -> Result<Pending<WriteOutput>> {
+        let (table, write, reports) = self.prepare_put(request)?;
+        self.stage_write(&table, write, &Item::new(), reports)
+    }
+
+    /// Reads the request.
+    pub(crate) fn prepare_put(&self, request: PutItem) -> Result<(Arc<Table>, Write, WriteReports)> {
         let PutItem { table, item, when, .. } = request;
         check_return_values(request.return_values, &[ReturnValues::AllOld])?;
         let returns = request.return_values.unwrap_or(ReturnValues::None);
@@ -90,6 +102,6 @@ impl Tables {
             capacity: request.return_consumed_capacity,
             metrics: request.return_item_collection_metrics,
         };
-        self.stage_write(&found, write, &Item::new(), reports)
+        Ok((found, write, reports))
     }
 }

@@ -18,6 +18,7 @@ use crate::kv::verbs::put::WriteOutput;
 use crate::kv::write::{Before, commit, shape_of};
 use crate::store::pending::Pending;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A change of some attributes of an item, which is made if it is not there.
 ///
@@ -73,15 +74,25 @@ impl Tables {
     /// `ConditionalCheckFailedException`, `ResourceNotFoundException`, `ValidationException`.
     #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn update_item(&self, request: UpdateItem) -> Result<WriteOutput> {
-        Ok(self.stage_update(&request)?.wait()?)
+        self.store.call("UpdateItem", &request.table, || Ok(self.stage_update(&request)?.wait()?))
     }
 
     /// [`update_item`](Self::update_item) that holds no thread while it waits.
     pub async fn update_item_async(&self, request: UpdateItem) -> Result<WriteOutput> {
-        Ok(self.stage_update(&request)?.done().await?)
+        self.store
+            .call_async("UpdateItem", &request.table, async {
+                Ok(self.stage_update(&request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_update(&self, request: &UpdateItem) -> Result<Pending<WriteOutput>> {
+        let (table, write, reports) = self.prepare_update(request)?;
+        self.stage_write(&table, write, &request.key, reports)
+    }
+
+    /// Reads the request.
+    pub(crate) fn prepare_update(&self, request: &UpdateItem) -> Result<(Arc<Table>, Write, WriteReports)> {
         use ReturnValues::{AllNew, AllOld, UpdatedNew, UpdatedOld};
         check_return_values(request.return_values, &[AllOld, UpdatedOld, AllNew, UpdatedNew])?;
         let (update, condition) =
@@ -95,7 +106,7 @@ impl Tables {
             capacity: request.return_consumed_capacity,
             metrics: request.return_item_collection_metrics,
         };
-        self.stage_write(&table, write, &request.key, reports)
+        Ok((table, write, reports))
     }
 
     /// One item changes.
@@ -141,15 +152,23 @@ pub(crate) struct WriteReports {
 }
 
 impl Decided<'_> {
-    /// The attributes that were asked for; none rather than no attributes.
+    /// The attributes that were asked for.
     fn returned(self, values: ReturnValues) -> Result<Option<Item>> {
-        Ok(match values {
-            ReturnValues::None => None,
-            ReturnValues::AllOld => self.before.map(Before::into_item).transpose()?,
-            ReturnValues::AllNew => self.after.map(|after| after.item),
-            ReturnValues::UpdatedOld | ReturnValues::UpdatedNew => {
-                self.parts.filter(|parts| !parts.is_empty())
-            }
-        })
+        returned(values, self.before, self.after.map(|after| after.item), self.parts)
     }
+}
+
+/// The attributes that were asked for; none rather than no attributes.
+pub(crate) fn returned(
+    values: ReturnValues,
+    before: Option<Before>,
+    after: Option<Item>,
+    parts: Option<Item>,
+) -> Result<Option<Item>> {
+    Ok(match values {
+        ReturnValues::None => None,
+        ReturnValues::AllOld => before.map(Before::into_item).transpose()?,
+        ReturnValues::AllNew => after,
+        ReturnValues::UpdatedOld | ReturnValues::UpdatedNew => parts.filter(|parts| !parts.is_empty()),
+    })
 }

@@ -73,6 +73,10 @@ impl Bucket {
     /// # Errors
     /// `NoSuchLifecycleConfiguration` if none was set; `NoSuchBucket`.
     pub fn lifecycle(&self) -> Result<LifecycleConfiguration> {
+        self.store.call("GetBucketLifecycleConfiguration", self.name(), || self.do_lifecycle())
+    }
+
+    fn do_lifecycle(&self) -> Result<LifecycleConfiguration> {
         let settings = self.bucket.settings()?;
         let lifecycle = settings.lifecycle.as_deref().cloned();
         lifecycle.ok_or_else(|| LifecycleError::Missing { bucket: self.name().to_owned() }.into())
@@ -104,7 +108,9 @@ impl Bucket {
     /// `MalformedXML`, `InvalidArgument`, `InvalidRequest`, `InvalidTag` for rules that the service would refuse;
     /// `NoSuchBucket`.
     pub fn set_lifecycle(&self, configuration: LifecycleConfiguration) -> Result<()> {
-        Ok(self.stage_lifecycle(Some(configuration))?.wait()?)
+        self.store.call("PutBucketLifecycleConfiguration", self.name(), || {
+            Ok(self.stage_lifecycle(Some(configuration))?.wait()?)
+        })
     }
 
     /// [`set_lifecycle`](Self::set_lifecycle), async.
@@ -112,7 +118,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_lifecycle_async(&self, configuration: LifecycleConfiguration) -> Result<()> {
-        Ok(self.stage_lifecycle(Some(configuration))?.done().await?)
+        self.store
+            .call_async("PutBucketLifecycleConfiguration", self.name(), async {
+                Ok(self.stage_lifecycle(Some(configuration))?.done().await?)
+            })
+            .await
     }
 
     /// Nothing becomes of the objects here by themselves any more.
@@ -120,7 +130,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn delete_lifecycle(&self) -> Result<()> {
-        Ok(self.stage_lifecycle(None)?.wait()?)
+        self.store.call("DeleteBucketLifecycle", self.name(), || Ok(self.stage_lifecycle(None)?.wait()?))
     }
 
     /// [`delete_lifecycle`](Self::delete_lifecycle), async.
@@ -128,7 +138,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_lifecycle_async(&self) -> Result<()> {
-        Ok(self.stage_lifecycle(None)?.done().await?)
+        self.store
+            .call_async("DeleteBucketLifecycle", self.name(), async {
+                Ok(self.stage_lifecycle(None)?.done().await?)
+            })
+            .await
     }
 
     fn stage_lifecycle(&self, configuration: Option<LifecycleConfiguration>) -> Result<Pending<()>> {

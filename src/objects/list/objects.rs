@@ -163,6 +163,10 @@ impl Bucket {
     /// # Errors
     /// `InvalidArgument` for a token that is none, `NoSuchBucket`.
     pub fn list(&self, request: &ListObjects) -> Result<ObjectPage> {
+        self.store.call("ListObjectsV2", self.name(), || self.do_list(request))
+    }
+
+    fn do_list(&self, request: &ListObjects) -> Result<ObjectPage> {
         let after = match &request.continuation_token {
             Some(token) => Some(decode_token(token)?),
             None => request.start_after.clone(),
@@ -182,6 +186,10 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn list_v1(&self, request: &ListObjectsV1) -> Result<ObjectPageV1> {
+        self.store.call("ListObjects", self.name(), || self.do_list_v1(request))
+    }
+
+    fn do_list_v1(&self, request: &ListObjectsV1) -> Result<ObjectPageV1> {
         let fold = Fold::new(request.prefix.as_deref(), request.delimiter.as_deref());
         // An empty marker is none.
         let after = request.marker.as_deref().filter(|marker| !marker.is_empty());

@@ -89,6 +89,10 @@ impl Bucket {
     /// # Errors
     /// `InvalidArgument` for a version marker without a key marker, or one that no version can have; `NoSuchBucket`.
     pub fn list_versions(&self, request: &ListVersions) -> Result<VersionPage> {
+        self.store.call("ListObjectVersions", self.name(), || self.do_list_versions(request))
+    }
+
+    fn do_list_versions(&self, request: &ListVersions) -> Result<VersionPage> {
         let settings = self.bucket.settings()?;
         let versioning = settings.record.versioning;
         drop(settings);

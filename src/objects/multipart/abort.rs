@@ -23,7 +23,8 @@ impl Bucket {
     /// # Ok(()) }
     /// ```
     pub fn abort_upload(&self, key: &str, upload_id: &str) -> Result<()> {
-        Ok(self.stage_abort(key, upload_id)?.wait()?)
+        self.store
+            .call("AbortMultipartUpload", self.name(), || Ok(self.stage_abort(key, upload_id)?.wait()?))
     }
 
     /// [`abort_upload`](Self::abort_upload) that holds no thread while it waits for the disk.
@@ -31,7 +32,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn abort_upload_async(&self, key: &str, upload_id: &str) -> Result<()> {
-        Ok(self.stage_abort(key, upload_id)?.done().await?)
+        self.store
+            .call_async("AbortMultipartUpload", self.name(), async {
+                Ok(self.stage_abort(key, upload_id)?.done().await?)
+            })
+            .await
     }
 
     pub(crate) fn stage_abort(&self, key: &str, upload_id: &str) -> Result<Pending<()>> {

@@ -108,7 +108,8 @@ impl Bucket {
     /// `InvalidPart`, `EntityTooSmall`, `EntityTooLarge`, `BadDigest`; `PreconditionFailed`, `NoSuchKey` and
     /// `NotImplemented` as for a put. The upload goes on.
     pub fn complete_upload(&self, request: &CompleteUpload) -> Result<CompleteOutput> {
-        Ok(self.stage_complete(request)?.wait()?)
+        self.store
+            .call("CompleteMultipartUpload", self.name(), || Ok(self.stage_complete(request)?.wait()?))
     }
 
     /// [`complete_upload`](Self::complete_upload) that holds no thread while it waits for the disk.
@@ -116,7 +117,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn complete_upload_async(&self, request: &CompleteUpload) -> Result<CompleteOutput> {
-        Ok(self.stage_complete(request)?.done().await?)
+        self.store
+            .call_async("CompleteMultipartUpload", self.name(), async {
+                Ok(self.stage_complete(request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_complete(&self, request: &CompleteUpload) -> Result<Pending<CompleteOutput>> {

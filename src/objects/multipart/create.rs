@@ -63,7 +63,8 @@ impl Bucket {
     /// `KeyTooLongError`, `MetadataTooLarge`, `InvalidTag`, `BadRequest` (too many tags), `InvalidRequest` for checksums
     /// that cannot be, `NoSuchBucket`.
     pub fn create_upload(&self, request: CreateUpload) -> Result<CreateUploadOutput> {
-        Ok(self.stage_create_upload(request)?.wait()?)
+        self.store
+            .call("CreateMultipartUpload", self.name(), || Ok(self.stage_create_upload(request)?.wait()?))
     }
 
     /// [`create_upload`](Self::create_upload) that holds no thread while it waits for the disk.
@@ -71,7 +72,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn create_upload_async(&self, request: CreateUpload) -> Result<CreateUploadOutput> {
-        Ok(self.stage_create_upload(request)?.done().await?)
+        self.store
+            .call_async("CreateMultipartUpload", self.name(), async {
+                Ok(self.stage_create_upload(request)?.done().await?)
+            })
+            .await
     }
 
     fn stage_create_upload(&self, request: CreateUpload) -> Result<Pending<CreateUploadOutput>> {

@@ -91,7 +91,8 @@ impl PartWriter {
     /// # Errors
     /// As for [`Bucket::upload_part`].
     pub fn finish(self) -> Result<PartOutput> {
-        Ok(self.stage()?.wait()?)
+        let bucket = self.bucket.clone();
+        bucket.store.call("UploadPart", bucket.name(), || Ok(self.stage()?.wait()?))
     }
 
     /// [`finish`](Self::finish) that holds no thread while it waits for the disk.
@@ -99,7 +100,8 @@ impl PartWriter {
     /// # Errors
     /// The same.
     pub async fn finish_async(self) -> Result<PartOutput> {
-        Ok(self.stage()?.done().await?)
+        let bucket = self.bucket.clone();
+        bucket.store.call_async("UploadPart", bucket.name(), async { Ok(self.stage()?.done().await?) }).await
     }
 
     fn stage(self) -> Result<Pending<PartOutput>> {

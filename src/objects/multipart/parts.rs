@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::objects::error::Result;
 use crate::objects::limits::PAGE_MAX;
 use crate::objects::multipart::PartRecord;
-use crate::objects::{Bucket, Checksum, ChecksumAlgorithm, ChecksumType, ETag, StorageClass, keys};
+use crate::objects::{Bucket, Checksum, ChecksumAlgorithm, ChecksumType, ETag, Metadata, StorageClass, keys};
 use std::ops::Bound;
 
 /// Which parts to list.
@@ -72,11 +72,24 @@ pub struct PartPage {
 }
 
 impl Bucket {
+    /// What the object of an upload will have besides bytes and tags, as it was given when it was begun.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`, `NoSuchBucket`.
+    pub fn upload_metadata(&self, key: &str, upload_id: &str) -> Result<Metadata> {
+        drop(self.bucket.settings()?);
+        Ok(self.upload(key, upload_id)?.1.metadata)
+    }
+
     /// A page of the parts of an upload.
     ///
     /// # Errors
     /// `NoSuchUpload`, `NoSuchBucket`.
     pub fn list_parts(&self, request: &ListParts) -> Result<PartPage> {
+        self.store.call("ListParts", self.name(), || self.do_list_parts(request))
+    }
+
+    fn do_list_parts(&self, request: &ListParts) -> Result<PartPage> {
         drop(self.bucket.settings()?);
         let (id, upload) = self.upload(&request.key, &request.upload_id)?;
         let max = request.max_parts.unwrap_or(PAGE_MAX).min(PAGE_MAX) as usize;

@@ -98,8 +98,17 @@ impl Deliveries {
             pending = store.commit(batch)?;
             Ok(())
         })?;
-        let calls = self.calls.into_iter().filter_map(|(name, body)| Some((functions.get(&name)?, body)));
-        Ok((pending, Calls(calls.collect())))
+        Ok((pending, Self::resolve(self.calls, functions)))
+    }
+
+    /// Who has the batch in hand delivers by itself: what arrives where, with the group of all, and whom to call.
+    pub(crate) fn into_parts(self, functions: &Functions) -> (String, BTreeMap<String, Vec<Bytes>>, Calls) {
+        (self.group, self.arrivals, Self::resolve(self.calls, functions))
+    }
+
+    fn resolve(calls: Vec<(String, Bytes)>, functions: &Functions) -> Calls {
+        let found = calls.into_iter().filter_map(|(name, body)| Some((functions.get(&name)?, body)));
+        Calls(found.collect())
     }
 }
 

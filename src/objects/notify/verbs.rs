@@ -52,13 +52,23 @@ impl Bucket {
             return self.commit(batch, references);
         };
         let counted = self.state.extents.count(&self.store, references, &mut batch)?;
-        let events: Vec<_> = changes.iter().map(|change| change.event(settings)).collect();
-        let deliveries = Deliveries::of(configuration, &self.scene(), &events);
+        let deliveries = self.deliveries(settings, configuration, changes);
         let (pending, calls) = deliveries.commit(&self.store, &self.state.functions, batch)?;
         if counted.is_left_to_sweep {
             self.state.extents.freed(&self.store);
         }
         Ok(Pending::new(pending, calls))
+    }
+
+    /// What is to be told of changes of one key.
+    pub(crate) fn deliveries(
+        &self,
+        settings: &Settings,
+        configuration: &NotificationConfiguration,
+        changes: &[Change<'_>],
+    ) -> Deliveries {
+        let events: Vec<_> = changes.iter().map(|change| change.event(settings)).collect();
+        Deliveries::of(configuration, &self.scene(), &events)
     }
 
     fn scene(&self) -> Scene<'_> {
@@ -78,6 +88,10 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn notifications(&self) -> Result<NotificationConfiguration> {
+        self.store.call("GetBucketNotificationConfiguration", self.name(), || self.do_notifications())
+    }
+
+    fn do_notifications(&self) -> Result<NotificationConfiguration> {
         let settings = self.bucket.settings()?;
         Ok(settings.notification.as_deref().cloned().unwrap_or_default())
     }
@@ -108,7 +122,9 @@ impl Bucket {
     /// `InvalidArgument` for rules that overlap, names that are none, targets that are not there; `MalformedXML`,
     /// `NotImplemented` for an event bus; `NoSuchBucket`.
     pub fn set_notifications(&self, configuration: NotificationConfiguration) -> Result<()> {
-        Ok(self.stage_notifications(configuration, true)?.wait()?)
+        self.store.call("PutBucketNotificationConfiguration", self.name(), || {
+            Ok(self.stage_notifications(configuration, true)?.wait()?)
+        })
     }
 
     /// [`set_notifications`](Self::set_notifications), async.
@@ -116,7 +132,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_notifications_async(&self, configuration: NotificationConfiguration) -> Result<()> {
-        Ok(self.stage_notifications(configuration, true)?.done().await?)
+        self.store
+            .call_async("PutBucketNotificationConfiguration", self.name(), async {
+                Ok(self.stage_notifications(configuration, true)?.done().await?)
+            })
+            .await
     }
 
     /// [`set_notifications`](Self::set_notifications) without looking for the targets (`SkipDestinationValidation`), and

@@ -3,7 +3,7 @@
 //! - Reads see the newest version, or one that is asked for. A conditional put is decided under the lock of its key, so it
 //!   is exact: it can carry a commit protocol.
 //! - Reading blocks the thread for as long as the disk takes; waiting for a write to become durable does not.
-//! - `examples/slatedb` of the repository runs SlateDB, log, tables and manifest, in a bucket.
+//! - `examples/slatedb` of the repository runs `SlateDB`, log, tables and manifest, in a bucket.
 //! - Keys that are no paths, such as ones with two slashes in a row, cannot be reached through the trait, and listing
 //!   them is an error.
 //!

@@ -1,0 +1,341 @@
+//! Who asks: signatures in headers and in the query of a URL.
+//!
+//! The form of a signature, and the time that a URL is good for, are checked always; the signature itself when keys are
+//! known. An unsigned request is let on as from nobody, and may do what is public.
+
+use crate::form;
+use crate::s3::access::Caller;
+use crate::s3::ask::{Query, Target};
+use crate::s3::document::parse_http_date;
+use crate::s3::error::{Error, Result};
+use crate::s3::intake::Seal;
+use crate::s3::old;
+use crate::signature::{
+    ALGORITHM, EXPIRES_MAX, Keys, SKEW_MAX, Scope, canonical_header, canonical_query, from_hex, hex, mac,
+    parse_date, signing_key,
+};
+use fourfold::Timestamp;
+use hmac::Mac;
+use http::request::Parts;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Who asks, and what chunks of the body are signed with.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) caller: Caller,
+    pub(crate) seal: Option<Seal>,
+}
+
+/// What is known when a request comes.
+#[derive(Debug)]
+pub(crate) struct Gate<'a> {
+    pub(crate) keys: &'a Keys,
+    /// Whose keys those are that are not of the store's own account.
+    pub(crate) accounts: &'a BTreeMap<String, String>,
+    /// The store's own.
+    pub(crate) account: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+/// A signature of version 4.
+struct Signature<'a> {
+    scope: &'a Scope,
+    date: String,
+    signed_headers: String,
+    mac: String,
+    payload: String,
+}
+
+impl Gate<'_> {
+    pub(crate) fn admit(
+        &self,
+        head: &Parts,
+        scope: Option<&Scope>,
+        target: &Target,
+        query: &Query,
+    ) -> Result<Admission> {
+        let is_presigned = query.has("X-Amz-Algorithm") || query.has("X-Amz-Signature");
+        let is_presigned_old = query.has("Signature") && query.has("AWSAccessKeyId");
+        let header = head.headers.get("authorization").map(|text| text.to_str().unwrap_or_default());
+        match header {
+            Some(_) if is_presigned || is_presigned_old => Err(Error::argument(
+                "Authorization",
+                header.unwrap_or_default(),
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
+                 parameter or the Authorization header should be specified",
+            )),
+            Some(text) if text.starts_with(ALGORITHM) => self.signed(head, text, scope),
+            Some(text) => self.signed_old(head, target, query, text),
+            None if is_presigned => self.presigned(head, scope, query),
+            None if is_presigned_old => self.presigned_old(head, target, query),
+            None => Ok(Admission { caller: Caller::Anonymous, seal: None }),
+        }
+    }
+
+    fn caller(&self, key_id: &str) -> Caller {
+        match self.accounts.get(key_id) {
+            Some(account) if account != self.account => Caller::Other(account.clone()),
+            _ => Caller::Owner,
+        }
+    }
+
+    fn signed(&self, head: &Parts, text: &str, scope: Option<&Scope>) -> Result<Admission> {
+        let part = |name: &str| {
+            let parts = text.get(ALGORITHM.len()..).unwrap_or_default().split(',');
+            let found =
+                parts.filter_map(|part| part.trim().split_once('=')).find(|(known, _)| *known == name);
+            let missing = || {
+                malformed(&format!(
+                    "the authorization header requires three components: Credential, SignedHeaders, and Signature (missing {name})."
+                ))
+            };
+            found.map(|(_, value)| value.to_owned()).ok_or_else(missing)
+        };
+        part("Credential")?;
+        let (signed_headers, mac) = (part("SignedHeaders")?, part("Signature")?);
+        let bad_scope = || {
+            malformed(
+                "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
+            )
+        };
+        let scope = scope.ok_or_else(bad_scope)?;
+        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let date = header("x-amz-date").or(header("date")).unwrap_or_default().to_owned();
+        let signed = parse_date(&date).or_else(|| parse_http_date(&date));
+        let signed = signed.ok_or_else(no_date)?;
+        if self.keys.is_empty() {
+            return Ok(Admission { caller: self.caller(&scope.key_id), seal: None });
+        }
+        self.check_skew(&date, signed)?;
+        let payload = header("x-amz-content-sha256").ok_or_else(|| {
+            Error::request("Missing required header for this request: x-amz-content-sha256")
+        })?;
+        let date = if parse_date(&date).is_some() { date } else { basic(signed) };
+        let signature = Signature { scope, date, signed_headers, mac, payload: payload.to_owned() };
+        let seal = self.verify(head, &signature)?;
+        Ok(Admission { caller: self.caller(&scope.key_id), seal: Some(seal) })
+    }
+
+    fn check_skew(&self, date: &str, signed: Timestamp) -> Result<()> {
+        if signed <= self.now + SKEW_MAX && self.now <= signed + SKEW_MAX {
+            return Ok(());
+        }
+        let message = "The difference between the request time and the current time is too large.";
+        Err(Error::new("RequestTimeTooSkewed", 403, message)
+            .with("RequestTime", date)
+            .with("ServerTime", crate::s3::document::iso(self.now))
+            .with("MaxAllowedSkewMilliseconds", SKEW_MAX.as_millis().to_string()))
+    }
+
+    fn verify(&self, head: &Parts, signature: &Signature<'_>) -> Result<Seal> {
+        let id = &signature.scope.key_id;
+        let Some(secret) = self.keys.get(id) else { return Err(unknown_key(id)) };
+        let canonical = signature.canonical(head);
+        let hash = hex(&Sha256::digest(&canonical));
+        let scope = signature.scope.text();
+        let text = format!("{ALGORITHM}\n{}\n{scope}\n{hash}", signature.date);
+        let key = signing_key(secret, signature.scope);
+        let is_right = mac(&key, text.as_bytes())
+            .and_then(|mac| mac.verify_slice(&from_hex(&signature.mac)?).ok())
+            .is_some();
+        if !is_right {
+            return Err(crate::s3::chunked::mismatch()
+                .with("AWSAccessKeyId", id)
+                .with("StringToSign", text)
+                .with("SignatureProvided", &signature.mac)
+                .with("CanonicalRequest", canonical));
+        }
+        Ok(Seal { key, date: signature.date.clone(), scope, signature: signature.mac.clone() })
+    }
+
+    fn presigned(&self, head: &Parts, scope: Option<&Scope>, query: &Query) -> Result<Admission> {
+        let part = |name: &str| query.get(name).filter(|value| !value.is_empty());
+        let parts =
+            ["X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Expires", "X-Amz-Credential"];
+        let [Some(date), Some(signed_headers), Some(mac), Some(expires), Some(_)] = parts.map(part) else {
+            return Err(bad_query(
+                400,
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, \
+                 X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+            ));
+        };
+        let scope = scope.ok_or_else(|| {
+            bad_query(400, "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".")
+        })?;
+        if query.get("X-Amz-Algorithm") != Some(ALGORITHM) {
+            return Err(bad_query(
+                400,
+                "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"",
+            ));
+        }
+        let signed = parse_date(date).ok_or_else(|| {
+            bad_query(400, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
+        })?;
+        let seconds: i64 = expires.parse().map_err(|_| bad_query(400, "X-Amz-Expires should be a number"))?;
+        let seconds =
+            u64::try_from(seconds).map_err(|_| bad_query(403, "X-Amz-Expires must be non-negative"))?;
+        if seconds > EXPIRES_MAX {
+            return Err(bad_query(
+                403,
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less \
+                 than 604800 seconds",
+            ));
+        }
+        let end = signed + Duration::from_secs(seconds);
+        if seconds == 0 || self.now > end {
+            return Err(expired(end, self.now).with("X-Amz-Expires", expires));
+        }
+        if signed > self.now + SKEW_MAX {
+            return Err(Error::new("AccessDenied", 403, "Request is not valid yet"));
+        }
+        let caller = self.caller(&scope.key_id);
+        if self.keys.is_empty() {
+            return Ok(Admission { caller, seal: None });
+        }
+        let header = head.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
+        let payload = header.or(query.get("X-Amz-Content-Sha256")).unwrap_or("UNSIGNED-PAYLOAD").to_owned();
+        let (date, signed_headers, mac) = (date.to_owned(), signed_headers.to_owned(), mac.to_owned());
+        let seal = self.verify(head, &Signature { scope, date, signed_headers, mac, payload })?;
+        Ok(Admission { caller, seal: Some(seal) })
+    }
+
+    /// Version 2 in a header: `AWS key:signature`.
+    fn signed_old(&self, head: &Parts, target: &Target, query: &Query, text: &str) -> Result<Admission> {
+        if text.trim().is_empty() {
+            return Err(Error::denied());
+        }
+        let Some(rest) = text.strip_prefix("AWS ") else {
+            return Err(Error::argument("Authorization", text, "Unsupported Authorization Type"));
+        };
+        let Some((key_id, mac)) = rest.split_once(':').filter(|(id, mac)| !id.is_empty() && !mac.is_empty())
+        else {
+            let message = "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature";
+            return Err(Error::argument("Authorization", text, message));
+        };
+        if self.keys.is_empty() {
+            return Ok(Admission { caller: self.caller(key_id), seal: None });
+        }
+        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let date = header("x-amz-date").or(header("date")).unwrap_or_default();
+        let signed = parse_http_date(date).or_else(|| parse_date(date)).ok_or_else(no_date)?;
+        self.check_skew(date, signed)?;
+        let caller = self.admit_old(key_id, &old::text(head, target, query, None), mac)?;
+        Ok(Admission { caller, seal: None })
+    }
+
+    /// Version 2 in the query.
+    fn presigned_old(&self, head: &Parts, target: &Target, query: &Query) -> Result<Admission> {
+        let get = |name: &str| query.get(name).unwrap_or_default();
+        let Ok(end) = get("Expires").parse::<i64>() else {
+            let message =
+                "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters";
+            return Err(Error::new("AccessDenied", 403, message));
+        };
+        let end = Timestamp::from_secs(u64::try_from(end).unwrap_or(0));
+        if self.now > end {
+            return Err(expired(end, self.now));
+        }
+        let text = old::text(head, target, query, Some(get("Expires")));
+        let caller = self.admit_old(get("AWSAccessKeyId"), &text, get("Signature"))?;
+        Ok(Admission { caller, seal: None })
+    }
+
+    /// Who signed a text by version 2.
+    fn admit_old(&self, key_id: &str, text: &str, mac: &str) -> Result<Caller> {
+        if self.keys.is_empty() {
+            return Ok(self.caller(key_id));
+        }
+        let Some(secret) = self.keys.get(key_id) else { return Err(unknown_key(key_id)) };
+        if old::is_right(secret, text, mac) {
+            return Ok(self.caller(key_id));
+        }
+        Err(crate::s3::chunked::mismatch()
+            .with("AWSAccessKeyId", key_id)
+            .with("StringToSign", text)
+            .with("SignatureProvided", mac))
+    }
+
+    /// Checks the policy of a form, which is what is signed there.
+    pub(crate) fn admit_form(
+        &self,
+        policy: &str,
+        credential: Option<&str>,
+        signature: Option<&str>,
+    ) -> Result<Caller> {
+        let Some(scope) = credential.and_then(Scope::parse) else {
+            return Err(Error::request("The X-Amz-Credential field of the form is not valid"));
+        };
+        let caller = self.caller(&scope.key_id);
+        if self.keys.is_empty() {
+            return Ok(caller);
+        }
+        let Some(secret) = self.keys.get(&scope.key_id) else { return Err(unknown_key(&scope.key_id)) };
+        let is_right = mac(&signing_key(secret, &scope), policy.as_bytes())
+            .and_then(|mac| mac.verify_slice(&from_hex(signature?)?).ok())
+            .is_some();
+        if is_right { Ok(caller) } else { Err(crate::s3::chunked::mismatch()) }
+    }
+
+    /// The same by version 2.
+    pub(crate) fn admit_form_old(&self, policy: &str, key_id: &str, signature: &str) -> Result<Caller> {
+        self.admit_old(key_id, policy, signature)
+    }
+}
+
+impl Signature<'_> {
+    /// The text that is signed, without its frame. S3 encodes the path once, and not once more.
+    fn canonical(&self, head: &Parts) -> String {
+        let mut text = format!("{}\n", head.method);
+        match form::decode_url(head.uri.path()) {
+            Some(path) => form::encode(&path, |byte| byte == b'/', &mut text),
+            None => text.push_str(head.uri.path()),
+        }
+        text.push('\n');
+        text.push_str(&canonical_query(head.uri.query().unwrap_or_default()));
+        text.push('\n');
+        for name in self.signed_headers.split(';') {
+            let _ = writeln!(text, "{name}:{}", canonical_header(head, name));
+        }
+        let _ = write!(text, "\n{}\n{}", self.signed_headers, self.payload);
+        text
+    }
+}
+
+#[cold]
+fn no_date() -> Error {
+    Error::new("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header")
+}
+
+/// `YYYYMMDDTHHMMSSZ`.
+fn basic(time: Timestamp) -> String {
+    let text: String = time.to_string().chars().filter(|char| !"-:".contains(*char)).collect();
+    text.split_once('.').map_or(text.clone(), |(text, _)| format!("{text}Z"))
+}
+
+#[cold]
+fn malformed(what: &str) -> Error {
+    let message = format!("The authorization header is malformed; {what}");
+    Error::new("AuthorizationHeaderMalformed", 400, message)
+}
+
+#[cold]
+fn bad_query(status: u16, message: &str) -> Error {
+    Error::new("AuthorizationQueryParametersError", status, message)
+}
+
+#[cold]
+fn unknown_key(id: &str) -> Error {
+    let message = "The AWS Access Key Id you provided does not exist in our records.";
+    Error::new("InvalidAccessKeyId", 403, message).with("AWSAccessKeyId", id)
+}
+
+#[cold]
+fn expired(end: Timestamp, now: Timestamp) -> Error {
+    let iso = crate::s3::document::iso;
+    Error::new("AccessDenied", 403, "Request has expired")
+        .with("Expires", iso(end))
+        .with("ServerTime", iso(now))
+}

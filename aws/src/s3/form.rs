@@ -1,0 +1,463 @@
+//! Uploads by an HTML form (`multipart/form-data`), with a policy that says what the form may have.
+//!
+//! The file is the last field, so what stands before it is known when its bytes come, and they are never whole in memory.
+
+use crate::body::Body;
+use crate::s3::access::{ACL, Caller, Need, check_acl};
+use crate::s3::acl::{Acl, Permission};
+use crate::s3::ask::{Ask, latin};
+use crate::s3::auth::Gate;
+use crate::s3::document::{self, parse_iso};
+use crate::s3::error::{Error, Result};
+use crate::s3::intake::Intake;
+use crate::s3::object::say_put;
+use crate::s3::reply::set;
+use crate::s3::sse::{Encryption, customer_key_of};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use fourfold::objects::{Checksum, ChecksumAlgorithm, ContentMd5, PutObject};
+use http::Response;
+use serde_json::Value;
+
+/// Bytes of all fields before the file, and of their heads.
+const FIELDS_LEN_MAX: usize = 64 << 10;
+
+/// A form on its way in.
+#[derive(Debug)]
+struct Form<'a, 'b> {
+    body: &'a mut Intake<'b>,
+    /// `\r\n--boundary`.
+    delimiter: Vec<u8>,
+    buffer: BytesMut,
+    /// The body has ended.
+    ended: bool,
+}
+
+#[derive(Debug, Default)]
+struct Fields {
+    pairs: Vec<(String, String)>,
+    file_name: String,
+    file_type: Option<String>,
+}
+
+impl Fields {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.get(name).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+}
+
+fn malformed() -> Error {
+    let message = "The body of your POST request is not well-formed multipart/form-data.";
+    Error::new("MalformedPOSTRequest", 400, message)
+}
+
+impl Form<'_, '_> {
+    /// More of the body; false if there is none.
+    async fn fill(&mut self) -> Result<bool> {
+        let data = self.body.next().await?;
+        self.ended = data.is_none();
+        self.buffer.extend_from_slice(data.as_deref().unwrap_or_default());
+        Ok(!self.ended)
+    }
+
+    /// What stands before `end`, which is taken too.
+    async fn until(&mut self, end: &[u8]) -> Result<Bytes> {
+        loop {
+            if let Some(at) = find(&self.buffer, end) {
+                let found = self.buffer.split_to(at).freeze();
+                drop(self.buffer.split_to(end.len()));
+                return Ok(found);
+            }
+            if self.buffer.len() > FIELDS_LEN_MAX {
+                let message = "Your POST request fields preceding the upload file were too large.";
+                return Err(Error::new("MaxPostPreDataLengthExceededError", 400, message));
+            }
+            if !self.fill().await? {
+                return Err(malformed());
+            }
+        }
+    }
+
+    /// More bytes of the file; none at its end.
+    async fn file(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if let Some(at) = find(&self.buffer, &self.delimiter) {
+                if at == 0 {
+                    // What follows must still be read, so that the caller hears the answer.
+                    while !self.ended {
+                        self.buffer.clear();
+                        self.fill().await?;
+                    }
+                    return Ok(None);
+                }
+                return Ok(Some(self.buffer.split_to(at).freeze()));
+            }
+            let sure = self.buffer.len().saturating_sub(self.delimiter.len());
+            if sure > 0 {
+                return Ok(Some(self.buffer.split_to(sure).freeze()));
+            }
+            if !self.fill().await? {
+                return Err(malformed());
+            }
+        }
+    }
+
+    /// The fields before the file.
+    async fn fields(&mut self) -> Result<Fields> {
+        let mut fields = Fields::default();
+        let mut len = 0;
+        loop {
+            let head = self.until(b"\r\n\r\n").await?;
+            let head = std::str::from_utf8(&head).map_err(|_| malformed())?;
+            let mut content_type = None;
+            let (mut name, mut file_name) = (None, None);
+            for line in head.lines() {
+                let Some((header, value)) = line.split_once(':') else { continue };
+                if header.trim().eq_ignore_ascii_case("content-type") {
+                    content_type = Some(value.trim().to_owned());
+                } else if header.trim().eq_ignore_ascii_case("content-disposition") {
+                    name = parameter(value, "name");
+                    file_name = parameter(value, "filename");
+                }
+            }
+            let name = name.ok_or_else(malformed)?;
+            if name.eq_ignore_ascii_case("file") {
+                fields.file_name = file_name.unwrap_or_default();
+                fields.file_type = content_type;
+                return Ok(fields);
+            }
+            let delimiter = self.delimiter.clone();
+            let value = self.until(&delimiter).await?;
+            len += name.len() + value.len();
+            if len > FIELDS_LEN_MAX {
+                let message = "Your POST request fields preceding the upload file were too large.";
+                return Err(Error::new("MaxPostPreDataLengthExceededError", 400, message));
+            }
+            fields.pairs.push((name, latin(&value)));
+            let end = self.until(b"\r\n").await?;
+            if !end.is_empty() {
+                let rule = "POST requires exactly one file upload per request.";
+                return Err(Error::argument("file", "0", rule));
+            }
+        }
+    }
+}
+
+/// A parameter of a header: `; name="value"`.
+fn parameter(header: &str, name: &str) -> Option<String> {
+    let mut rest = header;
+    while let Some((_, behind)) = rest.split_once(';') {
+        rest = behind;
+        let Some((found, value)) = rest.trim_start().split_once('=') else { continue };
+        let value = match value.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next().unwrap_or_default(),
+            None => value.split(';').next().unwrap_or_default().trim(),
+        };
+        if found.trim().eq_ignore_ascii_case(name) {
+            return Some(value.to_owned());
+        }
+    }
+    None
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    let first = *wanted.first()?;
+    let mut from = 0;
+    while let Some(at) = text.get(from..)?.iter().position(|byte| *byte == first) {
+        if text.get(from + at..)?.starts_with(wanted) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+/// Takes a form.
+pub(crate) async fn post(
+    ask: &mut Ask<'_>,
+    gate: &Gate<'_>,
+    body: &mut Intake<'_>,
+) -> Result<Response<Body>> {
+    let content_type = ask.header_text("content-type").unwrap_or_default();
+    let boundary =
+        parameter(&content_type, "boundary").filter(|text| !text.is_empty()).ok_or_else(malformed)?;
+    let bucket = ask.bucket()?;
+    let mut form = Form {
+        body,
+        delimiter: format!("\r\n--{boundary}").into_bytes(),
+        buffer: BytesMut::new(),
+        ended: false,
+    };
+    form.until(format!("--{boundary}\r\n").as_bytes()).await?;
+    let mut fields = form.fields().await?;
+    let Some(key) = fields.get("key").filter(|key| !key.is_empty()) else {
+        let rule = "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.";
+        return Err(Error::argument("key", "", rule));
+    };
+    let key = key.replace("${filename}", &fields.file_name);
+    for (name, value) in &mut fields.pairs {
+        if name.eq_ignore_ascii_case("key") {
+            value.clone_from(&key);
+        }
+    }
+    ask.target.key.clone_from(&key);
+    let (caller, lens) = admit(ask, gate, &fields)?;
+    ask.caller = caller;
+    ask.allow("s3:PutObject", Need::Bucket(Permission::Write))?;
+    let (request, encryption) = request_of(ask, &bucket, &fields)?;
+    let mut writer = bucket.writer(request)?;
+    let mut len = 0;
+    while let Some(data) = form.file().await? {
+        len += data.len() as u64;
+        if let Some((_, max)) = lens.filter(|(_, max)| len > *max) {
+            let message = "Your proposed upload exceeds the maximum allowed size";
+            let error = Error::new("EntityTooLarge", 400, message);
+            return Err(error.with("ProposedSize", len.to_string()).with("MaxSizeAllowed", max.to_string()));
+        }
+        writer.write(data)?;
+    }
+    if let Some((min, _)) = lens.filter(|(min, _)| len < *min) {
+        let message = "Your proposed upload is smaller than the minimum allowed size";
+        let error = Error::new("EntityTooSmall", 400, message);
+        return Err(error.with("ProposedSize", len.to_string()).with("MinSizeAllowed", min.to_string()));
+    }
+    let output = writer.finish_async().await?;
+    let mut answer = answer_of(ask, &fields, &output.etag.to_string());
+    say_put(&mut answer, ask, &bucket, &output, &encryption);
+    Ok(answer)
+}
+
+fn request_of(
+    ask: &Ask<'_>,
+    bucket: &fourfold::objects::Bucket,
+    fields: &Fields,
+) -> Result<(PutObject, Encryption)> {
+    const SSE: &str = "x-amz-server-side-encryption";
+    let field = |name: &str| fields.get(&format!("{SSE}{name}"));
+    let customer =
+        customer_key_of(field("-customer-algorithm"), field("-customer-key"), field("-customer-key-md5"))?;
+    let key_id = field("-aws-kms-key-id").map(str::to_owned);
+    let bucket_key = field("-bucket-key-enabled") == Some("true");
+    let encryption = Encryption::of(field(""), key_id, bucket_key, customer, ask, bucket)?;
+    let mut request = PutObject::new(ask.key());
+    request.opaque_etag = encryption.is_opaque();
+    let metadata = &mut request.metadata;
+    metadata.content_type = fields.text("content-type").or_else(|| fields.file_type.clone());
+    metadata.cache_control = fields.text("cache-control");
+    metadata.content_disposition = fields.text("content-disposition");
+    metadata.content_encoding = fields.text("content-encoding");
+    metadata.expires = fields.text("expires");
+    metadata.website_redirect = fields.text("x-amz-website-redirect-location");
+    for (name, value) in &fields.pairs {
+        if let Some(name) = name.to_ascii_lowercase().strip_prefix("x-amz-meta-") {
+            metadata.insert(name, value);
+        }
+    }
+    encryption.store(&mut metadata.attributes);
+    if let Some(name) = fields.get("acl").or(fields.get("x-amz-acl")) {
+        let account = ask.store.account();
+        let acl = Acl::of_canned(name, account)?;
+        check_acl(bucket, &acl, account)?;
+        if acl != Acl::private(account) {
+            metadata.attributes.push((ACL.to_owned(), acl.document(account)));
+        }
+    }
+    if let Some(text) = fields.text("tagging") {
+        request.tags = crate::s3::object::tags_of(text.as_bytes())?;
+    }
+    if let Some(class) = fields.get("x-amz-storage-class") {
+        request.storage_class = class.parse()?;
+    }
+    if let Some(md5) = fields.get("content-md5") {
+        request.content_md5 = Some(ContentMd5::parse(md5)?);
+    }
+    for algorithm in ChecksumAlgorithm::ALL {
+        if let Some(text) = fields.get(algorithm.header()) {
+            request.checksum = Some(Checksum::parse(algorithm, text)?);
+        }
+    }
+    Ok((request, encryption))
+}
+
+/// Who sends the form, by its policy, and how long the file may be.
+fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Option<(u64, u64)>)> {
+    let signature = fields.get("x-amz-signature");
+    let Some(policy) = fields.get("policy") else {
+        let is_signed = signature.is_some() || fields.get("signature").is_some();
+        if is_signed || fields.get("AWSAccessKeyId").is_some() {
+            let rule = "Bucket POST must contain a field named 'policy'.  If it is specified, please check the order of the fields.";
+            return Err(Error::argument("policy", "", rule));
+        }
+        return Ok((Caller::Anonymous, None));
+    };
+    let caller = match (signature, fields.get("AWSAccessKeyId")) {
+        (Some(_), _) => gate.admit_form(policy, fields.get("x-amz-credential"), signature)?,
+        (None, given) => {
+            if let (Some(id), Some(signature)) = (given, fields.get("signature")) {
+                gate.admit_form_old(policy, id, signature)?
+            } else {
+                let name = if given.is_some() { "signature" } else { "AWSAccessKeyId" };
+                let rule = format!(
+                    "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+                );
+                return Err(Error::argument("signature", "", rule));
+            }
+        }
+    };
+    let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
+    let text = STANDARD
+        .decode(policy.split_whitespace().collect::<String>())
+        .map_err(|_| invalid("Invalid 'policy' encoding."))?;
+    let policy: Value = serde_json::from_slice(&text).map_err(|_| invalid("Invalid JSON."))?;
+    let expiration = policy
+        .get("expiration")
+        .and_then(Value::as_str)
+        .ok_or_else(|| invalid("Policy missing expiration."))?;
+    let end = parse_iso(expiration)
+        .ok_or_else(|| invalid(&format!("Invalid 'expiration' value: '{expiration}'")))?;
+    if gate.now > end {
+        return Err(Error::new("AccessDenied", 403, "Invalid according to Policy: Policy expired."));
+    }
+    let conditions = policy
+        .get("conditions")
+        .and_then(Value::as_array)
+        .ok_or_else(|| invalid("Policy missing conditions."))?;
+    let lens = check_conditions(conditions, ask, fields)?;
+    Ok((caller, lens))
+}
+
+/// Fields of a form that need no condition.
+const FREE: [&str; 7] =
+    ["policy", "signature", "x-amz-signature", "awsaccesskeyid", "file", "submit", "x-amz-security-token"];
+
+/// Does every condition hold, and does one stand for every field?
+fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Result<Option<(u64, u64)>> {
+    let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
+    let failed = |condition: &Value| {
+        let message = format!("Invalid according to Policy: Policy Condition failed: {condition}");
+        Error::new("AccessDenied", 403, message)
+    };
+    let value_of = |name: &str| match name {
+        "bucket" => fields.get(name).or(Some(&*ask.target.bucket)),
+        _ => fields.get(name),
+    };
+    let (mut named, mut lens) = (Vec::new(), None);
+    for condition in conditions {
+        match condition {
+            Value::Object(pairs) => {
+                if pairs.is_empty() {
+                    return Err(invalid(
+                        "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.",
+                    ));
+                }
+                for (name, wanted) in pairs {
+                    let wanted = wanted
+                        .as_str()
+                        .ok_or_else(|| invalid("Invalid Simple-Condition: value must be a string."))?;
+                    if value_of(&name.to_ascii_lowercase()) != Some(wanted) {
+                        return Err(failed(&serde_json::json!(["eq", format!("${name}"), wanted])));
+                    }
+                    named.push(name.to_ascii_lowercase());
+                }
+            }
+            Value::Array(list) => {
+                let operator = list.first().and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+                let [_, second, third] = &list[..] else {
+                    return Err(invalid("Invalid Condition: wrong number of arguments."));
+                };
+                if operator == "content-length-range" {
+                    let number = |value: &Value| {
+                        let text = value.as_str().and_then(|text| text.parse().ok());
+                        value.as_u64().or(text).ok_or_else(|| invalid("Invalid content-length-range."))
+                    };
+                    lens = Some((number(second)?, number(third)?));
+                    continue;
+                }
+                let name = second.as_str().unwrap_or_default();
+                let Some(name) = name.strip_prefix('$') else {
+                    return Err(invalid("Invalid Condition: a field's name must begin with '$'."));
+                };
+                let wanted =
+                    third.as_str().ok_or_else(|| invalid("Invalid Condition: value must be a string."))?;
+                let name = name.to_ascii_lowercase();
+                let found = value_of(&name).unwrap_or_default();
+                let holds = match &*operator {
+                    "eq" => found == wanted,
+                    "starts-with" if name == "content-type" => {
+                        found.split(',').all(|one| one.trim().starts_with(wanted))
+                    }
+                    "starts-with" => found.starts_with(wanted),
+                    _ => return Err(invalid(&format!("Invalid Condition: unknown operation '{operator}'."))),
+                };
+                if !holds {
+                    return Err(failed(condition));
+                }
+                named.push(name);
+            }
+            _ => return Err(invalid("Invalid condition type.")),
+        }
+    }
+    let extra = fields
+        .pairs
+        .iter()
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .find(|name| !FREE.contains(&&**name) && !name.starts_with("x-ignore-") && !named.contains(name));
+    // The bucket is a field of every form, even if it only stands in the URL.
+    let extra = extra.or_else(|| (!named.iter().any(|name| name == "bucket")).then(|| "bucket".to_owned()));
+    match extra {
+        Some(name) => {
+            let message = format!("Invalid according to Policy: Extra input fields: {name}");
+            Err(Error::new("AccessDenied", 403, message))
+        }
+        None => Ok(lens),
+    }
+}
+
+/// A redirect, a document, or nothing, as the form wants it.
+fn answer_of(ask: &Ask<'_>, fields: &Fields, etag: &str) -> Response<Body> {
+    let (bucket, key) = (&ask.target.bucket, ask.key());
+    let redirect = fields.get("success_action_redirect").or(fields.get("redirect"));
+    if let Some(url) = redirect.filter(|url| url.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some()))
+    {
+        let mut location = format!("{url}{}", if url.contains('?') { '&' } else { '?' });
+        for (name, value) in [("bucket=", &**bucket), ("&key=", key), ("&etag=", etag)] {
+            location.push_str(name);
+            crate::form::encode(value, |_| false, &mut location);
+        }
+        let mut answer = document::empty(303);
+        set(answer.headers_mut(), "location", location);
+        return answer;
+    }
+    let host = ask.header("host").unwrap_or("localhost");
+    let mut location = format!("{}://{host}/", ask.head.uri.scheme_str().unwrap_or("http"));
+    if !ask.target.is_virtual {
+        location.push_str(bucket);
+        location.push('/');
+    }
+    crate::form::encode(key, |byte| byte == b'/', &mut location);
+    let mut answer = match fields.get("success_action_status") {
+        Some("201") => {
+            let mut answer = {
+                let mut xml = document::new();
+                xml.element("PostResponse", |xml| {
+                    xml.text("Location", &location);
+                    xml.text("Bucket", bucket);
+                    xml.text("Key", key);
+                    xml.text("ETag", etag);
+                });
+                document::of(xml.finish())
+            };
+            *answer.status_mut() = http::StatusCode::CREATED;
+            answer
+        }
+        Some("200") => document::empty(200),
+        _ => document::empty(204),
+    };
+    set(answer.headers_mut(), "location", location);
+    answer
+}

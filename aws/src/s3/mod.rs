@@ -1,0 +1,183 @@
+//! S3: REST with documents of XML, over [`fourfold::objects`].
+//!
+//! 1. A request is let in ([`auth`]), told what it is ([`operation`]), allowed ([`access`]), and answered.
+//! 2. Bodies stream: no more of an object is in memory than a piece ([`intake`]).
+//! 3. A refusal has the service's code, status and fields ([`error`]); one for `HEAD` has no body.
+//! 4. What the service has and this does not is refused, never taken in silence.
+
+mod access;
+mod acl;
+mod ask;
+mod auth;
+mod bucket;
+mod chunked;
+mod cors;
+pub(crate) mod document;
+mod error;
+mod form;
+mod intake;
+mod lifecycle;
+mod list;
+mod multipart;
+mod notification;
+mod object;
+mod old;
+mod operation;
+mod policy;
+mod reply;
+mod sse;
+mod tree;
+
+use crate::body::Body;
+use crate::call::Call;
+use crate::s3::access::Caller;
+use crate::s3::ask::{Ask, Query, Target};
+use crate::s3::auth::Gate;
+use crate::s3::error::{Error, Result};
+use crate::s3::intake::Intake;
+use crate::s3::operation::Operation;
+use crate::signature::Keys;
+use fourfold::objects;
+use http::{Method, Response};
+use std::collections::BTreeMap;
+
+use ask::bucket_of_host;
+
+/// Bytes of a document in a request; the longest configuration has fewer.
+pub(crate) const DOCUMENT_LEN_MAX: usize = 1 << 20;
+
+/// What a router is told about S3.
+#[derive(Clone, Debug)]
+pub(crate) struct Face {
+    pub(crate) keys: Keys,
+    /// Whose keys those are that are not of the store's own account.
+    pub(crate) accounts: BTreeMap<String, String>,
+    /// Below which the first labels of a host are a bucket.
+    pub(crate) domains: Vec<String>,
+}
+
+impl Default for Face {
+    fn default() -> Self {
+        Self { keys: Keys::new(), accounts: BTreeMap::new(), domains: vec!["localhost".to_owned()] }
+    }
+}
+
+/// Is a request for S3? What no other service's protocol has, and has a path.
+pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
+    let head = call.head;
+    if head.headers.contains_key("x-amz-target") {
+        return false;
+    }
+    if let Some(scope) = &call.scope {
+        return scope.service == "s3";
+    }
+    let query = head.uri.query().unwrap_or_default();
+    let content_type = call.header("content-type").unwrap_or_default();
+    if content_type.starts_with("application/x-www-form-urlencoded")
+        || crate::form::value(query, "Action").is_some()
+    {
+        return false;
+    }
+    let path = head.uri.path();
+    let is_signed = head.headers.contains_key("authorization")
+        || ["X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| query.contains(name));
+    if is_signed || bucket_of_host(call.host(), &face.domains).is_some() {
+        return true;
+    }
+    // A queue's URL begins with an account.
+    let first = path.split('/').nth(1).unwrap_or_default();
+    let is_account = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_digit());
+    path != "/" && path.starts_with('/') && !is_account
+}
+
+/// Answers a request.
+pub(crate) async fn answer(call: &Call<'_>, face: &Face, mut body: Body) -> Response<Body> {
+    let head = call.head;
+    let ids = (call.id.short(), call.id.host());
+    let found = Target::of(call, &face.domains);
+    let name = found.as_ref().map(|target| target.bucket.clone()).unwrap_or_default();
+    let mut answer = match answer_to(call, face, found, &mut body).await {
+        Ok(answer) => answer,
+        Err(mut error) => {
+            if error.status == 301 || error.code == "NoSuchBucket" && error.details.is_empty() {
+                error = error.with("BucketName", &name);
+            }
+            // Who waits for leave to send has sent nothing.
+            if !head.headers.contains_key("expect") {
+                intake::drain(&mut body).await;
+            }
+            error.answer(head.uri.path(), (&ids.0, &ids.1), head.method == Method::HEAD)
+        }
+    };
+    let headers = answer.headers_mut();
+    reply::set(headers, "x-amz-request-id", &ids.0);
+    reply::set(headers, "x-amz-id-2", &ids.1);
+    if head.method != Method::OPTIONS
+        && head.headers.contains_key("origin")
+        && let Ok(bucket) = call.store.buckets().bucket(&name)
+    {
+        cors::say(head, &bucket, headers);
+    }
+    answer
+}
+
+async fn answer_to(
+    call: &Call<'_>,
+    face: &Face,
+    target: Result<Target>,
+    body: &mut Body,
+) -> Result<Response<Body>> {
+    let head = call.head;
+    let target = target?;
+    if head.method == Method::OPTIONS {
+        return cors::preflight(head, call.store.buckets().bucket(&target.bucket).ok().as_ref());
+    }
+    let query = Query::of(head);
+    let (account, now) = (call.store.account(), call.store.now());
+    let gate = Gate { keys: &face.keys, accounts: &face.accounts, account, now };
+    let admitted = gate.admit(head, call.scope.as_ref(), &target, &query)?;
+    check_payload(call)?;
+    let operation = Operation::of(head, &target, &query)?;
+    let mut ask =
+        Ask { store: call.store, head, target, query, caller: admitted.caller, seal: admitted.seal };
+    let mut body = Intake::new(&ask, body)?;
+    if operation == Operation::PostForm {
+        ask.caller = Caller::Anonymous;
+        return form::post(&mut ask, &gate, &mut body).await;
+    }
+    let (action, need) = operation.asks(&ask);
+    // A bucket that is not there yet belongs to nobody.
+    if operation == Operation::CreateBucket {
+        if ask.caller != Caller::Owner {
+            let name = &ask.target.bucket;
+            return match ask.buckets().bucket(name) {
+                Ok(_) => Err(objects::Error::BucketAlreadyExists { bucket: name.clone() }.into()),
+                Err(_) => Err(Error::denied()),
+            };
+        }
+    } else {
+        ask.allow(action, need)?;
+    }
+    let answer = operation.answer(&ask, &mut body).await?;
+    // A document that nobody looked at was still signed.
+    while body.next().await?.is_some() {}
+    Ok(answer)
+}
+
+/// Is what the caller says of the body something that can be?
+fn check_payload(call: &Call<'_>) -> Result<()> {
+    const KNOWN: [&str; 4] = [
+        "UNSIGNED-PAYLOAD",
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+    ];
+    let Some(text) = call.header("x-amz-content-sha256") else { return Ok(()) };
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash || KNOWN.contains(&text) {
+        return Ok(());
+    }
+    let rule = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
+                STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.";
+    Err(Error::argument("x-amz-content-sha256", text, rule))
+}

@@ -1,0 +1,190 @@
+//! Uploads in parts.
+
+use crate::body::Body;
+use crate::s3::ask::Ask;
+use crate::s3::document::{self, iso};
+use crate::s3::error::{Error, Result};
+use crate::s3::intake::Intake;
+use crate::s3::object::{attributes, check_source, copy_source, refuse_lock, write_checksum, write_value};
+use crate::s3::reply::{self, say_version, set, set_some};
+use crate::s3::sse::Encryption;
+use crate::s3::tree::Node;
+use fourfold::objects::{
+    self, Checksum, ChecksumAlgorithm, CompleteUpload, CompletedPart, CreateUpload, UploadPart,
+    UploadPartCopy,
+};
+use http::Response;
+
+/// Bytes of a document that names up to ten thousand parts.
+const COMPLETE_LEN_MAX: usize = 4 << 20;
+
+pub(crate) async fn create(ask: &Ask<'_>) -> Result<Response<Body>> {
+    let bucket = ask.bucket()?;
+    refuse_lock(ask)?;
+    let encryption = Encryption::of_write(ask, &bucket)?;
+    let mut request = CreateUpload::new(ask.key());
+    request.metadata = reply::metadata(ask);
+    reply::check_redirect(&request.metadata)?;
+    request.metadata.attributes = attributes(ask, &bucket, &encryption)?;
+    request.tags = reply::tags(ask.header("x-amz-tagging"))?;
+    request.storage_class = reply::storage_class(ask)?.unwrap_or_default();
+    request.checksum_algorithm = reply::algorithm(ask, "x-amz-checksum-algorithm")?;
+    request.checksum_type = reply::checksum_type(ask)?;
+    let chosen = request.checksum_algorithm.is_some();
+    let output = bucket.create_upload_async(request).await?;
+    let mut answer = document::answer("InitiateMultipartUploadResult", |xml| {
+        xml.text("Bucket", bucket.name());
+        xml.text("Key", ask.key());
+        xml.text("UploadId", &output.upload_id.to_string());
+    });
+    let headers = answer.headers_mut();
+    if chosen {
+        set(headers, "x-amz-checksum-algorithm", output.checksum.0.name());
+        set(headers, "x-amz-checksum-type", output.checksum.1.name());
+    }
+    encryption.say(headers);
+    if let Ok(Some(abortion)) = bucket.abortion(ask.key(), ask.store.now()) {
+        set(headers, "x-amz-abort-date", abortion.http_date());
+        set(headers, "x-amz-abort-rule-id", &abortion.rule_id);
+    }
+    Ok(answer)
+}
+
+fn upload_id<'a>(ask: &'a Ask<'_>) -> &'a str {
+    ask.param("uploadId").unwrap_or_default()
+}
+
+fn part_number(ask: &Ask<'_>) -> Result<u32> {
+    let text = ask.param("partNumber").unwrap_or_default();
+    let rule = "Part number must be an integer between 1 and 10000, inclusive";
+    text.parse().map_err(|_| Error::argument("partNumber", text, rule))
+}
+
+pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
+    let bucket = ask.bucket()?;
+    let number = part_number(ask)?;
+    let len = ask.content_length()?;
+    if len.is_none() && body.needs_len() {
+        return Err(Error::no_length());
+    }
+    if let Some(len) = len.filter(|len| *len > objects::limits::PUT_LEN_MAX) {
+        return Err(objects::Error::EntityTooLarge { len, max: objects::limits::PUT_LEN_MAX }.into());
+    }
+    let metadata = bucket.upload_metadata(ask.key(), upload_id(ask))?;
+    let encryption = Encryption::of_stored(&metadata);
+    encryption.check_part(ask)?;
+    let mut request = UploadPart::new(ask.key(), upload_id(ask), number);
+    request.content_md5 = reply::content_md5(ask)?;
+    request.checksum = reply::checksum(ask)?;
+    request.content_length = len;
+    request.opaque_etag = encryption.is_opaque();
+    let mut writer = bucket.part_writer(request)?;
+    while let Some(data) = body.next().await? {
+        writer.write(data)?;
+    }
+    if let Some(checksum) = body.checksum()? {
+        writer.expect_checksum(checksum);
+    }
+    let output = writer.finish_async().await?;
+    let mut answer = document::empty(200);
+    let headers = answer.headers_mut();
+    set(headers, "etag", output.etag.to_string());
+    set(headers, output.checksum.algorithm().header(), output.checksum.to_string());
+    encryption.say(headers);
+    Ok(answer)
+}
+
+pub(crate) async fn copy_part(ask: &Ask<'_>) -> Result<Response<Body>> {
+    let bucket = ask.bucket()?;
+    let number = part_number(ask)?;
+    let source = copy_source(ask)?;
+    check_source(ask, &source)?;
+    let encryption = Encryption::of_stored(&bucket.upload_metadata(ask.key(), upload_id(ask))?);
+    encryption.check_part(ask)?;
+    let mut request = UploadPartCopy::new(ask.key(), upload_id(ask), number, source);
+    request.range = ask.header_text("x-amz-copy-source-range");
+    let output = bucket.upload_part_copy_async(&request).await?;
+    let mut answer = document::answer("CopyPartResult", |xml| {
+        xml.text("LastModified", &iso(output.last_modified));
+        xml.text("ETag", &output.part.etag.to_string());
+        write_value(xml, &output.part.checksum);
+    });
+    let headers = answer.headers_mut();
+    set_some(headers, "x-amz-copy-source-version-id", output.source_version_id);
+    encryption.say(headers);
+    Ok(answer)
+}
+
+pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
+    let bucket = ask.bucket()?;
+    let text = body.collect(COMPLETE_LEN_MAX).await?;
+    let mut request = CompleteUpload::new(ask.key(), upload_id(ask));
+    if !text.is_empty() {
+        request.parts = parts_of(&text)?;
+    }
+    request.checksum = reply::checksum(ask)?;
+    request.checksum_type = reply::checksum_type(ask)?;
+    if let Some(size) = ask.header("x-amz-mp-object-size") {
+        let rule = "The provided MpuObjectSize is not a number";
+        request.object_size =
+            Some(size.parse().map_err(|_| Error::argument("x-amz-mp-object-size", size, rule))?);
+    }
+    request.if_match = ask.header_text("if-match");
+    request.if_none_match = ask.header_text("if-none-match");
+    let encryption = match bucket.upload_metadata(ask.key(), upload_id(ask)) {
+        Ok(metadata) => Encryption::of_stored(&metadata),
+        // It may be completed, and then this is the same call again.
+        Err(_) => Encryption::default(),
+    };
+    let output = bucket.complete_upload_async(&request).await?;
+    let scheme = ask.head.uri.scheme_str().unwrap_or("http");
+    let host = ask
+        .header("host")
+        .or(ask.head.uri.authority().map(http::uri::Authority::as_str))
+        .unwrap_or("localhost");
+    let mut answer = document::answer("CompleteMultipartUploadResult", |xml| {
+        let mut location = format!("{scheme}://{host}/");
+        if !ask.target.is_virtual {
+            location.push_str(bucket.name());
+            location.push('/');
+        }
+        crate::form::encode(ask.key(), |byte| byte == b'/', &mut location);
+        xml.text("Location", &location);
+        xml.text("Bucket", bucket.name());
+        xml.text("Key", ask.key());
+        xml.text("ETag", &output.etag.to_string());
+        write_checksum(xml, output.checksum.as_ref());
+    });
+    let headers = answer.headers_mut();
+    say_version(headers, output.version_id);
+    encryption.say(headers);
+    set_some(headers, "x-amz-expiration", bucket.expiration(ask.key(), None).ok().flatten());
+    Ok(answer)
+}
+
+fn parts_of(text: &[u8]) -> Result<Vec<CompletedPart>> {
+    let root = Node::parse(text, "CompleteMultipartUpload")?;
+    let mut parts = Vec::new();
+    for node in root.all("Part") {
+        let number = node.number::<u32>("PartNumber")?.ok_or_else(Error::malformed_xml)?;
+        let etag = node.required("ETag")?.trim().to_owned();
+        parts.push(CompletedPart { part_number: number, etag, checksum: checksum_of(node)? });
+    }
+    Ok(parts)
+}
+
+/// The checksum among the children of an element.
+fn checksum_of(node: &Node) -> Result<Option<Checksum>> {
+    for child in &node.children {
+        let Some(name) = child.name.strip_prefix("Checksum") else { continue };
+        if let Ok(algorithm) = name.parse::<ChecksumAlgorithm>() {
+            return Ok(Some(Checksum::parse(algorithm, child.text.trim())?));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) async fn abort(ask: &Ask<'_>) -> Result<Response<Body>> {
+    ask.bucket()?.abort_upload_async(ask.key(), upload_id(ask)).await?;
+    Ok(document::empty(204))
+}

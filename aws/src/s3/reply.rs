@@ -1,0 +1,192 @@
+//! Headers of objects: out of requests, and into answers.
+
+use crate::form;
+use crate::s3::ask::{Ask, latin};
+use crate::s3::document::http_date;
+use crate::s3::error::{Error, Result};
+use crate::s3::sse::Encryption;
+use fourfold::objects::{
+    Checksum, ChecksumAlgorithm, ChecksumType, ContentMd5, ContentRange, DEFAULT_CONTENT_TYPE, Metadata,
+    ObjectInfo, StorageClass, Tags, VersionId,
+};
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue};
+
+const USER: &str = "x-amz-meta-";
+
+/// Sets a header; a text that cannot be one is left out.
+pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, value: impl AsRef<[u8]>) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_ref()) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// Sets a header if there is something to say.
+pub(crate) fn set_some(headers: &mut HeaderMap, name: &'static str, value: Option<impl ToString>) {
+    if let Some(value) = value {
+        set(headers, name, value.to_string());
+    }
+}
+
+/// Metadata of an object to be written. `aws-chunked` is how it came and not how it is.
+pub(crate) fn metadata(ask: &Ask<'_>) -> Metadata {
+    let mut metadata = Metadata::default();
+    metadata.content_type = ask.header_text("content-type");
+    metadata.cache_control = ask.header_text("cache-control");
+    metadata.content_disposition = ask.header_text("content-disposition");
+    metadata.content_encoding = ask.header_text("content-encoding").and_then(|codings| {
+        let codings: Vec<&str> =
+            codings.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked").collect();
+        Some(codings.join(",")).filter(|codings| !codings.is_empty())
+    });
+    metadata.content_language = ask.header_text("content-language");
+    metadata.expires = ask.header_text("expires");
+    metadata.website_redirect = ask.header_text("x-amz-website-redirect-location");
+    for (name, value) in &ask.head.headers {
+        if let Some(name) = name.as_str().strip_prefix(USER) {
+            metadata.insert(name, latin(value.as_bytes()).trim());
+        }
+    }
+    for (name, value) in ask.query.headers() {
+        if let Some(name) = name.to_ascii_lowercase().strip_prefix(USER) {
+            metadata.insert(name, value);
+        }
+    }
+    metadata
+}
+
+/// Is the redirect, if there is one, a place?
+pub(crate) fn check_redirect(metadata: &Metadata) -> Result<()> {
+    match metadata.website_redirect.as_deref() {
+        Some(place)
+            if !place.starts_with('/') && !place.starts_with("http://") && !place.starts_with("https://") =>
+        {
+            let message =
+                "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
+            Err(Error::new("InvalidRedirectLocation", 400, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tags as a header has them.
+pub(crate) fn tags(text: Option<&str>) -> Result<Tags> {
+    let text = text.unwrap_or_default();
+    let tags: Tags = form::pairs(text).collect();
+    let mut keys: Vec<&str> = tags.iter().map(|(key, _)| key).collect();
+    keys.sort_unstable();
+    if keys.iter().any(|key| key.is_empty()) || keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        let rule = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without \
+                    tag name duplicates.";
+        return Err(Error::argument("x-amz-tagging", text, rule));
+    }
+    Ok(tags)
+}
+
+pub(crate) fn storage_class(ask: &Ask<'_>) -> Result<Option<StorageClass>> {
+    Ok(ask.header("x-amz-storage-class").map(str::parse).transpose()?)
+}
+
+pub(crate) fn content_md5(ask: &Ask<'_>) -> Result<Option<ContentMd5>> {
+    Ok(ask.header("content-md5").map(ContentMd5::parse).transpose()?)
+}
+
+/// The checksum that the caller sent in a header.
+pub(crate) fn checksum(ask: &Ask<'_>) -> Result<Option<Checksum>> {
+    let mut found = ChecksumAlgorithm::ALL
+        .into_iter()
+        .filter_map(|algorithm| Some((algorithm, ask.header(algorithm.header())?)));
+    let Some((algorithm, text)) = found.next() else { return Ok(None) };
+    if found.next().is_some() {
+        return Err(Error::request(
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+        ));
+    }
+    Ok(Some(Checksum::parse(algorithm, text)?))
+}
+
+/// The checksum that the caller asks for.
+pub(crate) fn algorithm(ask: &Ask<'_>, name: &str) -> Result<Option<ChecksumAlgorithm>> {
+    Ok(ask.header(name).map(str::parse).transpose()?)
+}
+
+/// Says a checksum.
+pub(crate) fn say_checksum(headers: &mut HeaderMap, checksum: &Checksum) {
+    set(headers, checksum.algorithm().header(), checksum.to_string());
+    set(headers, "x-amz-checksum-type", checksum.kind().name());
+}
+
+/// Says which version it is.
+pub(crate) fn say_version(headers: &mut HeaderMap, version: Option<VersionId>) {
+    set_some(headers, "x-amz-version-id", version);
+}
+
+/// What GET and HEAD say of an object.
+pub(crate) fn say_object(
+    headers: &mut HeaderMap,
+    ask: &Ask<'_>,
+    info: &ObjectInfo,
+    range: Option<&ContentRange>,
+) {
+    set(headers, "accept-ranges", "bytes");
+    set(headers, "last-modified", http_date(info.last_modified));
+    set(headers, "etag", info.etag.to_string());
+    say_version(headers, info.version_id);
+    let metadata = &info.metadata;
+    let content_type = metadata.content_type.as_deref().unwrap_or(DEFAULT_CONTENT_TYPE);
+    set(headers, "content-type", content_type);
+    set_some(headers, "cache-control", metadata.cache_control.as_ref());
+    set_some(headers, "content-disposition", metadata.content_disposition.as_ref());
+    set_some(headers, "content-encoding", metadata.content_encoding.as_ref());
+    set_some(headers, "content-language", metadata.content_language.as_ref());
+    set_some(headers, "expires", metadata.expires.as_ref());
+    set_some(headers, "x-amz-website-redirect-location", metadata.website_redirect.as_ref());
+    for (name, value) in &metadata.user {
+        let name = HeaderName::from_bytes(format!("{USER}{name}").as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+            headers.append(name, value);
+        }
+    }
+    if info.storage_class != StorageClass::Standard {
+        set(headers, "x-amz-storage-class", info.storage_class.name());
+    }
+    set_some(headers, "x-amz-tagging-count", (info.tag_count > 0).then_some(info.tag_count));
+    if ask.param("partNumber").is_some() {
+        set_some(headers, "x-amz-mp-parts-count", info.parts_count);
+    }
+    let mode = ask.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"));
+    let is_whole = range.is_none_or(|range| range.start == 0 && range.end == range.size);
+    if let (Some(checksum), true, true) = (&info.checksum, mode, is_whole) {
+        say_checksum(headers, checksum);
+    }
+    set_some(headers, "content-range", range);
+    Encryption::of_stored(metadata).say(headers);
+}
+
+/// What a reader wants to be told instead, which only somebody who signed may ask for.
+pub(crate) fn overrides(headers: &mut HeaderMap, ask: &Ask<'_>) -> Result<()> {
+    const NAMES: [(&str, &str); 6] = [
+        ("response-content-type", "content-type"),
+        ("response-content-language", "content-language"),
+        ("response-expires", "expires"),
+        ("response-cache-control", "cache-control"),
+        ("response-content-disposition", "content-disposition"),
+        ("response-content-encoding", "content-encoding"),
+    ];
+    for (param, header) in NAMES {
+        if let Some(value) = ask.param(param) {
+            if ask.caller == crate::s3::access::Caller::Anonymous {
+                return Err(Error::request(
+                    "Request specific response headers cannot be used for anonymous GET requests.",
+                ));
+            }
+            set(headers, header, value);
+        }
+    }
+    Ok(())
+}
+
+/// The type of the checksum of an upload.
+pub(crate) fn checksum_type(ask: &Ask<'_>) -> Result<Option<ChecksumType>> {
+    Ok(ask.header("x-amz-checksum-type").map(str::parse).transpose()?)
+}

@@ -1,0 +1,140 @@
+//! The server on its port: bounds that callers meet, and that it lives on.
+
+use fourfold::Store;
+use fourfold_aws::{Limits, Router, Server};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// A server on a port of its own, until it is dropped.
+struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    fn new(router: Router, limits: Limits) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let server = Server::bind("127.0.0.1:0", router).await.unwrap().limits(limits);
+                ready.send(server.address()).unwrap();
+                server.run(async { stopped.await.unwrap_or_default() }).await;
+            });
+        });
+        Self { address: is_ready.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let socket = TcpStream::connect(self.address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket
+    }
+
+    /// What comes back until the server closes the connection.
+    fn exchange(&self, bytes: &[u8]) -> String {
+        let mut socket = self.connect();
+        // A server that has refused already may have closed.
+        let _ = socket.write_all(bytes);
+        read_all(&mut socket)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn read_all(socket: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = socket.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn post(target: &str, len: usize, body: &str) -> String {
+    format!(
+        "POST / HTTP/1.1\r\nhost: h\r\nconnection: close\r\nx-amz-target: {target}\r\ncontent-length: {len}\r\n\r\n{body}"
+    )
+}
+
+/// A good request after whatever came before.
+fn lives_on(server: &Running) {
+    let answer = server.exchange(post("AmazonSQS.ListQueues", 2, "{}").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("{}"), "{answer}");
+}
+
+#[test]
+fn slow_senders_are_cut_off() {
+    let mut limits = Limits::default();
+    (limits.head_wait, limits.body_wait) = (Duration::from_millis(100), Duration::from_millis(100));
+    let server = Running::new(Router::new(Store::in_memory()), limits);
+    let begun = Instant::now();
+    let answer = server.exchange(post("AmazonSQS.ListQueues", 10, "{").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let answer = server.exchange(b"POST / HTTP/1.1\r\nhost: h\r\n");
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    lives_on(&server);
+}
+
+#[test]
+fn what_is_too_long_or_broken_is_refused() {
+    let router = Router::new(Store::in_memory()).body_len_max(1000);
+    let server = Running::new(router, Limits::default());
+    let long = "x".repeat(1001);
+    let cases = [
+        (post("AmazonSQS.ListQueues", 1001, &long), "HTTP/1.1 413 "),
+        (format!("GET / HTTP/1.1\r\nhost: h\r\nx: {}\r\n\r\n", "y".repeat(100_000)), "HTTP/1.1 431 "),
+        ("NONSENSE\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+        (post("AmazonSQS.ListQueues", 2, "{]"), "HTTP/1.1 400 "),
+    ];
+    for (request, status) in cases {
+        let answer = server.exchange(request.as_bytes());
+        assert!(answer.starts_with(status), "{status}: {answer}");
+        lives_on(&server);
+    }
+}
+
+#[test]
+fn a_caller_who_leaves_takes_no_message_along() {
+    let store = Store::in_memory();
+    let queue = store.queues().create("jobs").unwrap();
+    let server = Running::new(Router::new(store), Limits::default());
+    let mut socket = server.connect();
+    let receive = r#"{"QueueUrl":"jobs","WaitTimeSeconds":20}"#;
+    socket.write_all(post("AmazonSQS.ReceiveMessage", receive.len(), receive).as_bytes()).unwrap();
+    let until = |count: usize| {
+        let begun = Instant::now();
+        while queue.stats().unwrap().waiting != count {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{count} waiting");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    until(1);
+    drop(socket);
+    until(0);
+    queue.send("still there").unwrap();
+    assert_eq!(queue.receive(1).unwrap().len(), 1);
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_their_turn() {
+    let mut limits = Limits::default();
+    limits.connections = 1;
+    let server = Running::new(Router::new(Store::in_memory()), limits);
+    let first = server.connect();
+    let mut second = server.connect();
+    second.write_all(post("AmazonSQS.ListQueues", 2, "{}").as_bytes()).unwrap();
+    second.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(second.read(&mut [0]).is_err(), "nobody reads it yet");
+    drop(first);
+    second.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(read_all(&mut second).starts_with("HTTP/1.1 200 OK"));
+}

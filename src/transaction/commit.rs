@@ -1,0 +1,164 @@
+//! From what a closure asked for to one frame of the log: lock, compare, decide, append, apply.
+
+use super::committed::Outputs;
+use super::error::{Engine, Error, Result};
+use super::verbs::{Operation, Transaction, refused};
+use crate::kv::feed_locks::FeedLocks;
+use crate::kv::write::{apply_all, note_stale};
+use crate::objects::participant::{Arrivals, Stop};
+use crate::objects::staged::Pending;
+use crate::queue::participant::Turn as QueueTurn;
+use crate::queue::{self, Queue};
+use crate::store::{Batch, Store, pending};
+use crate::stream::participant::{self as streams, Turn as StreamTurn};
+use crate::stream::{self, Stream};
+use crate::{Position, Timestamp, objects};
+use std::task::Waker;
+
+/// A transaction in the log: its place, unless it wrote nothing, and what tickets are for.
+pub(super) type Logged = Pending<(Option<Position>, Outputs)>;
+
+impl Transaction {
+    fn has_writes(&self) -> bool {
+        self.items.has_writes()
+            || !self.batch.is_empty()
+            || !self.queues.is_empty()
+            || !self.streams.is_empty()
+    }
+
+    /// Does all of it, or nothing.
+    pub(super) fn commit(self) -> Result<Logged> {
+        if !self.has_writes() {
+            // What was read is of one moment, and has its place there (T2).
+            return Ok(Pending::ready(&self.store, (None, Outputs::default())));
+        }
+        let Self { store, tables, overlay, mut batch, items, objects, mut queues, mut streams, operations } =
+            self;
+        for turn in &streams {
+            turn.settle().map_err(|error| refused(&operations, turn.operation(), error))?;
+        }
+        let buckets = objects::participant::state(&store);
+        // The locks in the order of T3.
+        let settings = objects.settings().map_err(|stop| match stop {
+            Stop::Refused(operation, error) => refused(&operations, operation, error),
+            Stop::Changed(resource) => Error::Conflict { engine: Engine::Bucket, resource, attempts: 1 },
+        })?;
+        let refused_item = |(operation, error)| refused(&operations, operation, error);
+        let shapes = items.shapes(&store).map_err(refused_item)?;
+        let key_locks = objects.lock(&buckets);
+        let item_locks = items.lock(&tables.state);
+        if let Some(space) = overlay.changed(&store)? {
+            let (engine, resource) = match items.table_of(space) {
+                Some(table) => (Engine::Table, table),
+                None => (Engine::Bucket, objects.bucket_of(space).unwrap_or_default()),
+            };
+            return Err(Error::Conflict { engine, resource: resource.to_owned(), attempts: 1 });
+        }
+        let effects = items.stage(&store, &shapes, &mut batch).map_err(refused_item)?;
+        let mut feeds = FeedLocks::of(&effects);
+        feeds
+            .stage(&store, &tables.state, &mut batch, &effects)
+            .map_err(|error| refused(&operations, usize::MAX, error))?;
+        let counted = objects.count(&store, &buckets, &mut batch)?;
+        let (arrivals, calls) = settings.tell();
+        route(&store, arrivals, &mut queues, &mut streams)?;
+        streams.sort_by(|one, other| one.place().cmp(&other.place()));
+        queues.sort_by(|one, other| one.place().cmp(&other.place()));
+
+        let mut outputs = Outputs::default();
+        let (mut pending, mut wakers) = (None, Vec::new());
+        let (mut puts, mut readers) = (Vec::new(), Vec::new());
+        let now = store.now();
+        let mut append = |batch| {
+            let logged =
+                with_queues(&store, &queues, batch, now, (&mut outputs, &mut wakers), &operations, &|| {
+                    note_stale(&store, &tables.state, &effects)
+                        .map_err(|error| refused(&operations, usize::MAX, error))
+                })?;
+            pending = Some(logged);
+            Ok(())
+        };
+        let refused_record = |operation: usize, error: stream::Error| refused(&operations, operation, error);
+        streams::within_all(&streams, batch, now, &mut puts, &mut readers, &mut append, &refused_record)?;
+        apply_all(&store, feeds, &effects);
+        if counted.is_left_to_sweep {
+            buckets.extents.freed(&store);
+        }
+        items.charge(&tables, &effects);
+        outputs.puts.extend(puts);
+        let pending = pending.unwrap_or_else(|| pending::Pending::ready(&store, ()));
+        let at = pending.position();
+        drop((counted, effects));
+        drop((item_locks, key_locks));
+        drop((shapes, settings));
+        streams::wake(readers);
+        wakers.into_iter().for_each(Waker::wake);
+        Ok(Pending::new(pending, calls).map(|()| (Some(at), outputs)))
+    }
+}
+
+/// Decides what is done with the queues, with all of them locked; appends the batch, and applies to the queues what it says.
+fn with_queues(
+    store: &Store,
+    turns: &[QueueTurn],
+    mut batch: Batch,
+    now: Timestamp,
+    (outputs, wakers): (&mut Outputs, &mut Vec<Waker>),
+    operations: &[Operation],
+    before: &dyn Fn() -> Result<()>,
+) -> Result<pending::Pending<()>> {
+    let mut held = Vec::with_capacity(turns.len());
+    for turn in turns {
+        match turn.lock(now) {
+            Ok(queue) => held.push(queue),
+            Err(queue::Error::QueueDoesNotExist) if turn.is_only_told() => {}
+            Err(error) => return Err(refused(operations, turn.operation(), error)),
+        }
+    }
+    for queue in &mut held {
+        queue.stage(&mut batch).map_err(|(operation, error)| refused(operations, operation, error))?;
+    }
+    let (len, max) = (batch.byte_len(), store.batch_bytes_max());
+    if len > max {
+        return Err(Error::TooLarge { len: len as u64, max: max as u64 });
+    }
+    before()?;
+    let pending = store.commit(batch)?;
+    for queue in &mut held {
+        outputs.sent.extend(queue.apply(wakers));
+    }
+    Ok(pending)
+}
+
+/// What is told of objects arrives with what is sent and put anyway, behind it.
+fn route(
+    store: &Store,
+    arrivals: Vec<Arrivals>,
+    queues: &mut Vec<QueueTurn>,
+    streams: &mut Vec<StreamTurn>,
+) -> Result<()> {
+    for Arrivals { group, by_arn } in arrivals {
+        for (arn, bodies) in by_arn {
+            if let Some(queue) = Queue::told_by_arn(store, &arn)? {
+                let known = queues.iter().position(|turn| turn.is_of(&queue));
+                let place = known.unwrap_or(queues.len());
+                if known.is_none() {
+                    queues.push(QueueTurn::new(&queue));
+                }
+                for body in bodies {
+                    queues[place].arrive(body);
+                }
+            } else if let Some(stream) = Stream::told_by_arn(store, &arn)? {
+                let known = streams.iter().position(|turn| turn.is_of(&stream));
+                let place = known.unwrap_or(streams.len());
+                if known.is_none() {
+                    streams.push(StreamTurn::new(&stream));
+                }
+                for body in bodies {
+                    streams[place].arrive(&group, body);
+                }
+            }
+        }
+    }
+    Ok(())
+}

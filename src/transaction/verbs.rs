@@ -1,0 +1,324 @@
+//! What can be done within a transaction.
+
+use super::Ticket;
+use super::error::{Cause, Error, Result};
+use crate::Store;
+use crate::kv::participant::Items;
+use crate::kv::{
+    self, ConditionCheck, DeleteItem, GetItem, GetItemOutput, Item, Page, PutItem, Query, Tables, UpdateItem,
+    WriteOutput,
+};
+use crate::objects::participant::Objects;
+use crate::objects::{
+    Bucket, DeleteObject, DeleteOutput, GetObject, GetOutput, HeadOutput, PutObject, PutOutput,
+};
+use crate::queue::{self, Queue, SendMessage, Sent};
+use crate::store::Batch;
+use crate::store::overlay::Overlay;
+use crate::stream::{self, Put, PutRecord, Stream};
+use bytes::Bytes;
+use std::fmt;
+
+/// A transaction that is being made up: what the closure of [`Runner::run`](super::Runner::run) is given.
+///
+/// Reads are of the moment at which it began, with its own writes over it. Writes are done when the closure has returned,
+/// all or none; what they are refused for is said as early as it is known. Who is told of a refusal may go on: what was
+/// refused is then not part of the transaction, unless it turns up when it is committed.
+///
+/// ```
+/// use fourfold::kv::{CreateTable, PutItem, ScalarType, item};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = fourfold::Store::in_memory();
+/// store.tables().create_table(CreateTable::new("users").hash("id", ScalarType::S))?;
+/// let mails = store.queues().create("mails")?;
+/// store.transaction().run(|tx| {
+///     let new = PutItem::new("users", item! { "id" => "ann" }).condition("attribute_not_exists(id)");
+///     if tx.put_item(new).is_ok() {
+///         tx.send(&mails, "welcome, ann")?;
+///     }
+///     Ok(())
+/// })?;
+/// assert_eq!(mails.stats()?.messages(), 1);
+/// # Ok(()) }
+/// ```
+pub struct Transaction {
+    pub(super) store: Store,
+    pub(super) tables: Tables,
+    pub(super) overlay: Overlay,
+    /// What is decided by now.
+    pub(super) batch: Batch,
+    pub(super) items: Items,
+    pub(super) objects: Objects,
+    pub(super) queues: Vec<queue::participant::Turn>,
+    pub(super) streams: Vec<stream::participant::Turn>,
+    pub(super) operations: Vec<Operation>,
+}
+
+/// What was asked for, for whoever is told that it was refused.
+pub(super) struct Operation {
+    verb: &'static str,
+    resource: Box<str>,
+}
+
+impl Transaction {
+    pub(super) fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            tables: store.tables(),
+            overlay: Overlay::new(store),
+            batch: store.batch(),
+            items: Items::default(),
+            objects: Objects::default(),
+            queues: Vec::new(),
+            streams: Vec::new(),
+            operations: Vec::new(),
+        }
+    }
+
+    /// Takes down an operation; its number.
+    fn begin(&mut self, verb: &'static str, resource: &str) -> usize {
+        self.operations.push(Operation { verb, resource: resource.into() });
+        self.operations.len() - 1
+    }
+
+    fn done<T, E: Into<Cause>>(&self, operation: usize, result: Result<T, E>) -> Result<T> {
+        result.map_err(|error| refused(&self.operations, operation, error))
+    }
+
+    fn check_store(&self, what: &'static str, other: &Store) -> Result<()> {
+        if self.store.is_same(other) {
+            return Ok(());
+        }
+        Err(crate::Error::invalid(what, "it is in another store than the transaction").into())
+    }
+}
+
+/// The error of an operation.
+pub(super) fn refused(operations: &[Operation], operation: usize, error: impl Into<Cause>) -> Error {
+    let cause: Cause = error.into();
+    if let Some(fault) = cause.storage() {
+        return Error::Storage(fault.clone());
+    }
+    let known = operations.get(operation);
+    let (verb, resource) = known.map_or(("", ""), |known| (known.verb, &*known.resource));
+    Error::Refused { operation, verb, resource: resource.to_owned(), cause: Box::new(cause) }
+}
+
+/// Items.
+impl Transaction {
+    /// The item with this key.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Tables::get_item`] is.
+    pub fn get_item(&mut self, request: &GetItem) -> Result<GetItemOutput> {
+        let operation = self.begin("GetItem", &request.table);
+        let found = self.items.get(&self.tables, &self.overlay, operation, request);
+        self.done(operation, found)
+    }
+
+    /// A page of the items with one partition key of a table; indexes cannot be queried.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Tables::query`] is, and for an index.
+    pub fn query(&mut self, request: &Query) -> Result<Page> {
+        let operation = self.begin("Query", &request.table);
+        let page = self.items.query(&self.tables, &self.overlay, operation, request);
+        self.done(operation, page)
+    }
+
+    /// Puts an item. What it costs, and the size of its partition, are not told.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Tables::put_item`] is.
+    pub fn put_item(&mut self, request: PutItem) -> Result<WriteOutput> {
+        let operation = self.begin("PutItem", &request.table);
+        let prepared = self.tables.prepare_put(request);
+        self.write_item(operation, prepared.map(|(table, write, _)| (table, write)), &Item::new())
+    }
+
+    /// Updates an item, as [`put_item`](Self::put_item).
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Tables::update_item`] is.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
+    pub fn update_item(&mut self, request: UpdateItem) -> Result<WriteOutput> {
+        let operation = self.begin("UpdateItem", &request.table);
+        let prepared = self.tables.prepare_update(&request);
+        self.write_item(operation, prepared.map(|(table, write, _)| (table, write)), &request.key)
+    }
+
+    /// Deletes an item, as [`put_item`](Self::put_item).
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Tables::delete_item`] is.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
+    pub fn delete_item(&mut self, request: DeleteItem) -> Result<WriteOutput> {
+        let operation = self.begin("DeleteItem", &request.table);
+        let prepared = self.tables.prepare_delete(&request);
+        self.write_item(operation, prepared.map(|(table, write, _)| (table, write)), &request.key)
+    }
+
+    /// Changes nothing, and refuses unless a condition holds.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) with `ConditionalCheckFailedException`.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
+    pub fn check_item(&mut self, request: ConditionCheck) -> Result<()> {
+        let operation = self.begin("ConditionCheck", &request.table);
+        let prepared = self.tables.prepare_check(&request);
+        self.write_item(operation, prepared, &request.key).map(drop)
+    }
+
+    fn write_item(
+        &mut self,
+        operation: usize,
+        prepared: kv::Result<kv::participant::Prepared>,
+        given: &Item,
+    ) -> Result<WriteOutput> {
+        let written = prepared.and_then(|prepared| {
+            self.items.write(&self.tables, &mut self.overlay, operation, prepared, given)
+        });
+        self.done(operation, written)
+    }
+}
+
+/// Messages.
+impl Transaction {
+    fn queue(&mut self, queue: &Queue) -> Result<&mut queue::participant::Turn> {
+        self.check_store("queue", queue.store())?;
+        let known = self.queues.iter().position(|turn| turn.is_of(queue));
+        let place = known.unwrap_or(self.queues.len());
+        if known.is_none() {
+            self.queues.push(queue::participant::Turn::new(queue));
+        }
+        Ok(&mut self.queues[place])
+    }
+
+    /// Sends a message. The ticket is for [`Committed::sent`](super::Committed::sent).
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Queue::send`] is; for what depends on the queue's state, when the transaction is
+    /// committed.
+    pub fn send(&mut self, queue: &Queue, message: impl Into<SendMessage>) -> Result<Ticket<Sent>> {
+        let operation = self.begin("SendMessage", queue.name());
+        let decided = self.queue(queue)?.send(operation, message.into());
+        self.done(operation, decided)?;
+        Ok(Ticket::new(operation))
+    }
+
+    /// Deletes the message of a receipt handle, as [`Queue::delete_message`]: one that is gone already is fine. To work off
+    /// a message exactly once, [`acknowledge`](Self::acknowledge) it.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Queue::delete_message`] is.
+    pub fn delete_message(&mut self, queue: &Queue, receipt_handle: &str) -> Result<()> {
+        let operation = self.begin("DeleteMessage", queue.name());
+        let decided = self.queue(queue)?.delete(operation, receipt_handle);
+        self.done(operation, decided)
+    }
+
+    /// Deletes the message of a receipt handle if it is still there, and otherwise refuses the whole transaction when it is
+    /// committed: somebody else has worked it off, or it has expired.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) with `ReceiptHandleIsInvalid` for what is no receipt handle of this queue; and with
+    /// `InvalidParameterValue` if the message is gone, and in a FIFO queue if the delivery has ended.
+    pub fn acknowledge(&mut self, queue: &Queue, receipt_handle: &str) -> Result<()> {
+        let operation = self.begin("DeleteMessage", queue.name());
+        let decided = self.queue(queue)?.acknowledge(operation, receipt_handle);
+        self.done(operation, decided)
+    }
+}
+
+/// Records.
+impl Transaction {
+    fn stream(&mut self, stream: &Stream) -> Result<&mut stream::participant::Turn> {
+        self.check_store("stream", stream.store())?;
+        let known = self.streams.iter().position(|turn| turn.is_of(stream));
+        let place = known.unwrap_or(self.streams.len());
+        if known.is_none() {
+            self.streams.push(stream::participant::Turn::new(stream));
+        }
+        Ok(&mut self.streams[place])
+    }
+
+    /// Puts a record. The ticket is for [`Committed::put`](super::Committed::put).
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Stream::put_record`] is.
+    pub fn put_record(&mut self, stream: &Stream, record: &PutRecord<'_>) -> Result<Ticket<Put>> {
+        let operation = self.begin("PutRecord", stream.name());
+        let decided = self.stream(stream)?.put(operation, record);
+        self.done(operation, decided)?;
+        Ok(Ticket::new(operation))
+    }
+
+    /// Puts many records, in order: all or, with everything else, none. Each is an operation of its own.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn put_records(&mut self, stream: &Stream, records: &[PutRecord<'_>]) -> Result<Vec<Ticket<Put>>> {
+        records.iter().map(|record| self.put_record(stream, record)).collect()
+    }
+}
+
+/// Objects.
+impl Transaction {
+    /// Writes an object.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Bucket::put_object`] is.
+    #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
+    pub fn put_object(
+        &mut self,
+        bucket: &Bucket,
+        request: PutObject,
+        data: impl Into<Bytes>,
+    ) -> Result<PutOutput> {
+        let operation = self.begin("PutObject", bucket.name());
+        self.check_store("bucket", bucket.store())?;
+        let (overlay, batch) = (&mut self.overlay, &mut self.batch);
+        let output = self.objects.put(overlay, batch, operation, (bucket, &request), data.into());
+        self.done(operation, output)
+    }
+
+    /// Deletes an object, or a version of it.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Bucket::delete_object`] is.
+    pub fn delete_object(&mut self, bucket: &Bucket, request: &DeleteObject) -> Result<DeleteOutput> {
+        let operation = self.begin("DeleteObject", bucket.name());
+        self.check_store("bucket", bucket.store())?;
+        let (overlay, batch) = (&mut self.overlay, &mut self.batch);
+        let output = self.objects.delete(overlay, batch, operation, (bucket, request));
+        self.done(operation, output)
+    }
+
+    /// An object, or a range of it. The body may be read after the transaction too.
+    ///
+    /// # Errors
+    /// [`Refused`](Error::Refused) as [`Bucket::get_object`] is.
+    pub fn get_object(&mut self, bucket: &Bucket, request: &GetObject) -> Result<GetOutput> {
+        let operation = self.begin("GetObject", bucket.name());
+        self.check_store("bucket", bucket.store())?;
+        let output = self.objects.get(&self.overlay, operation, (bucket, request));
+        self.done(operation, output)
+    }
+
+    /// What [`get_object`](Self::get_object) says of an object, without its bytes.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn head_object(&mut self, bucket: &Bucket, request: &GetObject) -> Result<HeadOutput> {
+        let operation = self.begin("HeadObject", bucket.name());
+        self.check_store("bucket", bucket.store())?;
+        let output = self.objects.head(&self.overlay, operation, (bucket, request));
+        self.done(operation, output)
+    }
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction").field("operations", &self.operations.len()).finish_non_exhaustive()
+    }
+}
