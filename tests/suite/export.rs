@@ -71,7 +71,11 @@ fn check(store: &Store, clock: &ManualClock) {
     let photos = store.buckets().bucket("photos").unwrap();
     assert_eq!(photos.get("long").unwrap().body.bytes().unwrap(), vec![2; 300_000]);
     assert!(photos.get("short").is_err());
-    assert_eq!(photos.list_versions(&Default::default()).unwrap().versions.len(), 7, "and a delete marker");
+    assert_eq!(
+        photos.list_versions(&fourfold::objects::ListVersions::default()).unwrap().versions.len(),
+        7,
+        "and a delete marker"
+    );
     let words = store.keyspace("words").unwrap();
     assert_eq!(words.range::<&[u8]>(..).count(), 900);
     words.put("0050", "below the floor").unwrap();
