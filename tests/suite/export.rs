@@ -50,7 +50,7 @@ fn check(store: &Store, clock: &ManualClock) {
     let stats = jobs.stats().unwrap();
     assert_eq!((stats.visible, stats.in_flight), (15, 4));
     assert_eq!(jobs.receive(1).unwrap()[0].body(), "job 5");
-    clock.advance(Duration::from_secs(600));
+    clock.advance(Duration::from_mins(10));
     assert_eq!(jobs.receive(Receive::new().max_messages(10)).unwrap().len(), 10);
     let clicks = store.streams().stream("clicks").unwrap();
     let mut before = Vec::new();
