@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "an example shows something")]
 
 use fourfold::Store;
-use fourfold::objects::{GetObject, ListObjects, Result, Versioning};
+use fourfold::objects::{GetObject, ListObjects, ListVersions, Result, Versioning};
 
 fn main() -> Result<()> {
     let store = Store::in_memory();
@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     notes.delete("2026/june.txt")?;
     let page = notes.list(&ListObjects::new().prefix("2026/"))?;
     println!("now: {:?}", page.objects.iter().map(|object| &object.key).collect::<Vec<_>>());
-    let versions = notes.list_versions(&Default::default())?;
+    let versions = notes.list_versions(&ListVersions::default())?;
     for version in versions.versions.iter().filter(|version| version.object.is_some()) {
         let get = GetObject::new(&version.key).version(version.version_id.to_string());
         let body = notes.get_object(get)?.body.bytes()?;

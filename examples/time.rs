@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = ManualClock::default();
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}: {}", store.now(), received?[0].body());
 
     // Who does not delete it within a minute leaves it to others.
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     let again = mails.receive(1)?.remove(0);
     println!("{}: again, for the {}nd time", store.now(), again.receive_count());
     mails.delete_message(again.receipt_handle())?;

@@ -130,6 +130,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed` for a delete marker, `InvalidArgument` for an id that cannot be,
     /// `PreconditionFailed`, `NotModified`, `InvalidRange`, `InvalidPartNumber`, `NoSuchBucket`.
+    #[expect(clippy::needless_pass_by_value, reason = "a request is made for one call")]
     pub fn get_object(&self, request: GetObject) -> Result<GetOutput> {
         self.store.call("GetObject", self.name(), || self.do_get_object(&request))
     }

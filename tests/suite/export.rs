@@ -50,7 +50,7 @@ fn check(store: &Store, clock: &ManualClock) {
     let stats = jobs.stats().unwrap();
     assert_eq!((stats.visible, stats.in_flight), (15, 4));
     assert_eq!(jobs.receive(1).unwrap()[0].body(), "job 5");
-    clock.advance(Duration::from_secs(600));
+    clock.advance(Duration::from_mins(10));
     assert_eq!(jobs.receive(Receive::new().max_messages(10)).unwrap().len(), 10);
     let clicks = store.streams().stream("clicks").unwrap();
     let mut before = Vec::new();
@@ -71,7 +71,11 @@ fn check(store: &Store, clock: &ManualClock) {
     let photos = store.buckets().bucket("photos").unwrap();
     assert_eq!(photos.get("long").unwrap().body.bytes().unwrap(), vec![2; 300_000]);
     assert!(photos.get("short").is_err());
-    assert_eq!(photos.list_versions(&Default::default()).unwrap().versions.len(), 7, "and a delete marker");
+    assert_eq!(
+        photos.list_versions(&fourfold::objects::ListVersions::default()).unwrap().versions.len(),
+        7,
+        "and a delete marker"
+    );
     let words = store.keyspace("words").unwrap();
     assert_eq!(words.range::<&[u8]>(..).count(), 900);
     words.put("0050", "below the floor").unwrap();

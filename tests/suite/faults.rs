@@ -238,7 +238,7 @@ fn the_fate_of_a_call_does_not_depend_on_other_calls() {
         let mails = store.queues().create("mails").unwrap();
         store.faults().random(9, Chaos::rough());
         let send = |n: u32| {
-            if others && n % 3 == 0 {
+            if others && n.is_multiple_of(3) {
                 let _ = (mails.send("x"), mails.receive(1));
             }
             jobs.send("x").is_ok()

@@ -45,7 +45,7 @@ fn an_item_expires_at_its_moment_and_who_waits_for_that_is_woken() {
         let mut next = pin!(changes.next_async());
         assert!(next.as_mut().poll(&mut context).is_pending());
         assert!(store.next_deadline().is_some_and(|at| at <= start + Duration::from_secs(51)));
-        clock.advance(Duration::from_secs(3600));
+        clock.advance(Duration::from_hours(1));
         assert!(bell.0.load(Ordering::Relaxed) > 0, "woken before the clock returned");
         let Poll::Ready(change) = next.as_mut().poll(&mut context) else { panic!("it has expired") };
         let change = change.unwrap().unwrap();
@@ -106,7 +106,7 @@ fn a_move_task_moves_as_time_goes_by() {
         dead.send(n.to_string()).unwrap();
     }
     queues.start_move(dead.arn(), Some(jobs.arn()), Some(2)).unwrap();
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     // Nobody has looked at either queue meanwhile, and nobody called for maintenance.
     assert_eq!((dead.stats().unwrap().messages(), jobs.stats().unwrap().messages()), (0, 20));
 }
@@ -118,5 +118,5 @@ fn a_store_that_is_gone_is_not_asked() {
     jobs.send("x").unwrap();
     assert!(store.next_deadline().is_some());
     drop((jobs, store));
-    clock.advance(Duration::from_secs(30 * 24 * 3600));
+    clock.advance(Duration::from_hours(30 * 24));
 }

@@ -59,11 +59,11 @@ fn who_sleeps_and_who_waits_for_a_record_meet() {
         let clicks = store.streams().create("clicks", CreateStream::default().shard_count(1)).unwrap();
         let mut cursor = clicks.cursor("shardId-000000000000", fourfold::stream::Start::TrimHorizon).unwrap();
         let writer = tokio::spawn(async move {
-            sleep(Duration::from_secs(3600)).await;
+            sleep(Duration::from_hours(1)).await;
             clicks.put_async("k", "after an hour").await.unwrap();
         });
         let record = cursor.next_async().await.unwrap().unwrap();
-        assert_eq!(record.arrival() - Timestamp::from_secs(1_800_000_000), Duration::from_secs(3600));
+        assert_eq!(record.arrival() - Timestamp::from_secs(1_800_000_000), Duration::from_hours(1));
         assert_eq!(store.now(), clock.now());
         writer.await.unwrap();
     });
