@@ -172,8 +172,32 @@ fn async_writes(c: &mut Criterion) {
     group.finish();
 }
 
+/// A thousand forks of a store with 100 MB in it: what each costs in time and memory.
+fn forks() {
+    let store = Store::in_memory();
+    let keyspace = store.keyspace("data").unwrap();
+    let value = value(1000);
+    for number in 0..100_000_u64 {
+        support::put(&store, &keyspace, &key(number), &value);
+    }
+    let memory = status("RssAnon:");
+    let start = Instant::now();
+    let forks: Vec<Store> = (0..1000).map(|_| store.fork().unwrap()).collect();
+    let took = start.elapsed();
+    let used = status("RssAnon:").saturating_sub(memory);
+    println!("1000 forks of 100 MB: {:?} each, {} KiB each", took / 1000, used / 1000);
+    // Each goes its own way.
+    for (number, fork) in forks.iter().enumerate() {
+        let keyspace = fork.keyspace("data").unwrap();
+        support::put(fork, &keyspace, b"own", number.to_string().as_bytes());
+    }
+    let written = status("RssAnon:").saturating_sub(memory);
+    println!("  {} KiB each with an entry of its own", written / 1000);
+}
+
 fn main() {
     thousand();
+    forks();
     let mut wall = wall();
     open(&mut wall);
     copies(&mut wall);

@@ -79,7 +79,9 @@ const PAIRS: [Pair; 5] = [
     ),
     (
         "put record",
-        |world, _| drop(world.stream.put("key", "record").unwrap()),
+        |world, _| {
+            world.stream.put("key", "record").unwrap();
+        },
         |world, _| {
             let record = PutRecord::new("key", "record");
             world.store.transaction().run(|tx| tx.put_record(&world.stream, &record)).unwrap();

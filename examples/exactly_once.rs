@@ -111,8 +111,11 @@ fn work(store: &Store, message: &Message) -> transaction::Result<()> {
     Ok(())
 }
 
-/// Payer, payments, and what was paid.
-pub(crate) fn totals(store: &Store) -> Result<Vec<(String, u64, u64)>, Box<dyn Error>> {
+/// A payer, payments, and what was paid.
+type Total = (String, u64, u64);
+
+/// What every payer has paid by now.
+pub(crate) fn totals(store: &Store) -> Result<Vec<Total>, Box<dyn Error>> {
     let page = store.tables().scan(&Scan::new("totals"))?;
     let total = |item: &fourfold::kv::Item| {
         let number = |name: &str| item.get(name)?.as_number()?.to_i128()?.try_into().ok();

@@ -18,6 +18,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows something")]
 #![allow(clippy::disallowed_methods, reason = "the input is not part of the store")]
 
+use fourfold::Store;
 use fourfold::clock::{Clock, Parker, SystemClock, Timestamp};
 use fourfold::kv::{
     self, CreateTable, DescribeStream, GetItem, Index, Item, PutItem, Query, ScalarType, Scan, ShardPosition,
@@ -29,7 +30,6 @@ use fourfold::objects::{
 };
 use fourfold::queue::{Message, NewQueue, Queue, QueueAttributes, Receive};
 use fourfold::stream::{CreateStream, PutRecord, SequenceNumber, Start, Stream};
-use fourfold::{Store, transaction};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -47,7 +47,7 @@ const UPLOADERS: usize = 4;
 const WORKERS: usize = 8;
 const SHARDS: u32 = 2;
 /// How long a worker may take before somebody else gets its file, in seconds.
-const PATIENCE: i32 = 3;
+const PATIENCE: u32 = 3;
 
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
@@ -126,18 +126,18 @@ pub(crate) fn run(dir: &Path, path: &Path) -> Result<Done> {
     let pipeline = Pipeline::open(store)?;
     let files = files_in(dir, path)?;
     pipeline.all.store(files.len(), Ordering::Relaxed);
+    let next = AtomicUsize::new(0);
     thread::scope(|scope| -> Result<()> {
         let p = &pipeline;
         scope.spawn(|| p.show_progress());
-        let next = AtomicUsize::new(0);
         let (files, next) = (&files, &next);
         let uploaders: Vec<_> =
             (0..UPLOADERS).map(|_| scope.spawn(move || p.guard(|| p.upload(dir, files, next)))).collect();
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(move || p.guard(|| p.work()))).collect();
         let forwarder = scope.spawn(move || p.guard(|| p.forward()));
-        let counters: Vec<_> = p.shards()?.into_iter().collect();
+        let shards = p.shards()?;
         let counters: Vec<_> =
-            counters.into_iter().map(|shard| scope.spawn(move || p.guard(|| p.count(&shard)))).collect();
+            shards.into_iter().map(|shard| scope.spawn(move || p.guard(|| p.count(&shard)))).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, Result<()>>| {
             thread.join().unwrap_or_else(|_| Err("a thread panicked".into()))
         };
@@ -164,7 +164,9 @@ impl Pipeline {
         files.set_versioning(Versioning::Enabled)?;
         let events = [EventType::ObjectCreated, EventType::ObjectRemoved];
         let rule = NotificationRule::new(arrivals.arn(), events);
-        files.set_notifications(NotificationConfiguration::new([rule]))?;
+        if files.notifications()?.rules.is_empty() {
+            files.set_notifications(NotificationConfiguration::new([rule]))?;
+        }
         let table = CreateTable::new("files")
             .hash("path", ScalarType::S)
             .attribute("kind", ScalarType::S)
@@ -299,7 +301,10 @@ impl Pipeline {
 
     /// What there is to know of a file, and that it is known: one commit.
     fn analyse(&self, message: &Message) -> Result<()> {
-        let arrival = Arrival::parse(message.body())?;
+        let Some(arrival) = Arrival::parse(message.body())? else {
+            self.arrivals.delete_message(message.receipt_handle())?;
+            return Ok(());
+        };
         let item = self.item_about(&arrival)?;
         let done = self.store.transaction().retries(100).run(|tx| {
             tx.acknowledge(&self.arrivals, message.receipt_handle())?;
@@ -324,23 +329,26 @@ impl Pipeline {
     }
 
     fn item_about(&self, arrival: &Arrival) -> Result<Item> {
-        let mut about = item! { "path" => arrival.key.as_str(), "sequence" => arrival.sequence.as_str() };
+        let (path, sequence) = (arrival.key.as_str(), arrival.sequence.as_str());
         if arrival.is_removal {
-            return Ok(about);
+            return Ok(item! { "path" => path, "sequence" => sequence });
         }
-        let mut get = GetObject::new(&arrival.key);
+        let mut get = GetObject::new(path);
         if let Some(version) = &arrival.version {
             get = get.version(version);
         }
         let data = self.files.get_object(get)?.body.bytes()?;
         let facts = facts_of(&data);
-        about.insert("kind", kind_of(&arrival.key));
-        about.insert("shelf", "all");
-        about.insert("size", facts.bytes);
-        about.insert("lines", facts.lines);
-        about.insert("words", facts.words);
-        about.insert("sha256", hex(&Sha256::digest(&data)));
-        Ok(about)
+        Ok(item! {
+            "path" => path,
+            "sequence" => sequence,
+            "kind" => kind_of(path),
+            "shelf" => "all",
+            "size" => facts.bytes,
+            "lines" => facts.lines,
+            "words" => facts.words,
+            "sha256" => hex(&Sha256::digest(&data)),
+        })
     }
 
     // The table's changes.
@@ -425,7 +433,10 @@ impl Pipeline {
             self.store.transaction().retries(10_000).run(|tx| {
                 for (kind, [files, lines, words, bytes]) in &deltas {
                     let total = UpdateItem::new("totals", item! { "kind" => kind.as_str() })
-                        .update("ADD files :f, lines :l, words :w, #b :b")
+                        .update("ADD #f :f, #l :l, #w :w, #b :b")
+                        .name("#f", "files")
+                        .name("#l", "lines")
+                        .name("#w", "words")
                         .name("#b", "bytes")
                         .value(":f", *files)
                         .value(":l", *lines)
@@ -557,17 +568,21 @@ struct Arrival {
 }
 
 impl Arrival {
-    fn parse(body: &str) -> Result<Self> {
+    /// Nothing of the event with which a bucket tries out its targets.
+    fn parse(body: &str) -> Result<Option<Self>> {
         let event: serde_json::Value = serde_json::from_str(body)?;
+        if event["Event"] == "s3:TestEvent" {
+            return Ok(None);
+        }
         let record = &event["Records"][0];
         let object = &record["s3"]["object"];
         let field = |name: &str| object[name].as_str();
-        Ok(Self {
+        Ok(Some(Self {
             key: decoded(field("key").ok_or("an event names an object")?),
             version: field("versionId").map(str::to_owned),
             sequence: format!("{:0>32}", field("sequencer").unwrap_or_default()),
             is_removal: record["eventName"].as_str().is_some_and(|name| name.starts_with("ObjectRemoved")),
-        })
+        }))
     }
 }
 

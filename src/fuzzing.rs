@@ -269,6 +269,21 @@ pub fn objects(bytes: &[u8]) {
     crate::objects::fuzz::records(bytes);
 }
 
+/// A snapshot file of any bytes behind what is right: what is taken makes a store that gives the same snapshot.
+pub fn snapshot(bytes: &[u8]) {
+    let settings = || crate::Store::builder().segment_size(1 << SHIFT);
+    let whole = [&crate::store::SNAPSHOT_PREFIX[..], bytes].concat();
+    for file in [bytes, &whole] {
+        let Ok(store) = settings().import_in_memory(file) else { continue };
+        let mut again = Vec::new();
+        store.export(&mut again).expect("what was taken can be given");
+        let copy = settings().import_in_memory(&again[..]).expect("what was given can be taken");
+        let mut third = Vec::new();
+        copy.export(&mut third).expect("what was taken can be given");
+        assert_eq!(again.len(), third.len(), "a copy is a copy");
+    }
+}
+
 /// [`repair`](crate::repair) of a store on a simulated disk.
 #[cfg(fuzzing)]
 pub fn repair(disk: &SimDisk, dir: &str) -> Result<crate::RepairReport> {
@@ -290,9 +305,10 @@ mod tests {
                 })
                 .collect();
             let kv = [kv_item, kv_number, kv_expression, kv_records];
-            for target in [frame, batch, manifest, run, blob, record, queue_record, stream, objects, rules]
-                .into_iter()
-                .chain(kv)
+            for target in
+                [frame, batch, manifest, run, blob, record, queue_record, stream, objects, rules, snapshot]
+                    .into_iter()
+                    .chain(kv)
             {
                 target(&bytes);
             }

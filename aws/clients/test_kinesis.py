@@ -51,6 +51,21 @@ class Kinesis(ServerTest):
         tags = self.kinesis.list_tags_for_stream(StreamName=self.name)
         self.assertEqual((tags["Tags"], tags["HasMoreTags"]), ([{"Key": "a", "Value": "1"}], False))
 
+    def test_a_subscription(self):
+        summary = self.kinesis.describe_stream_summary(StreamName=self.name)["StreamDescriptionSummary"]
+        consumer = self.kinesis.register_stream_consumer(StreamARN=summary["StreamARN"], ConsumerName="app")
+        put = self.kinesis.put_record(StreamName=self.name, Data=b"pushed", PartitionKey="key")
+        where = {
+            "ConsumerARN": consumer["Consumer"]["ConsumerARN"],
+            "ShardId": put["ShardId"],
+            "StartingPosition": {"Type": "TRIM_HORIZON"},
+        }
+        events = self.kinesis.subscribe_to_shard(**where)["EventStream"]
+        event = next(iter(events))["SubscribeToShardEvent"]
+        self.assertEqual([record["Data"] for record in event["Records"]], [b"pushed"])
+        self.assertEqual(self.refused("subscribe_to_shard", **where)[0], "ResourceInUseException")
+        events.close()
+
     def test_splitting(self):
         shard = self.kinesis.list_shards(StreamName=self.name)["Shards"][0]
         half = str(int(shard["HashKeyRange"]["EndingHashKey"]) // 2)

@@ -1,5 +1,6 @@
 """SQS, as boto3 and plain HTTP speak it."""
 
+import json
 import threading
 import time
 import unittest
@@ -74,10 +75,15 @@ class Sqs(ServerTest):
         self.sqs.purge_queue(QueueUrl=self.url)
         code, _, status = self.refused("purge_queue", QueueUrl=self.url)
         self.assertEqual((code, status), ("AWS.SimpleQueueService.PurgeQueueInProgress", 403))
-        self.assertEqual(
-            self.refused("add_permission", QueueUrl=self.url, Label="x", AWSAccountIds=["1"], Actions=["*"])[0],
-            "AWS.SimpleQueueService.UnsupportedOperation",
-        )
+
+    def test_permissions(self):
+        arguments = {"QueueUrl": self.url, "AWSAccountIds": ["111122223333"], "Actions": ["SendMessage"]}
+        self.sqs.add_permission(Label="x", **arguments)
+        self.assertEqual(self.refused("add_permission", Label="x", **arguments)[0], "InvalidParameterValue")
+        policy = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+        self.assertEqual(json.loads(policy)["Statement"][0]["Sid"], "x")
+        self.sqs.remove_permission(QueueUrl=self.url, Label="x")
+        self.assertEqual(self.refused("remove_permission", QueueUrl=self.url, Label="x")[0], "InvalidParameterValue")
 
     def test_attributes_tags_and_lists(self):
         self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"VisibilityTimeout": "7"})

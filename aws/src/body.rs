@@ -39,6 +39,14 @@ impl Body {
         Self(Inner::Stream(Box::pin(body.map_err(Into::into))))
     }
 
+    /// All of it, if it is in one piece.
+    pub(crate) fn bytes(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Inner::Whole(bytes) => Some(bytes),
+            Inner::Stream(_) => None,
+        }
+    }
+
     /// Is it in one piece?
     pub(crate) fn is_whole(&self) -> bool {
         matches!(self.0, Inner::Whole(_))

@@ -1,5 +1,7 @@
 //! A document of XML, written from the outside in.
 
+use std::fmt::Write as _;
+
 /// A document in the making.
 #[derive(Debug)]
 pub(crate) struct Xml(String);
@@ -71,6 +73,10 @@ impl Xml {
                 '>' => self.0.push_str("&gt;"),
                 '"' => self.0.push_str("&quot;"),
                 '\r' => self.0.push_str("&#xD;"),
+                c if c < ' ' && c != '\n' && c != '\t' => {
+                    // No document may have them, and names of objects do.
+                    let _ = write!(self.0, "&#x{:x};", u32::from(c));
+                }
                 c => self.0.push(c),
             }
         }

@@ -58,6 +58,8 @@ pub struct PutObject {
     /// The entity tag is chance and not the MD5 of the data, as that of the service's objects encrypted by KMS: a write
     /// of much data costs half as much.
     pub opaque_etag: bool,
+    /// It comes by an HTML form, as those hear who are told.
+    pub by_form: bool,
 }
 
 impl PutObject {
@@ -210,7 +212,8 @@ impl ObjectWriter {
         let mut references = References::default();
         let Decided { batch, output, version } =
             request.decide(&bucket.store, &settings, &versions, body, &mut references)?;
-        let change = Change { kind: EventType::ObjectCreatedPut, key: &request.key, version: &version };
+        let kind = if request.by_form { EventType::ObjectCreatedPost } else { EventType::ObjectCreatedPut };
+        let change = Change { kind, key: &request.key, version: &version };
         Ok(bucket.commit_and_tell(&settings, batch, &references, &[change])?.map(|()| output))
     }
 }

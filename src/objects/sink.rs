@@ -93,11 +93,15 @@ impl Sink {
 
     /// The checksum that the data must have; before the first byte, unless its algorithm is the one that is computed.
     pub(crate) fn expect(&mut self, checksum: Checksum) {
-        let algorithm = checksum.algorithm();
+        self.announce(checksum.algorithm());
+        self.expected.checksum = Some(checksum);
+    }
+
+    /// The algorithm of the checksum that will be expected.
+    pub(crate) fn announce(&mut self, algorithm: ChecksumAlgorithm) {
         if algorithm != self.hasher.algorithm() && self.len == 0 {
             self.also = Some(ChecksumHasher::new(algorithm));
         }
-        self.expected.checksum = Some(checksum);
     }
 
     /// Takes the next bytes.

@@ -26,6 +26,8 @@ pub use keyspace::{Keyspace, Range, Snapshot};
 pub(crate) use repair::repair_media;
 pub use repair::{RepairReport, repair};
 pub use report::{Cut, RecoveryReport};
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) use snapshot_file::PREFIX as SNAPSHOT_PREFIX;
 pub use stats::Stats;
 
 use crate::clock::monotone::MonotoneClock;

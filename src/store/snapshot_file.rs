@@ -12,11 +12,15 @@ use crate::codec::{Malformed, Reader, Writer, checksums_agree};
 use crate::error::{Corruption, Error, Result};
 use crate::limits::KEY_LEN_MAX;
 use bytes::Bytes;
+use std::fmt;
 use std::io::{self, Read, Write};
 
 const MAGIC: &[u8; 8] = b"4FOLDSNP";
 const FORMAT_VERSION: u32 = 1;
 const PREFIX_LEN: usize = MAGIC.len() + size_of::<u32>();
+/// How every file of this version begins.
+#[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
+pub(crate) const PREFIX: [u8; PREFIX_LEN] = *b"4FOLDSNP\x01\0\0\0";
 /// Kind, length, checksum.
 const BLOCK_HEAD_LEN: usize = 1 + 2 * size_of::<u32>();
 /// Bytes of entries from which on a block is full.
@@ -214,8 +218,14 @@ impl<R: Read> BlockReader<R> {
     }
 
     /// Something in the block just read cannot be.
-    pub(super) fn refuse(&self, what: &'static str, expected: impl ToString, found: impl ToString) -> Error {
-        Corruption::new(FILE, self.offset, what, expected.to_string(), found.to_string()).into()
+    #[cold]
+    pub(super) fn refuse(
+        &self,
+        what: &'static str,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Error {
+        Corruption::new(FILE, self.offset, what, expected, found).into()
     }
 }
 

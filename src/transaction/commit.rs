@@ -2,7 +2,7 @@
 
 use super::committed::Outputs;
 use super::error::{Engine, Error, Result};
-use super::verbs::{Operation, Transaction, refused};
+use super::verbs::{Operation, Parts, Transaction, refused};
 use crate::kv::feed_locks::FeedLocks;
 use crate::kv::write::{apply_all, note_stale};
 use crate::objects::participant::{Arrivals, Stop};
@@ -20,10 +20,8 @@ pub(super) type Logged = Pending<(Option<Position>, Outputs)>;
 
 impl Transaction {
     fn has_writes(&self) -> bool {
-        self.items.has_writes()
-            || !self.batch.is_empty()
-            || !self.queues.is_empty()
-            || !self.streams.is_empty()
+        let Parts { items, batch, queues, streams, .. } = &self.parts;
+        items.has_writes() || !batch.is_empty() || !queues.is_empty() || !streams.is_empty()
     }
 
     /// Does all of it, or nothing.
@@ -32,8 +30,8 @@ impl Transaction {
             // What was read is of one moment, and has its place there (T2).
             return Ok(Pending::ready(&self.store, (None, Outputs::default())));
         }
-        let Self { store, tables, overlay, mut batch, items, objects, mut queues, mut streams, operations } =
-            self;
+        let Self { store, parts, operations } = self;
+        let Parts { tables, overlay, mut batch, items, objects, mut queues, mut streams } = parts;
         for turn in &streams {
             turn.settle().map_err(|error| refused(&operations, turn.operation(), error))?;
         }

@@ -3,7 +3,8 @@
 use super::Ticket;
 use super::error::{Cause, Error, Result};
 use crate::Store;
-use crate::kv::participant::Items;
+use crate::call::Refusal;
+use crate::kv::participant::{Items, Prepared};
 use crate::kv::{
     self, ConditionCheck, DeleteItem, GetItem, GetItemOutput, Item, Page, PutItem, Query, Tables, UpdateItem,
     WriteOutput,
@@ -43,6 +44,12 @@ use std::fmt;
 /// ```
 pub struct Transaction {
     pub(super) store: Store,
+    pub(super) parts: Parts,
+    pub(super) operations: Vec<Operation>,
+}
+
+/// What the engines have of a transaction.
+pub(super) struct Parts {
     pub(super) tables: Tables,
     pub(super) overlay: Overlay,
     /// What is decided by now.
@@ -51,7 +58,6 @@ pub struct Transaction {
     pub(super) objects: Objects,
     pub(super) queues: Vec<queue::participant::Turn>,
     pub(super) streams: Vec<stream::participant::Turn>,
-    pub(super) operations: Vec<Operation>,
 }
 
 /// What was asked for, for whoever is told that it was refused.
@@ -62,8 +68,7 @@ pub(super) struct Operation {
 
 impl Transaction {
     pub(super) fn new(store: &Store) -> Self {
-        Self {
-            store: store.clone(),
+        let parts = Parts {
             tables: store.tables(),
             overlay: Overlay::new(store),
             batch: store.batch(),
@@ -71,18 +76,22 @@ impl Transaction {
             objects: Objects::default(),
             queues: Vec::new(),
             streams: Vec::new(),
-            operations: Vec::new(),
-        }
+        };
+        Self { store: store.clone(), parts, operations: Vec::new() }
     }
 
-    /// Takes down an operation; its number.
-    fn begin(&mut self, verb: &'static str, resource: &str) -> usize {
+    /// An operation, with all that surrounds one; `work` is given its number too.
+    fn call<T, E: Refusal + Into<Cause>>(
+        &mut self,
+        verb: &'static str,
+        resource: &str,
+        work: impl FnOnce(&mut Parts, usize) -> Result<T, E>,
+    ) -> Result<T> {
+        let operation = self.operations.len();
         self.operations.push(Operation { verb, resource: resource.into() });
-        self.operations.len() - 1
-    }
-
-    fn done<T, E: Into<Cause>>(&self, operation: usize, result: Result<T, E>) -> Result<T> {
-        result.map_err(|error| refused(&self.operations, operation, error))
+        let parts = &mut self.parts;
+        let done = self.store.call(verb, resource, || work(parts, operation));
+        done.map_err(|error| refused(&self.operations, operation, error))
     }
 
     fn check_store(&self, what: &'static str, other: &Store) -> Result<()> {
@@ -90,6 +99,30 @@ impl Transaction {
             return Ok(());
         }
         Err(crate::Error::invalid(what, "it is in another store than the transaction").into())
+    }
+}
+
+impl Parts {
+    fn write(&mut self, operation: usize, prepared: Prepared, given: &Item) -> kv::Result<WriteOutput> {
+        self.items.write(&self.tables, &mut self.overlay, operation, prepared, given)
+    }
+
+    fn queue(&mut self, queue: &Queue) -> &mut queue::participant::Turn {
+        let known = self.queues.iter().position(|turn| turn.is_of(queue));
+        let place = known.unwrap_or(self.queues.len());
+        if known.is_none() {
+            self.queues.push(queue::participant::Turn::new(queue));
+        }
+        &mut self.queues[place]
+    }
+
+    fn stream(&mut self, stream: &Stream) -> &mut stream::participant::Turn {
+        let known = self.streams.iter().position(|turn| turn.is_of(stream));
+        let place = known.unwrap_or(self.streams.len());
+        if known.is_none() {
+            self.streams.push(stream::participant::Turn::new(stream));
+        }
+        &mut self.streams[place]
     }
 }
 
@@ -111,9 +144,9 @@ impl Transaction {
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Tables::get_item`] is.
     pub fn get_item(&mut self, request: &GetItem) -> Result<GetItemOutput> {
-        let operation = self.begin("GetItem", &request.table);
-        let found = self.items.get(&self.tables, &self.overlay, operation, request);
-        self.done(operation, found)
+        self.call("GetItem", &request.table, |parts, operation| {
+            parts.items.get(&parts.tables, &parts.overlay, operation, request)
+        })
     }
 
     /// A page of the items with one partition key of a table; indexes cannot be queried.
@@ -121,9 +154,9 @@ impl Transaction {
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Tables::query`] is, and for an index.
     pub fn query(&mut self, request: &Query) -> Result<Page> {
-        let operation = self.begin("Query", &request.table);
-        let page = self.items.query(&self.tables, &self.overlay, operation, request);
-        self.done(operation, page)
+        self.call("Query", &request.table, |parts, operation| {
+            parts.items.query(&parts.tables, &parts.overlay, operation, request)
+        })
     }
 
     /// Puts an item. What it costs, and the size of its partition, are not told.
@@ -131,9 +164,11 @@ impl Transaction {
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Tables::put_item`] is.
     pub fn put_item(&mut self, request: PutItem) -> Result<WriteOutput> {
-        let operation = self.begin("PutItem", &request.table);
-        let prepared = self.tables.prepare_put(request);
-        self.write_item(operation, prepared.map(|(table, write, _)| (table, write)), &Item::new())
+        let table = request.table.clone();
+        self.call("PutItem", &table, |parts, operation| {
+            let (table, write, _) = parts.tables.prepare_put(request)?;
+            parts.write(operation, (table, write), &Item::new())
+        })
     }
 
     /// Updates an item, as [`put_item`](Self::put_item).
@@ -142,9 +177,10 @@ impl Transaction {
     /// [`Refused`](Error::Refused) as [`Tables::update_item`] is.
     #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn update_item(&mut self, request: UpdateItem) -> Result<WriteOutput> {
-        let operation = self.begin("UpdateItem", &request.table);
-        let prepared = self.tables.prepare_update(&request);
-        self.write_item(operation, prepared.map(|(table, write, _)| (table, write)), &request.key)
+        self.call("UpdateItem", &request.table, |parts, operation| {
+            let (table, write, _) = parts.tables.prepare_update(&request)?;
+            parts.write(operation, (table, write), &request.key)
+        })
     }
 
     /// Deletes an item, as [`put_item`](Self::put_item).
@@ -153,9 +189,10 @@ impl Transaction {
     /// [`Refused`](Error::Refused) as [`Tables::delete_item`] is.
     #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn delete_item(&mut self, request: DeleteItem) -> Result<WriteOutput> {
-        let operation = self.begin("DeleteItem", &request.table);
-        let prepared = self.tables.prepare_delete(&request);
-        self.write_item(operation, prepared.map(|(table, write, _)| (table, write)), &request.key)
+        self.call("DeleteItem", &request.table, |parts, operation| {
+            let (table, write, _) = parts.tables.prepare_delete(&request)?;
+            parts.write(operation, (table, write), &request.key)
+        })
     }
 
     /// Changes nothing, and refuses unless a condition holds.
@@ -164,46 +201,26 @@ impl Transaction {
     /// [`Refused`](Error::Refused) with `ConditionalCheckFailedException`.
     #[expect(clippy::needless_pass_by_value, reason = "all writes take their request alike")]
     pub fn check_item(&mut self, request: ConditionCheck) -> Result<()> {
-        let operation = self.begin("ConditionCheck", &request.table);
-        let prepared = self.tables.prepare_check(&request);
-        self.write_item(operation, prepared, &request.key).map(drop)
-    }
-
-    fn write_item(
-        &mut self,
-        operation: usize,
-        prepared: kv::Result<kv::participant::Prepared>,
-        given: &Item,
-    ) -> Result<WriteOutput> {
-        let written = prepared.and_then(|prepared| {
-            self.items.write(&self.tables, &mut self.overlay, operation, prepared, given)
-        });
-        self.done(operation, written)
+        self.call("ConditionCheck", &request.table, |parts, operation| {
+            let prepared = parts.tables.prepare_check(&request)?;
+            parts.write(operation, prepared, &request.key).map(drop)
+        })
     }
 }
 
 /// Messages.
 impl Transaction {
-    fn queue(&mut self, queue: &Queue) -> Result<&mut queue::participant::Turn> {
-        self.check_store("queue", queue.store())?;
-        let known = self.queues.iter().position(|turn| turn.is_of(queue));
-        let place = known.unwrap_or(self.queues.len());
-        if known.is_none() {
-            self.queues.push(queue::participant::Turn::new(queue));
-        }
-        Ok(&mut self.queues[place])
-    }
-
     /// Sends a message. The ticket is for [`Committed::sent`](super::Committed::sent).
     ///
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Queue::send`] is; for what depends on the queue's state, when the transaction is
     /// committed.
     pub fn send(&mut self, queue: &Queue, message: impl Into<SendMessage>) -> Result<Ticket<Sent>> {
-        let operation = self.begin("SendMessage", queue.name());
-        let decided = self.queue(queue)?.send(operation, message.into());
-        self.done(operation, decided)?;
-        Ok(Ticket::new(operation))
+        self.check_store("queue", queue.store())?;
+        self.call("SendMessage", queue.name(), |parts, operation| {
+            parts.queue(queue).send(operation, message.into())?;
+            Ok::<_, queue::Error>(Ticket::new(operation))
+        })
     }
 
     /// Deletes the message of a receipt handle, as [`Queue::delete_message`]: one that is gone already is fine. To work off
@@ -212,9 +229,10 @@ impl Transaction {
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Queue::delete_message`] is.
     pub fn delete_message(&mut self, queue: &Queue, receipt_handle: &str) -> Result<()> {
-        let operation = self.begin("DeleteMessage", queue.name());
-        let decided = self.queue(queue)?.delete(operation, receipt_handle);
-        self.done(operation, decided)
+        self.check_store("queue", queue.store())?;
+        self.call("DeleteMessage", queue.name(), |parts, operation| {
+            parts.queue(queue).delete(operation, receipt_handle)
+        })
     }
 
     /// Deletes the message of a receipt handle if it is still there, and otherwise refuses the whole transaction when it is
@@ -224,33 +242,25 @@ impl Transaction {
     /// [`Refused`](Error::Refused) with `ReceiptHandleIsInvalid` for what is no receipt handle of this queue; and with
     /// `InvalidParameterValue` if the message is gone, and in a FIFO queue if the delivery has ended.
     pub fn acknowledge(&mut self, queue: &Queue, receipt_handle: &str) -> Result<()> {
-        let operation = self.begin("DeleteMessage", queue.name());
-        let decided = self.queue(queue)?.acknowledge(operation, receipt_handle);
-        self.done(operation, decided)
+        self.check_store("queue", queue.store())?;
+        self.call("DeleteMessage", queue.name(), |parts, operation| {
+            parts.queue(queue).acknowledge(operation, receipt_handle)
+        })
     }
 }
 
 /// Records.
 impl Transaction {
-    fn stream(&mut self, stream: &Stream) -> Result<&mut stream::participant::Turn> {
-        self.check_store("stream", stream.store())?;
-        let known = self.streams.iter().position(|turn| turn.is_of(stream));
-        let place = known.unwrap_or(self.streams.len());
-        if known.is_none() {
-            self.streams.push(stream::participant::Turn::new(stream));
-        }
-        Ok(&mut self.streams[place])
-    }
-
     /// Puts a record. The ticket is for [`Committed::put`](super::Committed::put).
     ///
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Stream::put_record`] is.
     pub fn put_record(&mut self, stream: &Stream, record: &PutRecord<'_>) -> Result<Ticket<Put>> {
-        let operation = self.begin("PutRecord", stream.name());
-        let decided = self.stream(stream)?.put(operation, record);
-        self.done(operation, decided)?;
-        Ok(Ticket::new(operation))
+        self.check_store("stream", stream.store())?;
+        self.call("PutRecord", stream.name(), |parts, operation| {
+            parts.stream(stream).put(operation, record)?;
+            Ok::<_, stream::Error>(Ticket::new(operation))
+        })
     }
 
     /// Puts many records, in order: all or, with everything else, none. Each is an operation of its own.
@@ -275,11 +285,11 @@ impl Transaction {
         request: PutObject,
         data: impl Into<Bytes>,
     ) -> Result<PutOutput> {
-        let operation = self.begin("PutObject", bucket.name());
         self.check_store("bucket", bucket.store())?;
-        let (overlay, batch) = (&mut self.overlay, &mut self.batch);
-        let output = self.objects.put(overlay, batch, operation, (bucket, &request), data.into());
-        self.done(operation, output)
+        self.call("PutObject", bucket.name(), |parts, operation| {
+            let Parts { objects, overlay, batch, .. } = parts;
+            objects.put(overlay, batch, operation, (bucket, &request), data.into())
+        })
     }
 
     /// Deletes an object, or a version of it.
@@ -287,11 +297,11 @@ impl Transaction {
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Bucket::delete_object`] is.
     pub fn delete_object(&mut self, bucket: &Bucket, request: &DeleteObject) -> Result<DeleteOutput> {
-        let operation = self.begin("DeleteObject", bucket.name());
         self.check_store("bucket", bucket.store())?;
-        let (overlay, batch) = (&mut self.overlay, &mut self.batch);
-        let output = self.objects.delete(overlay, batch, operation, (bucket, request));
-        self.done(operation, output)
+        self.call("DeleteObject", bucket.name(), |parts, operation| {
+            let Parts { objects, overlay, batch, .. } = parts;
+            objects.delete(overlay, batch, operation, (bucket, request))
+        })
     }
 
     /// An object, or a range of it. The body may be read after the transaction too.
@@ -299,10 +309,10 @@ impl Transaction {
     /// # Errors
     /// [`Refused`](Error::Refused) as [`Bucket::get_object`] is.
     pub fn get_object(&mut self, bucket: &Bucket, request: &GetObject) -> Result<GetOutput> {
-        let operation = self.begin("GetObject", bucket.name());
         self.check_store("bucket", bucket.store())?;
-        let output = self.objects.get(&self.overlay, operation, (bucket, request));
-        self.done(operation, output)
+        self.call("GetObject", bucket.name(), |parts, operation| {
+            parts.objects.get(&parts.overlay, operation, (bucket, request))
+        })
     }
 
     /// What [`get_object`](Self::get_object) says of an object, without its bytes.
@@ -310,10 +320,10 @@ impl Transaction {
     /// # Errors
     /// The same.
     pub fn head_object(&mut self, bucket: &Bucket, request: &GetObject) -> Result<HeadOutput> {
-        let operation = self.begin("HeadObject", bucket.name());
         self.check_store("bucket", bucket.store())?;
-        let output = self.objects.head(&self.overlay, operation, (bucket, request));
-        self.done(operation, output)
+        self.call("HeadObject", bucket.name(), |parts, operation| {
+            parts.objects.head(&parts.overlay, operation, (bucket, request))
+        })
     }
 }
 

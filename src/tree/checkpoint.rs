@@ -11,6 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// Bytes of an active segment that a fork copies.
+const COPIED_MAX: u64 = 32 << 10;
+
 impl<S: Storage> Tree<S> {
     /// Puts a copy of the tree as of now into the directory `dir`, which must be missing or empty. Writes go on; folds,
     /// merges and moves of blobs, and with them the removal of files, wait.
@@ -50,11 +53,19 @@ impl<S: Storage> Tree<S> {
         Ok(at)
     }
 
+    /// What an active segment holds every fork would copy; from some length on it is sealed, and they share it.
+    fn seal_for_forks(&self) -> Result<()> {
+        let shift = self.structure.lock().segment_shift;
+        let used = self.log.frontier().get() & ((1 << shift) - 1);
+        if used > COPIED_MAX { self.log.rotate() } else { Ok(()) }
+    }
+
     /// An independent tree in memory with the same content. Writes wait until it is made.
     pub(crate) fn fork(&self, storage: &S) -> Result<Arc<Self>> {
         let _no_clearing = self.clearing.lock();
         // No batch is half in the copy.
         let _alone = self.alone();
+        self.seal_for_forks()?;
         let _no_fold = self.folding.lock();
         let (mut manifest, view) = {
             let structure = self.structure.lock();

@@ -5,10 +5,10 @@ use fourfold::kv::{
     UpdateItem, item,
 };
 use fourfold::objects::{
-    Bucket, DeleteObject, EventType, GetObject, NotificationConfiguration, NotificationRule, PutObject,
-    Versioning,
+    Bucket, DeleteObject, EventType, GetObject, ListVersions, NotificationConfiguration, NotificationRule,
+    PutObject, Versioning,
 };
-use fourfold::queue::{NewQueue, Queue, QueueAttributes, Receive, SendMessage};
+use fourfold::queue::{Message, NewQueue, Queue, QueueAttributes, Receive, SendMessage};
 use fourfold::stream::{CreateStream, PutRecord, Start, Stream};
 use fourfold::transaction::{Cause, Engine, Error};
 use fourfold::{ManualClock, Store};
@@ -243,7 +243,7 @@ fn versions_of_one_key_follow_each_other() {
         Ok((first, last))
     });
     let (first, last) = done.unwrap().value;
-    let versions = world.bucket.list_versions(&Default::default()).unwrap().versions;
+    let versions = world.bucket.list_versions(&ListVersions::default()).unwrap().versions;
     assert_eq!(versions.iter().map(|version| version.version_id).collect::<Vec<_>>(), [last, first]);
     assert_eq!(world.bucket.get("key").unwrap().body.bytes().unwrap(), "two");
 }
@@ -300,7 +300,10 @@ fn what_was_read_and_changed_is_a_conflict() {
     let write = |tx: &mut fourfold::transaction::Transaction| {
         tx.put_object(&world.bucket, PutObject::new("key"), "mine").map(drop)
     };
-    let error = run(0, &write, &|| drop(world.bucket.put("key", "theirs").unwrap())).unwrap_err();
+    let theirs = || {
+        world.bucket.put("key", "theirs").unwrap();
+    };
+    let error = run(0, &write, &theirs).unwrap_err();
     assert!(matches!(error, Error::Conflict { engine: Engine::Bucket, .. }));
     assert_eq!(error.code(), "TransactionConflictException");
     let versioning = || world.bucket.set_versioning(Versioning::Enabled).unwrap();
@@ -417,7 +420,7 @@ fn events_of_objects_arrive_in_the_same_commit() {
         })
         .unwrap();
     let messages = world.queue.receive(10).unwrap();
-    let bodies: Vec<_> = messages.iter().map(|message| message.body()).collect();
+    let bodies: Vec<_> = messages.iter().map(Message::body).collect();
     assert_eq!(bodies.len(), 3);
     assert!(
         bodies[0] == "mine" && bodies[1].contains(r#""key":"key""#) && bodies[2].contains(r#""key":"other""#)
@@ -499,6 +502,24 @@ fn handles_of_another_store_and_gone_resources_are_refused() {
         Ok(())
     });
     assert_eq!(gone.unwrap_err().code(), "ResourceNotFoundException");
+}
+
+#[test]
+fn faults_hit_operations_within() {
+    use fourfold::faults::Failure;
+    let world = world();
+    world.store.faults().on("PutRecord").nth(2).fail(Failure::Throttle);
+    let work = || {
+        world.store.transaction().run(|tx| {
+            tx.send(&world.queue, "x")?;
+            tx.put_records(&world.stream, &[PutRecord::new("k", "1"), PutRecord::new("k", "2")])
+        })
+    };
+    let error = work().unwrap_err();
+    assert!(matches!(&error, Error::Refused { operation: 2, verb: "PutRecord", .. }), "{error}");
+    assert!(world.is_untouched());
+    assert_eq!(work().unwrap().value.len(), 2);
+    assert_eq!(world.records(), ["1", "2"]);
 }
 
 #[test]

@@ -264,7 +264,7 @@ impl World {
         self.clock.advance(Duration::from_secs(31));
         self.received = [Vec::new(), Vec::new()];
         if self.dice.below(4) == 0 {
-            self.clock.advance(Duration::from_secs(300));
+            self.clock.advance(Duration::from_mins(5));
             self.model.known.clear();
         }
         self.store.maintain().unwrap();

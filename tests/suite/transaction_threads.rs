@@ -22,6 +22,10 @@ impl Dice {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
+
+    fn index(&mut self, n: u64) -> usize {
+        usize::try_from(self.below(n)).unwrap()
+    }
 }
 
 const ACCOUNTS: u64 = 6;
@@ -55,7 +59,7 @@ fn money_stays_and_every_transfer_is_told_once() {
         tables.put_item(set(number, MONEY)).unwrap();
     }
     let transfer = |dice: &mut Dice| {
-        let (from, to, sum) = (dice.below(ACCOUNTS), dice.below(ACCOUNTS), dice.below(50) as i64);
+        let (from, to, sum) = (dice.below(ACCOUNTS), dice.below(ACCOUNTS), dice.below(50).cast_signed());
         if from == to {
             return 0;
         }
@@ -89,10 +93,10 @@ fn money_stays_and_every_transfer_is_told_once() {
         let query = Query::new("accounts").key_condition("bank = :b").value(":b", "b");
         let sum = store.transaction().run(|tx| {
             let one_by_one: i64 = (0..ACCOUNTS).map(|number| balance(tx, number)).sum::<Result<_, _>>()?;
-            assert_eq!(one_by_one, MONEY * ACCOUNTS as i64);
+            assert_eq!(one_by_one, MONEY * ACCOUNTS.cast_signed());
             Ok(tx.query(&query)?.count)
         });
-        assert_eq!(sum.unwrap().value, ACCOUNTS as usize);
+        assert_eq!(sum.unwrap().value as u64, ACCOUNTS);
     };
     let transfers = AtomicU64::new(0);
     std::thread::scope(|threads| {
@@ -115,7 +119,7 @@ fn money_stays_and_every_transfer_is_told_once() {
     assert!(transfers > 100);
     let sum =
         store.transaction().run(|tx| (0..ACCOUNTS).map(|number| balance(tx, number)).sum::<Result<i64, _>>());
-    assert_eq!(sum.unwrap().value, MONEY * ACCOUNTS as i64);
+    assert_eq!(sum.unwrap().value, MONEY * ACCOUNTS.cast_signed());
     assert_eq!(told.stats().unwrap().messages(), transfers);
     let mut cursor = ledger.cursor("shardId-000000000000", Start::TrimHorizon).unwrap();
     let mut records = 0;
@@ -223,9 +227,9 @@ impl Crowd {
             self.queues.iter().map(|queue| (queue, queue.receive(Receive::new()))).collect();
         let done = self.store.transaction().retries(20).run(|tx| {
             let mut dice = Dice(seed);
-            for _ in 0..1 + dice.below(6) {
-                let (queue, stream) = (dice.below(4) as usize, dice.below(2) as usize);
-                let bucket = &self.buckets[dice.below(2) as usize];
+            for _ in 0..=dice.below(6) {
+                let (queue, stream) = (dice.index(4), dice.index(2));
+                let bucket = &self.buckets[dice.index(2)];
                 let key = format!("key-{}", dice.below(3));
                 let (table, new) = Self::item(&mut dice);
                 match dice.below(8) {
@@ -260,8 +264,8 @@ impl Crowd {
     fn single(&self, dice: &mut Dice) {
         let tables = self.store.tables();
         let key = format!("key-{}", dice.below(3));
-        let bucket = &self.buckets[dice.below(2) as usize];
-        let queue = &self.queues[dice.below(4) as usize];
+        let bucket = &self.buckets[dice.index(2)];
+        let queue = &self.queues[dice.index(4)];
         let (table, new) = Self::item(dice);
         match dice.below(12) {
             0 => drop(tables.put_item(PutItem::new(table, new)).unwrap()),
@@ -273,7 +277,7 @@ impl Crowd {
             }
             2 => drop(queue.send("single").unwrap()),
             3..=5 => drop(queue.receive(10).unwrap()), // moves what was received too often
-            6 => drop(self.streams[dice.below(2) as usize].put(&key, "single").unwrap()),
+            6 => drop(self.streams[dice.index(2)].put(&key, "single").unwrap()),
             7 => drop(bucket.put(&key, vec![2; 200_000]).unwrap()),
             8 => drop(bucket.delete(&key).unwrap()),
             9 => drop(bucket.get_object(GetObject::new(&*key))),

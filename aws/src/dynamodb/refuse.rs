@@ -13,6 +13,7 @@ impl From<Error> for Refusal {
             refusal.status = 500;
         }
         match &error {
+            Error::Injected(injected) => refusal.status = injected.status,
             Error::Validation { .. } => refusal.origin = Origin::Validation,
             Error::ConditionalCheckFailed { item: Some(item) } => {
                 refusal.members.push(("Item", item_value(item)));

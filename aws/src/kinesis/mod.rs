@@ -71,7 +71,11 @@ fn subscribe(call: &Call<'_>, input: Fields, form: wire::Form) -> Result<Body> {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        let status = if error.fault() == Fault::Service { 500 } else { 400 };
+        let status = match &error {
+            Error::Injected(injected) => injected.status,
+            error if error.fault() == Fault::Service => 500,
+            _ => 400,
+        };
         Self::new(error.code(), error.to_string()).with_status(status)
     }
 }

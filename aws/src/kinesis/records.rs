@@ -66,7 +66,7 @@ impl Operation {
     }
 
     /// Is it only asked whether the operation could be done?
-    fn is_dry(&mut self) -> Result<bool> {
+    pub(super) fn is_dry(&mut self) -> Result<bool> {
         Ok(self.input.flag("DryRun")?.unwrap_or(false))
     }
 
@@ -127,7 +127,7 @@ impl Operation {
 
 /// It could be done, and was not.
 #[cold]
-fn dry() -> Refusal {
+pub(super) fn dry() -> Refusal {
     Refusal::new(
         "DryRunOperationException",
         "The request was rejected because the DryRun parameter was specified.",

@@ -1,6 +1,6 @@
 //! `SubscribeToShard`: the events of a shard, pushed as frames of an event stream for as long as the subscription lives.
 
-use super::records::{KINDS, record};
+use super::records::{KINDS, dry, record};
 use super::shards::child;
 use super::wire::Form;
 use super::{Operation, invalid_argument};
@@ -26,9 +26,8 @@ impl Operation {
         let position = self.input.structure("StartingPosition")?;
         let mut position = self.input.required("StartingPosition", position)?;
         let start = self.start(&arn, &shard, &mut position)?;
-        if self.input.flag("DryRun")? == Some(true) {
-            let message = "Request would have succeeded, but DryRun flag is set.";
-            return Err(Refusal::new("DryRunOperationException", message));
+        if self.is_dry()? {
+            return Err(dry());
         }
         let subscription = self.streams.subscribe(&arn, &shard, start)?;
         Ok(Body::new(Events { subscription, form, state: State::New }))

@@ -110,7 +110,7 @@ impl Dice {
 
     fn value(&mut self, shape: &Shape, depth: usize) -> Value {
         if self.below(60) == 0 {
-            return self.pick(&[0, 1, 2]).try_into().map_or(Value::Null, Value::Int);
+            return Value::Int(self.pick(&[0, 1, 2]).into());
         }
         match shape {
             Shape::Text(rules) if !rules.words.is_empty() && self.below(20) > 0 => {

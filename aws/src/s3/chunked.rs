@@ -239,7 +239,10 @@ pub(crate) fn mismatch() -> Error {
 mod tests {
     use super::*;
 
-    fn decode(body: &[u8], step: usize, seal: Option<Seal>) -> Result<(Vec<u8>, Vec<(String, String)>)> {
+    /// Data and trailers.
+    type Decoded = (Vec<u8>, Vec<(String, String)>);
+
+    fn decode(body: &[u8], step: usize, seal: Option<Seal>) -> Result<Decoded> {
         let (mut decoder, mut data) = (Decoder::new(seal), Vec::new());
         for piece in body.chunks(step) {
             decoder.push(Bytes::copy_from_slice(piece));

@@ -38,7 +38,6 @@ struct Form<'a, 'b> {
 struct Fields {
     pairs: Vec<(String, String)>,
     file_name: String,
-    file_type: Option<String>,
 }
 
 impl Fields {
@@ -114,13 +113,10 @@ impl Form<'_, '_> {
         loop {
             let head = self.until(b"\r\n\r\n").await?;
             let head = std::str::from_utf8(&head).map_err(|_| malformed())?;
-            let mut content_type = None;
             let (mut name, mut file_name) = (None, None);
             for line in head.lines() {
                 let Some((header, value)) = line.split_once(':') else { continue };
-                if header.trim().eq_ignore_ascii_case("content-type") {
-                    content_type = Some(value.trim().to_owned());
-                } else if header.trim().eq_ignore_ascii_case("content-disposition") {
+                if header.trim().eq_ignore_ascii_case("content-disposition") {
                     name = parameter(value, "name");
                     file_name = parameter(value, "filename");
                 }
@@ -128,7 +124,6 @@ impl Form<'_, '_> {
             let name = name.ok_or_else(malformed)?;
             if name.eq_ignore_ascii_case("file") {
                 fields.file_name = file_name.unwrap_or_default();
-                fields.file_type = content_type;
                 return Ok(fields);
             }
             let delimiter = self.delimiter.clone();
@@ -246,8 +241,9 @@ fn request_of(
     let encryption = Encryption::of(field(""), key_id, bucket_key, customer, ask, bucket)?;
     let mut request = PutObject::new(ask.key());
     request.opaque_etag = encryption.is_opaque();
+    request.by_form = true;
     let metadata = &mut request.metadata;
-    metadata.content_type = fields.text("content-type").or_else(|| fields.file_type.clone());
+    metadata.content_type = fields.text("content-type");
     metadata.cache_control = fields.text("cache-control");
     metadata.content_disposition = fields.text("content-disposition");
     metadata.content_encoding = fields.text("content-encoding");

@@ -76,6 +76,7 @@ pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
     let mut request = UploadPart::new(ask.key(), upload_id(ask), number);
     request.content_md5 = reply::content_md5(ask)?;
     request.checksum = reply::checksum(ask)?;
+    request.checksum_algorithm = body.trailing();
     request.content_length = len;
     request.opaque_etag = encryption.is_opaque();
     let mut writer = bucket.part_writer(request)?;

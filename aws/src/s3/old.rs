@@ -106,8 +106,8 @@ mod tests {
     fn signatures_are_those_of_the_documentation() {
         let check = |request: http::request::Builder, bucket: &str, end: Option<&str>, signature: &str| {
             let (head, ()) = request.body(()).unwrap().into_parts();
-            let target =
-                Target { bucket: bucket.to_owned(), key: String::new(), is_virtual: !bucket.is_empty() };
+            let key = head.uri.path().trim_start_matches('/').to_owned();
+            let target = Target { bucket: bucket.to_owned(), key, is_virtual: true };
             let text = text(&head, &target, &Query::of(&head), end);
             assert!(is_right("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", &text, signature), "{text}");
         };

@@ -256,7 +256,6 @@ impl Operation {
             Op::Attributes => {
                 (either("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"), Need::Object(Read))
             }
-            // Each key is asked for by itself.
             Op::DeleteObjects => ("s3:DeleteObjects", Need::Bucket(Write)),
             Op::DeleteObject => (either("s3:DeleteObject", "s3:DeleteObjectVersion"), Need::Bucket(Write)),
             Op::GetTags => owner(either("s3:GetObjectTagging", "s3:GetObjectVersionTagging")),

@@ -1,7 +1,12 @@
 //! The server on its port: bounds that callers meet, and that it lives on.
 
+use bytes::Bytes;
 use fourfold::Store;
+use fourfold::stream::{CreateStream, Tags};
 use fourfold_aws::{Limits, Router, Server};
+use http::{Request, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::JoinHandle;
@@ -122,6 +127,45 @@ fn a_caller_who_leaves_takes_no_message_along() {
     until(0);
     queue.send("still there").unwrap();
     assert_eq!(queue.receive(1).unwrap().len(), 1);
+}
+
+/// Clients for Java know no other way to events.
+#[test]
+fn events_come_over_http2_by_prior_knowledge() {
+    let store = Store::in_memory();
+    let streams = store.streams();
+    let stream = streams.create("clicks", CreateStream::default().shard_count(1)).unwrap();
+    let consumer = stream.register_consumer("app", &Tags::new()).unwrap();
+    let put = stream.put("k", "before").unwrap();
+    let server = Running::new(Router::new(store), Limits::default());
+    let body = format!(
+        r#"{{"ConsumerARN":"{}","ShardId":"{}","StartingPosition":{{"Type":"TRIM_HORIZON"}}}}"#,
+        consumer.arn, put.shard_id
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        let (mut client, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
+        tokio::spawn(connection);
+        let request =
+            Request::post("http://localhost/").header("x-amz-target", "Kinesis_20131202.SubscribeToShard");
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
+        let answer = client.send_request(request).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_2));
+        let mut events = answer.into_body();
+        let mut received = Vec::new();
+        let mut until = async |text: &str| {
+            while !received.windows(text.len()).any(|bytes| bytes == text.as_bytes()) {
+                let frame = events.frame().await.expect("it goes on").unwrap();
+                received.extend_from_slice(&frame.into_data().unwrap());
+            }
+        };
+        until("initial-response").await;
+        until("YmVmb3Jl").await; // "before", in base64
+        stream.put("k", "later").unwrap();
+        until("bGF0ZXI=").await;
+    });
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub struct UploadPart {
     pub content_md5: Option<ContentMd5>,
     /// What the checksum of the data must be.
     pub checksum: Option<Checksum>,
+    /// The algorithm of a checksum that is known only behind the data. Default: the upload's.
+    pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// How long the data must be. Default: whatever comes.
     pub content_length: Option<u64>,
     /// The entity tag of the part is chance and not the MD5 of its data, which costs half as much.
@@ -154,7 +156,8 @@ impl Bucket {
         check_number(request.part_number)?;
         drop(self.bucket.settings()?);
         let (_, upload) = self.upload(&request.key, &request.upload_id)?;
-        check_algorithm(&upload, request.checksum.map(|checksum| checksum.algorithm()))?;
+        let given = request.checksum.map(|checksum| checksum.algorithm()).or(request.checksum_algorithm);
+        check_algorithm(&upload, given)?;
         let expected = Expected {
             algorithm: upload.algorithm,
             opaque: request.opaque_etag,
@@ -163,7 +166,10 @@ impl Bucket {
             len: request.content_length,
             len_max: PUT_LEN_MAX,
         };
-        let sink = Sink::new(&self.store, &self.state, expected, false)?;
+        let mut sink = Sink::new(&self.store, &self.state, expected, false)?;
+        for algorithm in given {
+            sink.announce(algorithm);
+        }
         Ok(PartWriter { bucket: self.clone(), request, sink })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::store;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::create_table::CreateTableOutput;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, ScalarAttributeType,
     StreamSpecification, StreamViewType, TransactWriteItem,
@@ -9,21 +10,26 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 use fourfold::Store;
 
-/// A client, and the ARN of the stream of the table `users`.
-async fn table(store: &Store) -> (Client, String) {
-    let dynamo = Client::new(&fourfold_aws::sdk::config(store));
+/// Makes the table `users`.
+pub(crate) async fn create(dynamo: &Client, changes: Option<StreamSpecification>) -> CreateTableOutput {
     let key = AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S);
     let schema = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash);
-    let changes = StreamSpecification::builder().stream_enabled(true);
-    let changes = changes.stream_view_type(StreamViewType::NewAndOldImages).build().unwrap();
     let table = dynamo
         .create_table()
         .table_name("users")
         .billing_mode(BillingMode::PayPerRequest)
         .attribute_definitions(key.build().unwrap())
         .key_schema(schema.build().unwrap())
-        .stream_specification(changes);
-    let made = table.send().await.unwrap();
+        .set_stream_specification(changes);
+    table.send().await.unwrap()
+}
+
+/// A client, and the ARN of the stream of the table `users`.
+async fn table(store: &Store) -> (Client, String) {
+    let dynamo = Client::new(&fourfold_aws::sdk::config(store));
+    let changes = StreamSpecification::builder().stream_enabled(true);
+    let changes = changes.stream_view_type(StreamViewType::NewAndOldImages).build().unwrap();
+    let made = create(&dynamo, Some(changes)).await;
     (dynamo, made.table_description.unwrap().latest_stream_arn.unwrap())
 }
 

@@ -6,6 +6,8 @@ mod kinesis;
 mod s3;
 mod sqs;
 mod transport;
+mod ways;
+mod wire;
 
 use fourfold::{ManualClock, Store};
 use std::future::poll_fn;
