@@ -17,6 +17,7 @@ mod model;
 #[cfg(feature = "object_store")]
 mod object_store;
 mod objects;
+mod objects_face;
 mod objects_lifecycle;
 mod objects_model;
 mod objects_notify;

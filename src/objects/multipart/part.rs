@@ -167,7 +167,7 @@ impl Bucket {
             len_max: PUT_LEN_MAX,
         };
         let mut sink = Sink::new(&self.store, &self.state, expected, false)?;
-        for algorithm in given {
+        if let Some(algorithm) = given {
             sink.announce(algorithm);
         }
         Ok(PartWriter { bucket: self.clone(), request, sink })
