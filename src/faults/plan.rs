@@ -111,16 +111,12 @@ impl State {
     /// The number of this call.
     fn count(&mut self, service: Service, operation: &'static str, resource: &str) -> u64 {
         let numbers = self.numbers.entry((service, operation)).or_default();
-        match numbers.get_mut(resource) {
-            Some(number) => {
-                *number += 1;
-                *number
-            }
-            None => {
-                numbers.insert(resource.to_owned(), 1);
-                1
-            }
+        if let Some(number) = numbers.get_mut(resource) {
+            *number += 1;
+            return *number;
         }
+        numbers.insert(resource.to_owned(), 1);
+        1
     }
 
     fn note(&mut self, event: FaultEvent) {
@@ -298,6 +294,6 @@ impl fmt::Debug for Plan {
             .field("chaos", &state.chaos.as_ref().map(|(_, chaos)| chaos))
             .field("rules", &state.rules)
             .field("happened", &state.log.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -130,14 +130,13 @@ impl Bucket {
     /// # Errors
     /// `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed` for a delete marker, `InvalidArgument` for an id that cannot be,
     /// `PreconditionFailed`, `NotModified`, `InvalidRange`, `InvalidPartNumber`, `NoSuchBucket`.
-    #[expect(clippy::needless_pass_by_value, reason = "a request is made for one call")]
     pub fn get_object(&self, request: GetObject) -> Result<GetOutput> {
-        self.store.call("GetObject", self.name(), || self.do_get_object(request))
+        self.store.call("GetObject", self.name(), || self.do_get_object(&request))
     }
 
-    fn do_get_object(&self, request: GetObject) -> Result<GetOutput> {
+    fn do_get_object(&self, request: &GetObject) -> Result<GetOutput> {
         let settings = self.bucket.settings()?;
-        let found = self.find(&settings, &request, "GET", View::Now(&self.store))?;
+        let found = self.find(&settings, request, "GET", View::Now(&self.store))?;
         if let Content::Inline(bytes) = &found.object.content {
             let bytes = match &found.range {
                 Some(range) => bytes.slice(place(range.start)..place(range.end)),
@@ -148,7 +147,7 @@ impl Bucket {
         }
         // Once more, as of a moment that stays.
         let snapshot = self.store.snapshot();
-        let found = self.find(&settings, &request, "GET", View::Then(&snapshot))?;
+        let found = self.find(&settings, request, "GET", View::Then(&snapshot))?;
         drop(settings);
         let (info, content_range) = (found.info, found.range);
         let body = self.body(snapshot, found.object, content_range)?;

@@ -76,6 +76,7 @@ mod settings;
 mod sink;
 pub(crate) mod staged;
 mod state;
+mod stats;
 mod tagging;
 mod versions;
 
@@ -112,6 +113,7 @@ pub use notify::{EventType, KeyFilter, NotificationConfiguration, NotificationEr
 pub use put::{ObjectWriter, PutObject, PutOutput};
 pub use range::ContentRange;
 pub use settings::{Setting, Versioning};
+pub use stats::BucketStats;
 pub use tagging::Tagging;
 
 use crate::objects::extents::References;

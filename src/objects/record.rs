@@ -379,6 +379,7 @@ mod tests {
         let mut metadata = Metadata { content_type: Some("text/plain".to_owned()), ..Metadata::default() };
         metadata.expires = Some("never".to_owned());
         metadata.insert("a", "b");
+        metadata.attributes = vec![("acl".to_owned(), "<x/>".to_owned())];
         let object = Object {
             len,
             etag: ETag::new([7; 16], 2),

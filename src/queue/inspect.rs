@@ -9,6 +9,7 @@ use crate::queue::lane::NOTHING;
 use crate::queue::message::{Message, Stored};
 use crate::queue::receive::{Setting, deliver};
 use crate::queue::{identify, keys};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +93,41 @@ pub struct Seen {
     pub message: Message,
     /// Whether it can be received.
     pub state: MessageState,
+}
+
+/// Its trail, for people.
+///
+/// ```
+/// use fourfold::{ManualClock, Store, queue::Receive};
+/// let store = Store::builder().clock(ManualClock::default()).open_in_memory();
+/// let jobs = store.queues().create("jobs")?;
+/// let sent = jobs.send("hello")?;
+/// jobs.receive(Receive::new().visibility_timeout(60))?;
+/// assert_eq!(
+///     jobs.find(&sent.id())?.expect("it is there").to_string(),
+///     "sent 2025-01-01T00:00:00.000Z, received once, first 2025-01-01T00:00:00.000Z, \
+///      in flight until 2025-01-01T00:01:00.000Z"
+/// );
+/// # Ok::<(), fourfold::queue::Error>(())
+/// ```
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sent {}", self.message.sent())?;
+        if let Some(source) = self.message.dead_letter_source() {
+            write!(f, ", a dead letter of {source}")?;
+        }
+        match (self.message.receive_count(), self.message.first_received()) {
+            (0, _) | (_, None) => f.write_str(", never received")?,
+            (1, Some(first)) => write!(f, ", received once, first {first}")?,
+            (count, Some(first)) => write!(f, ", received {count} times, first {first}")?,
+        }
+        match self.state {
+            MessageState::Visible => f.write_str(", visible"),
+            MessageState::InFlight { until } => write!(f, ", in flight until {until}"),
+            MessageState::Delayed { until } => write!(f, ", delayed until {until}"),
+            MessageState::Blocked => f.write_str(", behind another one of its group"),
+        }
+    }
 }
 
 impl Queue {

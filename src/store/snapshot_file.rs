@@ -12,6 +12,7 @@ use crate::codec::{Malformed, Reader, Writer, checksums_agree};
 use crate::error::{Corruption, Error, Result};
 use crate::limits::KEY_LEN_MAX;
 use bytes::Bytes;
+use std::fmt;
 use std::io::{self, Read, Write};
 
 const MAGIC: &[u8; 8] = b"4FOLDSNP";
@@ -217,8 +218,14 @@ impl<R: Read> BlockReader<R> {
     }
 
     /// Something in the block just read cannot be.
-    pub(super) fn refuse(&self, what: &'static str, expected: impl ToString, found: impl ToString) -> Error {
-        Corruption::new(FILE, self.offset, what, expected.to_string(), found.to_string()).into()
+    #[cold]
+    pub(super) fn refuse(
+        &self,
+        what: &'static str,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Error {
+        Corruption::new(FILE, self.offset, what, expected, found).into()
     }
 }
 

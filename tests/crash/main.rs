@@ -18,4 +18,5 @@ mod queue;
 mod random;
 mod report;
 mod stream;
+mod together;
 mod transaction;

@@ -17,11 +17,13 @@ mod model;
 #[cfg(feature = "object_store")]
 mod object_store;
 mod objects;
+mod objects_face;
 mod objects_lifecycle;
 mod objects_model;
 mod objects_notify;
 mod objects_parts;
 mod objects_threads;
+mod one_clock;
 mod pipeline;
 mod queue;
 mod queue_manage;

@@ -115,6 +115,6 @@ mod tests {
             http::Request::get("/photos/puppy.jpg").header("date", "Tue, 27 Mar 2007 19:36:42 +0000");
         check(request, "awsexamplebucket1", None, "qgk2+6Sv9/oM7G3qLEjTH1a1l1g=");
         let request = http::Request::get("/?acl").header("date", "Tue, 27 Mar 2007 19:44:46 +0000");
-        check(request, "awsexamplebucket1", None, "c2WLPFtWHVgbEmeEG93a4cG37dM=");
+        check(request, "johnsmith", None, "c2WLPFtWHVgbEmeEG93a4cG37dM=");
     }
 }

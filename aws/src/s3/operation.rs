@@ -86,7 +86,7 @@ const NOT_HERE: [&str; 10] = [
     "metadataConfiguration",
     "metadataInventoryTable",
     "metadataJournalTable",
-    "publicAccessBlockStatus",
+    "metadataAnnotationTable",
     "torrent",
     "renameObject",
 ];

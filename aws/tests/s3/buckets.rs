@@ -162,7 +162,7 @@ fn a_bucket_in_the_host() {
 fn other_services_stay_where_they_are() {
     let face = Face::empty(|router| router);
     let hello = face.unsigned("GET", "/", &[], "");
-    assert_eq!(text(&hello), "healthy: 127.0.0.1:4566 ");
+    assert!(text(&hello).starts_with("healthy: 127.0.0.1:4566"));
     let queue = face.unsigned("GET", "/000000000000/jobs", &[], "");
     assert_eq!(text(&queue), "<UnknownOperationException/>\n");
     let query = face.unsigned("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", &[], "");

@@ -237,10 +237,10 @@ fn keys_of_callers_are_shown_again() {
 #[test]
 fn what_expires_says_so() {
     let face = Face::new();
-    let rules = "<LifecycleConfiguration><Rule><ID>r</ID><Filter><Prefix>tmp/</Prefix></Filter><Status>Enabled</Status>\
+    let rules = "<LifecycleConfiguration><Rule><ID>r</ID><Filter><Prefix>old/</Prefix></Filter><Status>Enabled</Status>\
                  <Expiration><Days>2</Days></Expiration></Rule></LifecycleConfiguration>";
     assert_eq!(face.send("PUT", "/photos?lifecycle", &[], rules).status(), 200);
-    let put = face.send("PUT", "/photos/tmp/a", &[], "x");
+    let put = face.send("PUT", "/photos/old/a", &[], "x");
     let expected = "expiry-date=\"Sat, 04 Jan 2025 00:00:00 GMT\", rule-id=\"r\"";
     assert_eq!(header(&put, "x-amz-expiration"), expected);
     let shown = face.get("/photos?lifecycle");

@@ -24,7 +24,7 @@ impl Serialize for AttributeValue {
             Self::Ss(set) => serializer.serialize_newtype_struct(SET, &Members(set)),
             Self::Ns(set) => serializer.serialize_newtype_struct(SET, &Members(set)),
             Self::Bs(set) => {
-                let members: Vec<Binary<'_>> = set.iter().map(|bytes| Binary(bytes)).collect();
+                let members: Vec<Binary<'_>> = set.iter().map(Binary).collect();
                 serializer.serialize_newtype_struct(SET, &members)
             }
             Self::M(map) => map.serialize(serializer),

@@ -75,7 +75,7 @@ impl Bucket {
         self.store.call("ListMultipartUploads", self.name(), || self.do_list_uploads(request))
     }
 
-    fn do_list_uploads(&self, request: &ListUploads) -> Result<UploadPage> {
+    pub(crate) fn do_list_uploads(&self, request: &ListUploads) -> Result<UploadPage> {
         drop(self.bucket.settings()?);
         let fold = Fold::new(request.prefix.as_deref(), request.delimiter.as_deref());
         let after = request.key_marker.as_deref().filter(|key| !key.is_empty());

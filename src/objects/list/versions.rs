@@ -92,7 +92,7 @@ impl Bucket {
         self.store.call("ListObjectVersions", self.name(), || self.do_list_versions(request))
     }
 
-    fn do_list_versions(&self, request: &ListVersions) -> Result<VersionPage> {
+    pub(crate) fn do_list_versions(&self, request: &ListVersions) -> Result<VersionPage> {
         let settings = self.bucket.settings()?;
         let versioning = settings.record.versioning;
         drop(settings);

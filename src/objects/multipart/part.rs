@@ -167,7 +167,9 @@ impl Bucket {
             len_max: PUT_LEN_MAX,
         };
         let mut sink = Sink::new(&self.store, &self.state, expected, false)?;
-        given.into_iter().for_each(|algorithm| sink.announce(algorithm));
+        if let Some(algorithm) = given {
+            sink.announce(algorithm);
+        }
         Ok(PartWriter { bucket: self.clone(), request, sink })
     }
 
