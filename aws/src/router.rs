@@ -10,7 +10,7 @@ use crate::control::{self, Control};
 use crate::dynamodb::Service;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
-use crate::reply::{Reply, no_such_operation, reply, set};
+use crate::reply::{Reply, no_such_operation, reply, with_sum};
 use crate::s3::{self, Face};
 use crate::signature::{Scope, verify};
 use crate::{cors, dynamodb, form, kinesis, sqs, sts};
@@ -285,10 +285,10 @@ impl<'a> Route<'a> {
 
     fn without_action(call: &'a Call<'_>) -> Self {
         let is_root = call.head.uri.path() == "/";
-        match () {
-            () if call.scope.is_none() && is_root && call.head.method == Method::GET => Self::Hello,
-            () if is_root && call.head.method == Method::POST => Self::by_content_type(call),
-            () => Self::Nobody,
+        match call.head.method {
+            Method::GET if call.scope.is_none() && is_root => Self::Hello,
+            Method::POST if is_root => Self::by_content_type(call),
+            _ => Self::Nobody,
         }
     }
 
@@ -299,8 +299,8 @@ impl<'a> Route<'a> {
             Self::Kinesis(name) => kinesis::answer(call, name, body).await,
             Self::Dynamo(service, name) => dynamodb::answer(call, *service, name, body).await,
             Self::Sts => sts::caller_identity(call),
-            Self::Hello => with_sum(call, reply(200, "", format!("healthy: {} ", call.host()))),
-            Self::Nobody => with_sum(call, no_such_operation()),
+            Self::Hello => with_sum(call, 200, &format!("healthy: {} ", call.host())),
+            Self::Nobody => no_such_operation(call),
         }
     }
 
@@ -326,14 +326,6 @@ impl<'a> Route<'a> {
             Self::Sqs(_) | Self::Hello | Self::Nobody => sqs::refused_in_json(call, refusal),
         }
     }
-}
-
-/// An answer of no service, with the headers of the one that checks it is there.
-pub(crate) fn with_sum(call: &Call<'_>, mut reply: Reply) -> Reply {
-    let sum = crc32fast::hash(reply.body().bytes().map_or(&[], |body| &body[..]));
-    set(&mut reply, "x-amzn-requestid", &call.id.long());
-    set(&mut reply, "x-amz-crc32", &sum.to_string());
-    reply
 }
 
 /// The form in a body, or in a URL.

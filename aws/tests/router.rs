@@ -155,7 +155,7 @@ fn a_stream_by_json() {
         (400, r#"{"__type":"SerializationException","Message":"class java.lang.Boolean can not be converted to an String"}"#.to_owned())
     );
     assert_eq!(
-        post(&router, "Kinesis_20131202.CreateChannel", "{}"),
+        post(&router, "Kinesis_20131202.StartStreamEncryption", "{}"),
         (400, r#"{"__type":"UnknownOperationException"}"#.to_owned())
     );
 }

@@ -66,8 +66,10 @@ fn number_of(body: &str) -> u64 {
 impl Life {
     fn begin(disk: &SimDisk, clock: ManualClock, is_fifo: bool) -> Self {
         let store = open(disk, &clock).unwrap();
+        // What the life before made is there from the first call on.
+        let is_there = store.queues().get(names(is_fifo).0).is_ok();
         let queue = create(&store.queues(), is_fifo).unwrap();
-        let created = disk.calls();
+        let created = if is_there { 0 } else { disk.calls() };
         Self {
             disk: disk.clone(),
             clock,
@@ -79,6 +81,20 @@ impl Life {
             next: 0,
             created,
         }
+    }
+
+    /// Another life, on what a power cut left of this one: what is there now has to stay.
+    fn again(&self, disk: &SimDisk) -> Self {
+        let clock = ManualClock::new(fourfold::Clock::now(&self.clock));
+        let mut next = Self::begin(disk, clock, self.is_fifo);
+        next.next = self.next;
+        let failed = next.store.queues().get(names(self.is_fifo).1).unwrap();
+        for number in bodies(&next.queue).into_iter().chain(bodies(&failed)) {
+            let known = Fate { asked: 0, promised: 0, ..self.fates[&number].clone() };
+            let fate = Fate { deletion_asked: NEVER, deletion_promised: NEVER, ..known };
+            next.fates.insert(number, fate);
+        }
+        next
     }
 
     fn message(&mut self, random: &mut Random) -> SendMessage {
@@ -255,17 +271,46 @@ fn receive_all(queue: &Queue, clock: &ManualClock, life: &Life, found: &BTreeSet
     Ok(())
 }
 
-fn explore(seed: u64, counts: &Counts, is_fifo: bool) -> Result<(), String> {
+/// Lives, each on what a power cut, somewhere in the one before, left of it.
+fn explore(seed: u64, counts: &Counts, is_fifo: bool, lives: usize) -> Result<(), String> {
     let mut random = Random::new(seed);
     let disk = SimDisk::new();
     disk.record();
     let mut life = Life::begin(&disk, ManualClock::default(), is_fifo);
-    for _ in 0..25 {
-        life.step(&mut random);
+    for number in 1..=lives {
+        for _ in 0..25 {
+            life.step(&mut random);
+        }
+        let images = life.disk.images();
+        look_everywhere(&images, &life, counts, &mut random)
+            .map_err(|error| format!("seed {seed}, FIFO: {is_fifo}, life {number}, {error}"))?;
+        if number < lives {
+            let image = &images[random.below(images.len())];
+            let limits = CrashLimits {
+                exhaustive_items: 0,
+                exhaustive_states: 0,
+                random: 1,
+                torn: 1,
+                cut: 512,
+                seed: random.next(),
+            };
+            let survivals: Vec<_> = image.crash_states(limits).into_iter().collect();
+            let left = image.crash(&survivals[random.below(survivals.len())]);
+            left.record();
+            life = life.again(&left);
+        }
     }
-    let images = disk.images();
+    Ok(())
+}
+
+fn look_everywhere(
+    images: &[SimDisk],
+    life: &Life,
+    counts: &Counts,
+    random: &mut Random,
+) -> Result<(), String> {
     counts.images(images.len());
-    for (calls, image) in (0..).zip(&images) {
+    for (calls, image) in (0..).zip(images) {
         let limits = CrashLimits {
             exhaustive_items: 3,
             exhaustive_states: 16,
@@ -276,11 +321,8 @@ fn explore(seed: u64, counts: &Counts, is_fifo: bool) -> Result<(), String> {
         };
         for survival in image.crash_states(limits) {
             counts.state();
-            look(&image.crash(&survival), &life, calls).map_err(|error| {
-                format!(
-                    "seed {seed}, FIFO: {is_fifo}, after {calls} calls, a power cut that left\n{}{error}",
-                    image.explain(&survival)
-                )
+            look(&image.crash(&survival), life, calls).map_err(|error| {
+                format!("after {calls} calls, a power cut that left\n{}{error}", image.explain(&survival))
             })?;
         }
     }
@@ -289,10 +331,15 @@ fn explore(seed: u64, counts: &Counts, is_fifo: bool) -> Result<(), String> {
 
 #[test]
 fn a_standard_queue_keeps_its_promises_over_power_cuts() {
-    run_seeds("standard queue", 40, |seed, counts, _| explore(seed, counts, false));
+    run_seeds("standard queue", 40, |seed, counts, _| explore(seed, counts, false, 1));
 }
 
 #[test]
 fn a_fifo_queue_keeps_its_promises_over_power_cuts() {
-    run_seeds("FIFO queue", 40, |seed, counts, _| explore(seed, counts, true));
+    run_seeds("FIFO queue", 40, |seed, counts, _| explore(seed, counts, true, 1));
+}
+
+#[test]
+fn queues_keep_their_promises_through_three_lives() {
+    run_seeds("three lives of a queue", 10, |seed, counts, _| explore(seed, counts, seed % 2 == 0, 3));
 }

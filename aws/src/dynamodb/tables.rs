@@ -101,6 +101,9 @@ impl Operation<'_> {
         let mut wanted = self.input.required("TimeToLiveSpecification", wanted)?;
         let attribute = wanted.text("AttributeName")?;
         let attribute = wanted.required("timeToLiveSpecification.attributeName", attribute)?;
+        if attribute.is_empty() {
+            return Err(Dialect::Dynamo.invalid("TimeToLiveSpecification.AttributeName must be non empty"));
+        }
         let enabled = wanted.flag("Enabled")?;
         let enabled = wanted.required("timeToLiveSpecification.enabled", enabled)?;
         self.tables.update_time_to_live_async(&name, &attribute, enabled).await?;

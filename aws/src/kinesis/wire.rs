@@ -28,11 +28,22 @@ impl Form {
         if is_cbor { Self::Cbor } else { Self::Json }
     }
 
-    fn decode(self, body: &[u8]) -> Result<Value> {
-        match self {
-            Self::Json => Fields::tree(body, Dialect::Kinesis),
-            Self::Cbor => cbor::decode(body).ok_or_else(|| Refusal::serialization("")),
+    /// The request that a body is to the operation `name`.
+    fn decode(self, call: &Call<'_>, name: &str, body: &[u8]) -> Result<Fields> {
+        let dialect = Dialect::Kinesis;
+        let is_known = model::has(dialect, name);
+        if body.is_empty() && !is_known {
+            return Err(Refusal::unknown_operation());
         }
+        let mut request = match self {
+            Self::Json => Fields::tree(body, dialect)?,
+            Self::Cbor => cbor::decode(body).ok_or_else(|| Refusal::serialization(""))?,
+        };
+        if is_known {
+            check_form(call.head, dialect)?;
+        }
+        model::check(dialect, name, &mut request)?;
+        Fields::of(request, dialect)
     }
 
     pub(super) fn encode(self, value: &Value) -> Vec<u8> {
@@ -61,14 +72,13 @@ impl Form {
 /// Answers `name`, the operation of the target header.
 pub(crate) async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
     let form = Form::of(call);
-    let input = read(call, form, name, body);
     if name == "SubscribeToShard" {
-        return match input.and_then(|input| subscribe(call, input, form)) {
+        return match form.decode(call, name, body).and_then(|input| subscribe(call, input, form)) {
             Ok(events) => with_ids(call, reply(200, subscription::CONTENT_TYPE, events)),
             Err(refusal) => refused(call, &refusal),
         };
     }
-    let answer = match input {
+    let answer = match form.decode(call, name, body) {
         Ok(input) => perform(call, name, input).await,
         Err(refusal) => Err(refusal),
     };
@@ -78,20 +88,6 @@ pub(crate) async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
         Ok(value) => finish(call, 200, form.encode(&value)),
         Err(refusal) => refused(call, &refusal),
     }
-}
-
-/// The members of a request, as the model has them.
-fn read(call: &Call<'_>, form: Form, name: &str, body: &[u8]) -> Result<Fields> {
-    let dialect = Dialect::Kinesis;
-    if body.is_empty() && !model::has(dialect, name) {
-        return Err(Refusal::unknown_operation());
-    }
-    let mut request = form.decode(body)?;
-    if model::has(dialect, name) {
-        check_form(call.head, dialect)?;
-    }
-    model::check(dialect, name, &mut request)?;
-    Fields::of(request, dialect)
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {

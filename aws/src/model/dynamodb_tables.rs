@@ -153,7 +153,7 @@ static UPDATE_TABLE: Shape = of_table(
 static OF_TABLE: Shape = of_table("DescribeTableInput", &[must("TableName", &TABLE_NAME)]);
 static TIME_TO_LIVE: Shape = structure(
     "TimeToLiveSpecification",
-    &[must("AttributeName", &text(1, 255, None)), must("Enabled", &Shape::Flag)],
+    &[must("AttributeName", &text(0, 255, None)), must("Enabled", &Shape::Flag)],
 );
 static UPDATE_TIME_TO_LIVE: Shape = of_table(
     "UpdateTimeToLiveInput",
