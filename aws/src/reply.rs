@@ -1,6 +1,7 @@
 //! Answers as they leave.
 
 use crate::body::Body;
+use crate::call::Call;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 
@@ -24,7 +25,15 @@ pub(crate) fn set(reply: &mut Reply, name: &'static str, value: &str) {
     }
 }
 
+/// An answer of no service, with the headers of the one that checks it is there.
+pub(crate) fn with_sum(call: &Call<'_>, status: u16, text: &str) -> Reply {
+    let mut reply = reply(status, "", text.to_owned());
+    set(&mut reply, "x-amzn-requestid", &call.id.long());
+    set(&mut reply, "x-amz-crc32", &crc32fast::hash(text.as_bytes()).to_string());
+    reply
+}
+
 /// What every service says to a request that is for none of its protocols.
-pub(crate) fn no_such_operation() -> Reply {
-    reply(404, "", "<UnknownOperationException/>\n")
+pub(crate) fn no_such_operation(call: &Call<'_>) -> Reply {
+    with_sum(call, 404, "<UnknownOperationException/>\n")
 }

@@ -294,7 +294,7 @@ fn explore(seed: u64, counts: &Counts, is_fifo: bool, lives: usize) -> Result<()
                 cut: 512,
                 seed: random.next(),
             };
-            let survivals: Vec<_> = image.crash_states(limits).into_iter().collect();
+            let survivals: Vec<_> = image.crash_states(limits).collect();
             let left = image.crash(&survivals[random.below(survivals.len())]);
             left.record();
             life = life.again(&left);

@@ -6,7 +6,6 @@ use crate::fields::{Dialect, Fields};
 use crate::model;
 use crate::refusal::{Origin, Refusal, Result};
 use crate::reply::{Reply, no_such_operation, reply, set};
-use crate::router::with_sum;
 use crate::signature::check_form;
 use crate::value::Value;
 use std::borrow::Cow;
@@ -18,7 +17,7 @@ const PLAIN_CONTENT_TYPE: &str = "application/json";
 /// Answers `name`, the operation of the target header.
 pub(crate) async fn answer(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -> Reply {
     if !body.is_empty() && !["", CONTENT_TYPE, PLAIN_CONTENT_TYPE].contains(&call.content_type()) {
-        return with_sum(call, no_such_operation());
+        return no_such_operation(call);
     }
     match carry_out(call, service, name, body).await {
         Ok(value) => finish(call, 200, &value),

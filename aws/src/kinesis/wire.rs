@@ -35,6 +35,15 @@ impl Form {
         if body.is_empty() && !is_known {
             return Err(Refusal::unknown_operation());
         }
+        let mut request = match self {
+            Self::Json => Fields::tree(body, dialect)?,
+            Self::Cbor => cbor::decode(body).ok_or_else(|| Refusal::serialization(""))?,
+        };
+        if is_known {
+            check_form(call.head, dialect)?;
+        }
+        model::check(dialect, name, &mut request)?;
+        Fields::of(request, dialect)
     }
 
     pub(super) fn encode(self, value: &Value) -> Vec<u8> {

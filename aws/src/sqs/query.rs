@@ -79,7 +79,7 @@ pub(crate) async fn query(call: &Call<'_>, text: &str) -> Reply {
         tree.insert(&path, value);
     }
     let Some(action) = tree.children.remove("Action").and_then(|node| node.text) else {
-        return no_such_operation();
+        return no_such_operation(call);
     };
     tree.children.remove("Version");
     match answer(call, &action, tree).await {
