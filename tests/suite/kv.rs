@@ -119,7 +119,7 @@ fn definitions_that_cannot_be_are_refused() {
         table = table.attribute(format!("h{number}"), ScalarType::S);
         wide = wide.hash(format!("h{number}"));
     }
-    check(table.global_index(wide), "more than 4");
+    check(table.global_index(wide), "exceeds the maximum allowed number of HASH key attributes");
     let range_first = Index::new("idx").range("c").hash("p");
     check(base().global_index(range_first), "first KeySchemaElement is not a HASH");
 }

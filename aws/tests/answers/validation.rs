@@ -5,6 +5,7 @@ use super::{Case, DYNAMO, KINESIS, SERIALIZATION, VALIDATION, check};
 use serde_json::{Value, json};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn values_of_wrong_types_are_refused_before_anything_else() {
     let cast = "class sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to class \
                 java.lang.Class (sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class \
@@ -209,6 +210,7 @@ fn constraints_of_the_model_are_reported_at_once() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_a_request_says_is_checked_in_the_order_of_the_service() {
     let empty = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
     let of = |operation: &'static str, request: Value, message: &'static str| -> Case {
