@@ -11,7 +11,7 @@
 //! | variants of enums with content | map of one field, the variant's name |
 //! | byte strings (`serde_bytes`, or [`binary`]) | binary |
 //! | a collection with [`set`] | set |
-//! | [`AttributeValue`](crate::kv::AttributeValue), [`Item`](crate::kv::Item) | what it is |
+//! | [`AttributeValue`], [`Item`] | what it is |
 //!
 //! Keys of maps are strings, or integers, booleans, characters or unit variants written as such. `Some(x)` is what `x`
 //! is. What is stored as a set is read into any collection.
