@@ -15,6 +15,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// Headers of the service that a signature covers in another way, and what no service reads.
+const BOUND: [&str; 3] = ["x-amz-content-sha256", "x-amz-date", "x-amz-user-agent"];
 /// How far a caller's clock may be off.
 pub(crate) const SKEW_MAX: Duration = Duration::from_mins(15);
 /// How long a presigned URL may be good for.
@@ -95,6 +97,9 @@ pub(crate) fn verify(
         let refusal = Refusal::framework("UnrecognizedClientException", message);
         return Err(refusal.with_query_code("InvalidClientTokenId").with_status(403));
     };
+    if let Some(name) = unsigned(head, &signature.signed_headers).first() {
+        return Err(invalid(&format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
+    }
     let canonical = canonical_request(head, body, &signature);
     let to_sign =
         format!("{ALGORITHM}\n{}\n{}\n{}", signature.date, scope.text(), hex(&Sha256::digest(canonical)));
@@ -223,6 +228,14 @@ fn canonical_request(head: &Parts, body: &[u8], signature: &Signature) -> String
     }
     let _ = write!(text, "\n{}\n{}", signature.signed_headers, hex(&Sha256::digest(body)));
     text
+}
+
+/// Headers that must be signed, and are not: all of the service's and the host. What is [`BOUND`] need not be among them.
+pub(crate) fn unsigned<'a>(head: &'a Parts, signed_headers: &str) -> Vec<&'a str> {
+    let is_signed = |name: &str| signed_headers.split(';').any(|one| one.eq_ignore_ascii_case(name));
+    let sent = head.headers.keys().map(http::HeaderName::as_str);
+    let services = sent.filter(|name| name.starts_with("x-amz-") && !BOUND.contains(name));
+    std::iter::once("host").chain(services).filter(|name| !is_signed(name)).collect()
 }
 
 pub(crate) fn canonical_query(query: &str) -> String {

@@ -12,7 +12,7 @@ use crate::s3::intake::Seal;
 use crate::s3::old;
 use crate::signature::{
     ALGORITHM, EXPIRES_MAX, Keys, SKEW_MAX, Scope, canonical_header, canonical_query, from_hex, hex, mac,
-    parse_date, signing_key,
+    parse_date, signing_key, unsigned,
 };
 use fourfold::Timestamp;
 use hmac::Mac;
@@ -131,6 +131,13 @@ impl Gate<'_> {
     }
 
     fn verify(&self, head: &Parts, signature: &Signature<'_>) -> Result<Seal> {
+        let unsigned = unsigned(head, &signature.signed_headers);
+        if !unsigned.is_empty() {
+            let message = "There were headers present in the request which were not signed";
+            return Err(
+                Error::new("AccessDenied", 403, message).with("HeadersNotSigned", unsigned.join(", "))
+            );
+        }
         let id = &signature.scope.key_id;
         let Some(secret) = self.keys.get(id) else { return Err(unknown_key(id)) };
         let canonical = signature.canonical(head);
@@ -338,4 +345,71 @@ fn expired(end: Timestamp, now: Timestamp) -> Error {
     Error::new("AccessDenied", 403, "Request has expired")
         .with("Expires", iso(end))
         .with("ServerTime", iso(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CREDENTIAL: &str = "AKID/20250101/us-east-1/s3/aws4_request";
+    const DATE: &str = "20250101T000000Z";
+
+    /// Admits a request, after a signature of what it was before `later` came.
+    fn admit(signed_headers: &str, is_presigned: bool, later: &[(&str, &str)]) -> Result<Admission> {
+        let keys = Keys::from([("AKID".to_owned(), "SECRET".to_owned())]);
+        let accounts = BTreeMap::new();
+        let now = parse_date(DATE).unwrap();
+        let gate = Gate { keys: &keys, accounts: &accounts, account: "000000000000", now };
+        let scope = Scope::parse(CREDENTIAL).unwrap();
+        let query = format!(
+            "X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={}&X-Amz-Date={DATE}&X-Amz-Expires=60&X-Amz-SignedHeaders={}",
+            CREDENTIAL.replace('/', "%2F"),
+            signed_headers.replace(';', "%3B")
+        );
+        let path = if is_presigned { format!("/photos/k?{query}") } else { "/photos/k".to_owned() };
+        let request = http::Request::put(&path)
+            .header("host", "h")
+            .header("x-amz-acl", "private")
+            .header("x-amz-date", DATE)
+            .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        let payload = "UNSIGNED-PAYLOAD".to_owned();
+        let (date, signed_headers) = (DATE.to_owned(), signed_headers.to_owned());
+        let signature = Signature { scope: &scope, date, signed_headers, mac: String::new(), payload };
+        let hash = hex(&Sha256::digest(signature.canonical(&head)));
+        let text = format!("{ALGORITHM}\n{DATE}\n{}\n{hash}", scope.text());
+        let mac = mac(&signing_key("SECRET", &scope), text.as_bytes()).unwrap();
+        let mac = hex(&mac.finalize().into_bytes());
+        if is_presigned {
+            head.uri = format!("{path}&X-Amz-Signature={mac}").parse().unwrap();
+        } else {
+            let names = &signature.signed_headers;
+            let text = format!("{ALGORITHM} Credential={CREDENTIAL}, SignedHeaders={names}, Signature={mac}");
+            head.headers.insert("authorization", text.parse().unwrap());
+        }
+        for (name, value) in later {
+            head.headers
+                .insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        let query = Query::of(&head);
+        gate.admit(&head, Some(&scope), &Target::default(), &query)
+    }
+
+    #[test]
+    fn headers_of_the_service_must_be_signed() {
+        for is_presigned in [false, true] {
+            let admit = |signed: &str, later| admit(signed, is_presigned, later);
+            let unsigned = |admission: Result<Admission>| {
+                let error = admission.unwrap_err();
+                let found = error.details.iter().find(|(name, _)| *name == "HeadersNotSigned");
+                (error.code.into_owned(), found.map(|(_, names)| names.clone()).unwrap_or_default())
+            };
+            assert_eq!(admit("host;x-amz-acl", &[]).unwrap().caller, Caller::Owner);
+            assert!(admit("host;x-amz-acl", &[("x-amz-user-agent", "me"), ("range", "a")]).is_ok());
+            let copied = admit("host;x-amz-acl", &[("x-amz-copy-source", "/letters/k")]);
+            assert_eq!(unsigned(copied), ("AccessDenied".to_owned(), "x-amz-copy-source".to_owned()));
+            let nothing = admit("x-amz-date", &[]);
+            assert_eq!(unsigned(nothing), ("AccessDenied".to_owned(), "host, x-amz-acl".to_owned()));
+        }
+    }
 }

@@ -51,6 +51,17 @@ fn another_signature_body_or_key_is_wrong() {
 }
 
 #[test]
+fn headers_of_a_service_must_be_signed() {
+    let mut extended = example(RIGHT);
+    extended.headers.insert("x-amz-user-agent", "me".parse().unwrap());
+    check(&extended, b"", "20150830T123600Z").unwrap();
+    extended.headers.insert("x-amz-target", "Service.Verb".parse().unwrap());
+    let refusal = check(&extended, b"", "20150830T123600Z").unwrap_err();
+    assert_eq!(refusal.name, "InvalidSignatureException");
+    assert!(refusal.message.contains("'x-amz-target'"), "{}", refusal.message);
+}
+
+#[test]
 fn a_signature_is_good_for_a_quarter_of_an_hour() {
     for (now, is_good) in [
         ("20150830T125100Z", true),
