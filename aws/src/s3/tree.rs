@@ -1,6 +1,6 @@
 //! Documents of requests, read into a tree.
 //!
-//! Bounded: in depth here, in length by who reads the body. Names are without their namespace, which clients leave out or
+//! Bounded: in depth and elements here, in length by who reads the body. Names are without their namespace, which clients leave out or
 //! give as they please.
 
 use crate::s3::error::{Error, Result};
@@ -10,6 +10,8 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 
 /// Deeper than any document of the service.
 const DEPTH_MAX: usize = 16;
+/// More than any document of the service has: an upload of 10 000 parts with checksums is completed by 50 001 elements.
+const NODES_MAX: usize = 1 << 17;
 
 /// An element.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,16 +34,21 @@ impl Node {
         let mut reader = Reader::from_str(text);
         let mut open: Vec<Self> = Vec::new();
         let mut root = None;
+        let mut nodes = 0;
         loop {
             let done = match reader.read_event().ok()? {
                 Event::Start(start) => {
-                    if open.len() == DEPTH_MAX || root.is_some() {
+                    nodes += 1;
+                    if open.len() == DEPTH_MAX || nodes > NODES_MAX || root.is_some() {
                         return None;
                     }
                     open.push(Self::of(&start)?);
                     None
                 }
-                Event::Empty(start) if root.is_none() => Some(Self::of(&start)?),
+                Event::Empty(start) if root.is_none() && nodes < NODES_MAX => {
+                    nodes += 1;
+                    Some(Self::of(&start)?)
+                }
                 Event::End(_) => open.pop(),
                 Event::Text(text) => {
                     if let Some(node) = open.last_mut() {
@@ -142,5 +149,17 @@ mod tests {
             assert!(Node::parse(text.as_bytes(), "a").is_err(), "{text}");
         }
         assert!(Node::parse(b"<a>\xff</a>", "a").is_err());
+    }
+
+    #[test]
+    fn elements_are_bounded() {
+        let count = |child: &str, count: usize| {
+            let text = format!("<a>{}</a>", child.repeat(count - 1));
+            Node::parse(text.as_bytes(), "a").map(|node| node.children.len())
+        };
+        for child in ["<b/>", "<b></b>"] {
+            assert_eq!(count(child, NODES_MAX).unwrap(), NODES_MAX - 1);
+            assert_eq!(count(child, NODES_MAX + 1).unwrap_err().code, "MalformedXML");
+        }
     }
 }
