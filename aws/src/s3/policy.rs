@@ -77,6 +77,7 @@ impl Policy {
             if !texts(resources).all(is_own) {
                 return malformed("Policy has invalid resource");
             }
+            statement.get("Condition").map_or(Ok(()), check_conditions)?;
         }
         Ok(policy)
     }
@@ -92,7 +93,7 @@ impl Policy {
     pub(crate) fn is_public(&self) -> bool {
         self.statements().any(|statement| {
             statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-                && statement.get("Principal").is_some_and(|who| is_meant(who, &Caller::Anonymous))
+                && statement.get("Principal").is_some_and(|who| is_meant(who, None))
                 && statement.get("Condition").is_none()
         })
     }
@@ -104,16 +105,22 @@ impl Policy {
         } else {
             format!("arn:aws:s3:::{}/{key}", bucket.name())
         };
+        let account = match &ask.caller {
+            Caller::Owner => Some(ask.store.account()),
+            Caller::Other(account) => Some(&**account),
+            Caller::Anonymous => None,
+        };
+        let does = |list: &Value| {
+            texts(list).any(|one| matches(&one.to_ascii_lowercase(), &action.to_ascii_lowercase()))
+        };
         let mut verdict = Verdict::Silent;
         for statement in self.statements() {
             let field = |name: &str| statement.get(name);
             let names = |list: &Value, text: &str| texts(list).any(|pattern| matches(pattern, text));
-            let applies = field("Principal").is_none_or(|who| is_meant(who, &ask.caller))
-                && field("NotPrincipal").is_none_or(|who| !is_meant(who, &ask.caller))
-                && field("Action").is_none_or(|list| {
-                    texts(list).any(|one| matches(&one.to_ascii_lowercase(), &action.to_ascii_lowercase()))
-                })
-                && field("NotAction").is_none_or(|list| !names(list, action))
+            let applies = field("Principal").is_none_or(|who| is_meant(who, account))
+                && field("NotPrincipal").is_none_or(|who| !is_meant(who, account))
+                && field("Action").is_none_or(does)
+                && field("NotAction").is_none_or(|list| !does(list))
                 && field("Resource").is_none_or(|list| names(list, &resource))
                 && field("NotResource").is_none_or(|list| !names(list, &resource))
                 && field("Condition").is_none_or(|conditions| holds(conditions, ask, bucket, key));
@@ -135,11 +142,8 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
     many.unwrap_or_else(|| std::slice::from_ref(value)).iter().filter_map(Value::as_str)
 }
 
-fn is_meant(principal: &Value, caller: &Caller) -> bool {
-    let account = match caller {
-        Caller::Other(account) => Some(account),
-        Caller::Owner | Caller::Anonymous => None,
-    };
+/// Is an account meant, or nobody in particular?
+fn is_meant(principal: &Value, account: Option<&str>) -> bool {
     let is_one = |text: &str| {
         text == "*"
             || account.is_some_and(|account| text == account || text.split(':').any(|part| part == account))
@@ -182,67 +186,149 @@ fn matches(pattern: &str, text: &str) -> bool {
     pattern.get(at..).is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
 }
 
-/// Do all conditions hold? One that is not known never does.
-fn holds(conditions: &Value, ask: &Ask<'_>, bucket: &Bucket, key: &str) -> bool {
-    let operators = conditions.as_object().into_iter().flatten();
-    operators.into_iter().all(|(operator, keys)| {
-        keys.as_object().into_iter().flatten().all(|(name, wanted)| {
-            let found = value_of(name, ask, bucket, key);
-            let operator = operator.strip_prefix("ForAnyValue:").unwrap_or(operator);
-            let (operator, found) = match operator.strip_suffix("IfExists") {
-                Some(_) if found.is_none() => return true,
-                Some(operator) => (operator, found),
-                None => (operator, found),
-            };
-            let any = |test: &dyn Fn(&str, &str) -> bool| {
-                found.as_deref().is_some_and(|found| texts(wanted).any(|wanted| test(wanted, found)))
-            };
-            match operator {
-                "StringEquals" | "ArnEquals" => any(&|wanted, found| wanted == found),
-                "StringNotEquals" | "ArnNotEquals" => !any(&|wanted, found| wanted == found),
-                "StringEqualsIgnoreCase" => any(&|wanted, found| wanted.eq_ignore_ascii_case(found)),
-                "StringLike" | "ArnLike" => any(&matches),
-                "StringNotLike" | "ArnNotLike" => !any(&matches),
-                "Bool" => any(&|wanted, found| wanted.eq_ignore_ascii_case(found)),
-                "Null" => {
-                    let absent = found.is_none().to_string();
-                    texts(wanted).any(|wanted| wanted == absent) || wanted.as_bool() == Some(found.is_none())
-                }
-                "NumericLessThanEquals" => any(&|wanted, found| number(found) <= number(wanted)),
-                "NumericEquals" => any(&|wanted, found| number(found) == number(wanted)),
-                _ => false,
+/// How a condition compares.
+#[derive(Clone, Copy, Debug)]
+enum Operator {
+    Equals,
+    NotEquals,
+    EqualsIgnoreCase,
+    Like,
+    NotLike,
+    Null,
+    NumericEquals,
+    NumericLessThanEquals,
+}
+
+impl Operator {
+    /// By its name, and whether it holds for what is not there.
+    fn parse(name: &str) -> Option<(Self, bool)> {
+        let name = name.strip_prefix("ForAnyValue:").unwrap_or(name);
+        let bare = name.strip_suffix("IfExists");
+        let operator = match bare.unwrap_or(name) {
+            "StringEquals" | "ArnEquals" => Self::Equals,
+            "StringNotEquals" | "ArnNotEquals" => Self::NotEquals,
+            "StringEqualsIgnoreCase" | "Bool" => Self::EqualsIgnoreCase,
+            "StringLike" | "ArnLike" => Self::Like,
+            "StringNotLike" | "ArnNotLike" => Self::NotLike,
+            "Null" if bare.is_none() => Self::Null,
+            "NumericEquals" => Self::NumericEquals,
+            "NumericLessThanEquals" => Self::NumericLessThanEquals,
+            _ => return None,
+        };
+        Some((operator, bare.is_some()))
+    }
+
+    fn holds(self, wanted: &Value, found: Option<&str>) -> bool {
+        let any = |test: &dyn Fn(&str, &str) -> bool| {
+            found.is_some_and(|found| scalars(wanted).any(|wanted| test(&wanted, found)))
+        };
+        match self {
+            Self::Equals => any(&|wanted, found| wanted == found),
+            Self::NotEquals => !any(&|wanted, found| wanted == found),
+            Self::EqualsIgnoreCase => any(&|wanted, found| wanted.eq_ignore_ascii_case(found)),
+            Self::Like => any(&matches),
+            Self::NotLike => !any(&matches),
+            Self::Null => scalars(wanted).any(|wanted| wanted == found.is_none().to_string()),
+            Self::NumericEquals => any(&|wanted, found| number(found) == number(wanted)),
+            Self::NumericLessThanEquals => any(&|wanted, found| number(found) <= number(wanted)),
+        }
+    }
+}
+
+/// What a condition is about.
+#[derive(Clone, Copy, Debug)]
+enum Subject<'a> {
+    ExistingTag(&'a str),
+    RequestTag(&'a str),
+    Param(&'static str),
+    Header(&'a str),
+    SecureTransport,
+}
+
+impl<'a> Subject<'a> {
+    fn parse(name: &'a str) -> Option<Self> {
+        if let Some(tag) = name.strip_prefix("s3:ExistingObjectTag/") {
+            return Some(Self::ExistingTag(tag));
+        }
+        if let Some(tag) = name.strip_prefix("s3:RequestObjectTag/") {
+            return Some(Self::RequestTag(tag));
+        }
+        Some(match name {
+            "s3:prefix" => Self::Param("prefix"),
+            "s3:delimiter" => Self::Param("delimiter"),
+            "s3:max-keys" => Self::Param("max-keys"),
+            "s3:VersionId" => Self::Param("versionId"),
+            "aws:SecureTransport" => Self::SecureTransport,
+            "aws:Referer" | "aws:referer" => Self::Header("referer"),
+            "aws:UserAgent" => Self::Header("user-agent"),
+            _ => Self::Header(name.strip_prefix("s3:").filter(|header| header.starts_with("x-amz-"))?),
+        })
+    }
+
+    /// What a request says of it.
+    fn value(self, ask: &Ask<'_>, bucket: &Bucket, key: &str) -> Option<String> {
+        match self {
+            Self::ExistingTag(tag) => {
+                let tagging = bucket.tagging(key, ask.param("versionId")).ok()?;
+                tagging.tags.get(tag).map(str::to_owned)
             }
+            Self::RequestTag(tag) => crate::form::value(ask.header("x-amz-tagging")?, tag),
+            Self::Param(name) => ask.param_text(name),
+            Self::Header(name) => ask.header_text(name),
+            Self::SecureTransport => Some((ask.head.uri.scheme_str() == Some("https")).to_string()),
+        }
+    }
+}
+
+/// Refuses conditions that could not be decided: they would never hold, and what they deny would be allowed.
+fn check_conditions(conditions: &Value) -> Result<()> {
+    let malformed = || Error::new("MalformedPolicy", 400, "Policy has an invalid condition");
+    for (operator, keys) in conditions.as_object().ok_or_else(malformed)? {
+        if Operator::parse(operator).is_none() {
+            let message = format!("The condition operator '{operator}' is not implemented");
+            return Err(Error::not_implemented(message));
+        }
+        for (name, wanted) in keys.as_object().ok_or_else(malformed)? {
+            if Subject::parse(name).is_none() {
+                return Err(Error::not_implemented(format!("The condition key '{name}' is not implemented")));
+            }
+            let values = wanted.as_array().map_or_else(|| std::slice::from_ref(wanted), Vec::as_slice);
+            if !values.iter().all(|value| scalar(value).is_some()) {
+                return Err(malformed());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Do all conditions hold?
+fn holds(conditions: &Value, ask: &Ask<'_>, bucket: &Bucket, key: &str) -> bool {
+    conditions.as_object().into_iter().flatten().all(|(operator, keys)| {
+        let Some((operator, if_exists)) = Operator::parse(operator) else { return false };
+        keys.as_object().into_iter().flatten().all(|(name, wanted)| {
+            let found = Subject::parse(name).and_then(|subject| subject.value(ask, bucket, key));
+            if_exists && found.is_none() || operator.holds(wanted, found.as_deref())
         })
     })
 }
 
-fn number(text: &str) -> i64 {
-    text.parse().unwrap_or(i64::MAX)
+/// The values of a condition, one or a list.
+fn scalars(value: &Value) -> impl Iterator<Item = String> {
+    let many = value.as_array().map(Vec::as_slice);
+    many.unwrap_or_else(|| std::slice::from_ref(value)).iter().filter_map(scalar)
 }
 
-/// What a request says of a condition's key.
-fn value_of(name: &str, ask: &Ask<'_>, bucket: &Bucket, key: &str) -> Option<String> {
-    if let Some(tag) = name.strip_prefix("s3:ExistingObjectTag/") {
-        let tagging = bucket.tagging(key, ask.param("versionId")).ok()?;
-        return tagging.tags.get(tag).map(str::to_owned);
+/// A text; numbers and truths may stand without quotes.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        _ => None,
     }
-    if let Some(tag) = name.strip_prefix("s3:RequestObjectTag/") {
-        let tags = crate::form::value(ask.header("x-amz-tagging")?, tag);
-        return tags;
-    }
-    match name {
-        "s3:prefix" => ask.param_text("prefix"),
-        "s3:delimiter" => ask.param_text("delimiter"),
-        "s3:max-keys" => ask.param_text("max-keys"),
-        "s3:VersionId" => ask.param_text("versionId"),
-        "aws:SecureTransport" => Some((ask.head.uri.scheme_str() == Some("https")).to_string()),
-        "aws:Referer" | "aws:referer" => ask.header_text("referer"),
-        "aws:UserAgent" => ask.header_text("user-agent"),
-        _ => match name.strip_prefix("s3:") {
-            Some(header) if header.starts_with("x-amz-") => ask.header_text(header),
-            _ => None,
-        },
-    }
+}
+
+fn number(text: &str) -> i64 {
+    text.parse().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -278,6 +364,35 @@ mod tests {
             &good.replace("s3:Get", "sqs:Get"),
         ] {
             assert_eq!(Policy::parse(bad.as_bytes(), "photos").unwrap_err().code, "MalformedPolicy", "{bad}");
+        }
+    }
+    #[test]
+    fn conditions_that_cannot_be_decided_are_refused() {
+        let parse = |condition: &str| {
+            let text = format!(
+                r#"{{"Statement":{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::photos/*",
+                "Condition":{condition}}}}}"#
+            );
+            Policy::parse(text.as_bytes(), "photos").map_err(|error| error.code.into_owned())
+        };
+        for good in [
+            r#"{"Bool":{"aws:SecureTransport":false}}"#,
+            r#"{"StringNotEqualsIfExists":{"s3:x-amz-acl":["private","public-read"]}}"#,
+            r#"{"ForAnyValue:StringLike":{"s3:ExistingObjectTag/a b":"*"},"Null":{"s3:prefix":"true"}}"#,
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for unknown in [
+            r#"{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#,
+            r#"{"DateLessThan":{"aws:CurrentTime":"2025-01-01T00:00:00Z"}}"#,
+            r#"{"ForAllValues:StringEquals":{"s3:prefix":"a"}}"#,
+            r#"{"NullIfExists":{"s3:prefix":"true"}}"#,
+            r#"{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#,
+        ] {
+            assert_eq!(parse(unknown).unwrap_err(), "NotImplemented", "{unknown}");
+        }
+        for malformed in ["[]", r#"{"Bool":[]}"#, r#"{"StringEquals":{"s3:prefix":{}}}"#] {
+            assert_eq!(parse(malformed).unwrap_err(), "MalformedPolicy", "{malformed}");
         }
     }
 }

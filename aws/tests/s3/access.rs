@@ -56,6 +56,26 @@ fn policies_allow_and_deny() {
 }
 
 #[test]
+fn policies_know_the_account_of_the_bucket() {
+    let face = Face::new();
+    face.send("PUT", "/photos/k", &[], "x");
+    let get = |statement: &str| {
+        let policy =
+            format!(r#"{{"Statement":{{"Effect":"Deny","Resource":"arn:aws:s3:::photos/*",{statement}}}}}"#);
+        assert_eq!(face.send("PUT", "/photos?policy", &[], &policy).status(), 204);
+        face.send("GET", "/photos/k", &[], "").status().as_u16()
+    };
+    let root = r#"{"AWS":"arn:aws:iam::000000000000:root"}"#;
+    assert_eq!(get(&format!(r#""Principal":{root},"Action":"s3:GetObject""#)), 403);
+    assert_eq!(get(&format!(r#""NotPrincipal":{root},"Action":"s3:GetObject""#)), 200);
+    assert_eq!(get(r#""Principal":{"AWS":"111111111111"},"Action":"s3:GetObject""#), 200);
+    assert_eq!(get(r#""Principal":"*","NotAction":"s3:getobject""#), 200);
+    assert_eq!(get(r#""Principal":"*","NotAction":"s3:PutObject""#), 403);
+    let plain = r#""Principal":"*","Action":"s3:*","Condition":{"Bool":{"aws:SecureTransport":false}}"#;
+    assert_eq!(get(plain), 403);
+}
+
+#[test]
 fn presigned_urls_end_by_the_clock_of_the_store() {
     let face = Face::new();
     face.send("PUT", "/photos/k", &[], "x");
