@@ -63,7 +63,9 @@ impl<'a> Intake<'a> {
                     || Error::request("The value specified in the x-amz-trailer header is not supported");
                 intake.algorithm = Some(known.ok_or_else(refused)?);
             }
-        } else if payload != "UNSIGNED-PAYLOAD" {
+        }
+        // A hash is of the body as it was sent, frames and all.
+        if payload != "UNSIGNED-PAYLOAD" && !payload.starts_with("STREAMING-") {
             intake.hash = Some((Sha256::new(), payload.to_ascii_lowercase()));
         }
         Ok(intake)
@@ -87,15 +89,13 @@ impl<'a> Intake<'a> {
                     continue;
                 }
             };
+            if let Some((hasher, _)) = &mut self.hash {
+                hasher.update(&data);
+            }
             match &mut self.decoder {
                 Some(decoder) => decoder.push(data),
                 None if data.is_empty() => {}
-                None => {
-                    if let Some((hasher, _)) = &mut self.hash {
-                        hasher.update(&data);
-                    }
-                    return Ok(Some(data));
-                }
+                None => return Ok(Some(data)),
             }
         }
         Ok(None)

@@ -88,6 +88,25 @@ fn chunks_of_who_does_not_say_so() {
 }
 
 #[test]
+fn a_hash_of_chunks_is_of_their_frames_too() {
+    let face = Face::new();
+    let put = |hash: &str| {
+        let headers = [
+            ("content-encoding", "aws-chunked"),
+            ("x-amz-decoded-content-length", "5"),
+            ("x-amz-content-sha256", hash),
+        ];
+        face.send("PUT", "/photos/k", &headers, &chunked("hello", 2, ""))
+    };
+    let data = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(refusal(&put(data)), ("XAmzContentSHA256Mismatch", 400));
+    assert_eq!(refusal(&face.send("GET", "/photos/k", &[], "")), ("NoSuchKey", 404));
+    let frames = "db8c7eaed283e66d2d6bdbc8f744bcb6bccad05edf931da552be3d489a9d59ce";
+    assert_eq!(put(frames).status(), 200);
+    assert_eq!(face.get("/photos/k"), "hello");
+}
+
+#[test]
 fn hashes_are_those_of_the_body() {
     let face = Face::new();
     let put = |name: &str, value: &str| face.send("PUT", "/photos/k", &[(name, value)], "hello");
