@@ -126,6 +126,11 @@ impl Form<'_, '_> {
                 fields.file_name = file_name.unwrap_or_default();
                 return Ok(fields);
             }
+            // One of them would be checked by the policy, and another might count.
+            if fields.get(&name).is_some() {
+                let rule = "A field of the form must not be given more than once.";
+                return Err(Error::argument("name", name, rule));
+            }
             let delimiter = self.delimiter.clone();
             let value = self.until(&delimiter).await?;
             len += name.len() + value.len();

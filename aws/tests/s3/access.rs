@@ -176,6 +176,11 @@ fn forms_without_a_policy_are_from_nobody() {
     );
     assert_eq!(post(&[("key", "k"), ("success_action_status", "404")], "x").status(), 204);
     assert_eq!(refusal(&post(&[("name", "k")], "x")), ("InvalidArgument", 400));
+    let twice = post(&[("key", "k"), ("x-amz-meta-a", "1"), ("X-Amz-Meta-A", "2")], "x");
+    assert_eq!(
+        (refusal(&twice), element(text(&twice), "ArgumentValue")),
+        (("InvalidArgument", 400), "X-Amz-Meta-A")
+    );
     let kind = ("content-type", "multipart/form-data; boundary=B");
     let cut = form(&[("key", "cut")], "x");
     let cut = face.unsigned("POST", "/photos", &[kind], &cut[..cut.len() - 8]);
