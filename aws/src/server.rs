@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::Semaphore;
@@ -75,6 +76,8 @@ impl Server {
         let http2 = &mut builder.http2();
         http2.timer(TokioTimer::new()).max_concurrent_streams(limits.streams);
         http2.max_header_list_size(u32::try_from(limits.head_len).unwrap_or(u32::MAX));
+        // Who is gone without a word does not answer.
+        http2.keep_alive_interval(limits.head_wait).keep_alive_timeout(limits.head_wait);
         let graceful = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(limits.connections));
         tokio::pin!(stop);
@@ -85,12 +88,20 @@ impl Server {
             };
             let Some((socket, permit)) = socket else { continue };
             let router = self.router.clone();
-            let service = service_fn(move |request| serve(router.clone(), request, limits.body_wait));
+            let started = Arc::new(AtomicBool::new(false));
+            let has_started = Arc::clone(&started);
+            let service = service_fn(move |request| {
+                started.store(true, Ordering::Relaxed);
+                serve(router.clone(), request, limits.body_wait)
+            });
             let connection = builder.serve_connection(TokioIo::new(socket), service).into_owned();
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
-                // Who breaks the connection knows.
-                let _ = connection.await;
+                tokio::select! {
+                    // Who breaks the connection knows.
+                    _ = connection => {}
+                    () = silence(&has_started, limits.head_wait) => {}
+                }
                 drop(permit);
             });
         }
@@ -113,6 +124,15 @@ async fn accept(
     // No descriptors are left, say: trying at once would spin.
     tokio::time::sleep(Duration::from_millis(50)).await;
     None
+}
+
+/// Ends when no request has come in time. The timeouts of HTTP itself begin only when the caller has shown its version, and
+/// one that stops behind the preface of HTTP/2 need not send more.
+async fn silence(has_started: &AtomicBool, wait: Duration) {
+    tokio::time::sleep(wait).await;
+    if has_started.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn serve(

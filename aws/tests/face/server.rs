@@ -90,6 +90,23 @@ fn slow_senders_are_cut_off() {
 }
 
 #[test]
+fn who_says_nothing_holds_no_connection() {
+    let mut limits = Limits::default();
+    (limits.connections, limits.head_wait) = (1, Duration::from_millis(500));
+    let server = Running::new(Router::new(Store::in_memory()), limits);
+    let preface: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+    for said in [b"", &b"PRI * HT"[..], preface] {
+        let mut socket = server.connect();
+        socket.write_all(said).unwrap();
+        let begun = Instant::now();
+        // An error is a socket that was reset; what the server says of HTTP/2 comes first.
+        let _ = socket.read_to_end(&mut Vec::new());
+        assert!(begun.elapsed() < Duration::from_secs(15), "{said:?}");
+        lives_on(&server);
+    }
+}
+
+#[test]
 fn what_is_too_long_or_broken_is_refused() {
     let router = Router::new(Store::in_memory()).body_len_max(1000);
     let server = Running::new(router, Limits::default());
