@@ -74,6 +74,14 @@ pub(crate) fn encode(text: &str, keep: impl Fn(u8) -> bool, out: &mut String) {
     }
 }
 
+/// A header's value as a text. What is not UTF-8 is Latin-1, as headers once were.
+pub(crate) fn latin(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

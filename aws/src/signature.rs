@@ -4,7 +4,7 @@
 //! region and service. It stands in the `Authorization` header, or in the query of a presigned URL.
 
 use crate::fields::Dialect;
-use crate::form;
+use crate::form::{self, latin};
 use crate::refusal::{Refusal, Result};
 use fourfold::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
@@ -254,11 +254,11 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-/// Values of a header without needless blanks, joined by commas. HTTP/2 has the host in its URL.
+/// Values of a header without needless blanks, joined by commas, in UTF-8 as clients sign them. HTTP/2 has the host in its URL.
 pub(crate) fn canonical_header(head: &Parts, name: &str) -> String {
-    let values = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let values = head.headers.get_all(name).iter().map(|value| latin(value.as_bytes()));
     let values: Vec<String> =
-        values.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        values.map(|value| value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")).collect();
     match head.uri.authority() {
         Some(authority) if values.is_empty() && name == "host" => authority.to_string(),
         _ => values.join(","),

@@ -1,7 +1,7 @@
 //! A request on its way through S3: whom it is about, what it says, who asks.
 
 use crate::call::Call;
-use crate::form;
+use crate::form::{self, latin};
 use crate::s3::access::Caller;
 use crate::s3::document::parse_http_date;
 use crate::s3::error::{Error, Result};
@@ -184,19 +184,11 @@ impl Ask<'_> {
     }
 }
 
-/// All values of a header, joined by commas. What is not UTF-8 is Latin-1, as headers once were.
+/// All values of a header, joined by commas.
 pub(crate) fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers.get_all(name).iter().map(|value| latin(value.as_bytes()));
     let first = values.next()?;
     Some(values.fold(first, |joined, next| joined + "," + &next))
-}
-
-/// A header's value as a text.
-pub(crate) fn latin(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
-    }
 }
 
 #[cfg(test)]

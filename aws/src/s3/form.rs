@@ -3,9 +3,10 @@
 //! The file is the last field, so what stands before it is known when its bytes come, and they are never whole in memory.
 
 use crate::body::Body;
+use crate::form::latin;
 use crate::s3::access::{ACL, Caller, Need, check_acl};
 use crate::s3::acl::{Acl, Permission};
-use crate::s3::ask::{Ask, latin};
+use crate::s3::ask::Ask;
 use crate::s3::auth::Gate;
 use crate::s3::document::{self, parse_iso};
 use crate::s3::error::{Error, Result};

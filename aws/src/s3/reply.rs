@@ -1,7 +1,8 @@
 //! Headers of objects: out of requests, and into answers.
 
 use crate::form;
-use crate::s3::ask::{Ask, latin};
+use crate::form::latin;
+use crate::s3::ask::Ask;
 use crate::s3::document::http_date;
 use crate::s3::error::{Error, Result};
 use crate::s3::sse::Encryption;

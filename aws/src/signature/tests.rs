@@ -62,6 +62,15 @@ fn headers_of_a_service_must_be_signed() {
 }
 
 #[test]
+fn values_are_signed_whatever_their_bytes() {
+    let value = |bytes: &[u8]| http::HeaderValue::from_bytes(bytes).unwrap();
+    let mut head = head(http::Request::get("/").header("x-amz-meta-a", " a  b "));
+    head.headers.append("x-amz-meta-a", value("K\u{f6}ln".as_bytes()));
+    head.headers.append("x-amz-meta-a", value(b"K\xf6ln"));
+    assert_eq!(canonical_header(&head, "x-amz-meta-a"), "a b,K\u{f6}ln,K\u{f6}ln");
+}
+
+#[test]
 fn a_signature_is_good_for_a_quarter_of_an_hour() {
     for (now, is_good) in [
         ("20150830T125100Z", true),
