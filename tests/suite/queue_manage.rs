@@ -139,6 +139,41 @@ fn dead_letters_of_two_queues_are_two() {
 }
 
 #[test]
+fn dead_letters_of_two_queues_move_back_each_to_its_own() {
+    let world = world();
+    let (failed, sources) = dead_letters_of_two(&world);
+    world.queues.start_move(failed.arn(), None, None).unwrap();
+    // Each look is a step.
+    let task = || world.queues.list_moves(failed.arn(), None).unwrap().remove(0);
+    let steps = (0..10).take_while(|_| task().status == TaskStatus::Running).count();
+    assert!(steps < 10, "{:?}", task());
+    assert_eq!((task().status, task().moved), (TaskStatus::Completed, 2));
+    for queue in &sources {
+        assert_eq!(take(queue, 10).0, [queue.name()]);
+    }
+}
+
+#[test]
+fn a_move_task_passes_over_what_came_after_it_began() {
+    let world = world();
+    let (_, failed) = dead_letters(&world, 0);
+    let elsewhere = world.queues.create("elsewhere").unwrap();
+    for body in ["first", "second"] {
+        failed.send(SendMessage::new(body).group("group")).unwrap();
+    }
+    world.queues.start_move(failed.arn(), Some(elsewhere.arn()), Some(1)).unwrap();
+    world.pass(1);
+    assert_eq!(world.queues.list_moves(failed.arn(), None).unwrap()[0].moved, 1);
+    failed.send("later").unwrap();
+    world.pass(10);
+    world.store.maintain().unwrap();
+    let task = world.queues.list_moves(failed.arn(), None).unwrap().remove(0);
+    assert_eq!((task.status, task.moved), (TaskStatus::Completed, 2));
+    assert_eq!(take(&failed, 10).0, ["later"]);
+    assert_eq!(elsewhere.stats().unwrap().visible, 2);
+}
+
+#[test]
 fn creating_again_agrees_or_is_refused() {
     let world = world();
     let with_delay = |seconds| NewQueue::new("queue").attributes(QueueAttributes::new().delay(seconds));
