@@ -102,6 +102,7 @@ impl State {
             if seq < cutoff {
                 // Expired: the sweep removes it from the keyspace.
                 self.pop(at, seq);
+                self.index.lanes[at].has_expired = true;
                 continue;
             }
             if identity.is_fifo && self.live.settings.delay > 0 {
