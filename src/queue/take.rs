@@ -114,11 +114,14 @@ impl State {
             }
             match self.pop(at, seq) {
                 Some(message) => return Ok(Some(message)),
-                None => {
-                    if let Some(message) = self.read_one(at, seq, identity, store)? {
-                        return Ok(Some(message));
+                None => match self.read_one(at, seq, identity, store) {
+                    Ok(Some(message)) => return Ok(Some(message)),
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.index.lanes[at].returned.insert(seq);
+                        return Err(error);
                     }
-                }
+                },
             }
         }
     }
@@ -198,4 +201,22 @@ fn unread(lane: &Lane, state: &State, store: &Store) -> crate::Range {
     let from = keys::message(lane.name(), lane.read_to + 1);
     let to = keys::message(lane.name(), lane.tail);
     state.spaces.messages.range(store, from.as_ref()..=to.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::Receive;
+
+    #[test]
+    fn what_could_not_be_read_is_not_lost() {
+        let store = Store::in_memory();
+        let queue = store.queues().create("queue").unwrap();
+        queue.send("x").unwrap();
+        assert_eq!(queue.receive(Receive::new().visibility_timeout(0)).unwrap().len(), 1);
+        let whole = queue.core.overwrite_first(&store, b"");
+        queue.receive(1).unwrap_err();
+        queue.core.overwrite_first(&store, &whole);
+        assert_eq!(queue.receive(1).unwrap().len(), 1);
+    }
 }
