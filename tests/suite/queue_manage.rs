@@ -134,6 +134,7 @@ fn dead_letters_of_two_queues_are_two() {
         failed.delete_message(&handle).unwrap();
     }
     for store in [&world.store.fork().unwrap(), &world.store] {
+        assert!(store.verify().unwrap().is_empty());
         assert_eq!(store.queues().get("failed").unwrap().stats().unwrap().messages(), 0);
     }
 }
