@@ -199,6 +199,21 @@ impl State {
     }
 }
 
+#[cfg(test)]
+impl Core {
+    /// Puts other bytes where the first message that was received is kept, and gives what was there.
+    pub(super) fn overwrite_first(&self, store: &Store, bytes: &[u8]) -> bytes::Bytes {
+        let state = self.lock_as_it_is();
+        let (seq, space) = (*state.index.leases.keys().next().unwrap(), &state.spaces.messages);
+        let key = keys::message("", seq);
+        let before = space.get(store, key.as_ref()).unwrap().unwrap();
+        let mut batch = store.batch();
+        batch.put_in(space.id(), key.as_ref(), bytes).unwrap();
+        store.commit(batch).unwrap().wait().unwrap();
+        before
+    }
+}
+
 /// A finding in a record of the queue.
 pub(super) fn checked<T>(result: Result<T, Malformed>, identity: &Identity) -> StoreResult<T> {
     result.map_err(|flaw| flaw.in_file(Path::new(&format!("queue {}", identity.name))))

@@ -95,14 +95,23 @@ impl State {
         let wanted = if is_original { message.seq } else { keys::first_number(origin.sent) };
         // Below a floor nothing is seen.
         let mut seq = wanted.max(self.index.counts.floor + 1);
-        let group = message.group.as_deref().unwrap_or_default();
-        while before.iter().any(|other| other.seq == seq)
-            || self.spaces.messages.get(store, keys::message(group, seq).as_ref())?.is_some()
-            || self.index.leases.contains_key(&seq)
-        {
+        while before.iter().any(|other| other.seq == seq) || self.has_number(seq, store)? {
             seq += 1;
         }
         Ok(seq)
+    }
+
+    /// Does a message of any group have this number?
+    fn has_number(&self, seq: u64, store: &Store) -> Result<bool> {
+        if self.index.leases.contains_key(&seq) {
+            return Ok(true);
+        }
+        for lane in self.index.occupied().filter(|lane| (lane.oldest..=lane.tail).contains(&seq)) {
+            if self.spaces.messages.get(store, keys::message(lane.name(), seq).as_ref())?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Adds a message to a batch.

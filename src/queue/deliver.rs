@@ -7,7 +7,7 @@ use crate::queue::error::{Error, Result};
 use crate::queue::message::SendMessage;
 use crate::queue::receive::Setting;
 use crate::queue::send::Sends;
-use crate::store::deliver::{Deliver, Delivery};
+use crate::store::deliver::{Deliver, Delivery, Target};
 use crate::{Batch, Store};
 use std::sync::Arc;
 use std::task::Waker;
@@ -40,6 +40,13 @@ impl Deliver for ToQueues {
         Ok(refusal.map(str::to_owned))
     }
 
+    fn find(&self, store: &Store, arn: &str) -> StoreResult<Option<Box<dyn Target + '_>>> {
+        let core = Self::queue(store, arn)?.filter(|core| !core.identity.is_fifo);
+        Ok(core.map(|core| Box::new(core) as Box<dyn Target>))
+    }
+}
+
+impl Target for Arc<Core> {
     fn deliver(
         &self,
         store: &Store,
@@ -47,14 +54,13 @@ impl Deliver for ToQueues {
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> StoreResult<()>,
     ) -> StoreResult<()> {
-        let Some(core) = Self::queue(store, delivery.arn)? else { return append(batch) };
         let (now, dials) = (store.now(), QueueEngine::of(store).dials());
-        let Some(mut state) = Self::unless_refused(core.lock(store, now))? else { return append(batch) };
-        let setting = Setting { core: &core, store, dials: &dials, now };
+        let Some(mut state) = ToQueues::unless_refused(self.lock(store, now))? else { return append(batch) };
+        let setting = Setting { core: self, store, dials: &dials, now };
         let mut sends = Sends::default();
         for body in delivery.bodies {
             let message = SendMessage::from(text(body)?);
-            if Self::unless_refused(state.check_len(&message))?.is_some() {
+            if ToQueues::unless_refused(state.check_len(&message))?.is_some() {
                 state.decide_send(setting, &mut sends, message);
             }
         }
@@ -71,4 +77,31 @@ impl Deliver for ToQueues {
 /// Messages are text.
 pub(super) fn text(body: &[u8]) -> StoreResult<&str> {
     std::str::from_utf8(body).map_err(|_| StoreError::invalid("delivery to a queue", "it is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::NewQueue;
+    use crate::store::deliver::deliver_all;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_fifo_queue_is_told_nothing() {
+        let store = Store::in_memory();
+        let fifo = store.queues().create(NewQueue::new("queue.fifo").fifo()).unwrap();
+        let standard = store.queues().create("queue").unwrap();
+        let bodies = [Bytes::from_static(b"event")];
+        for (queue, arrived) in [(&fifo, 0), (&standard, 1)] {
+            let delivery = Delivery { target: &ToQueues, arn: queue.arn(), group: "", bodies: &bodies };
+            let mut len = None;
+            deliver_all(&store, &[delivery], store.batch(), &mut |batch| {
+                len = Some(batch.len());
+                store.commit(batch)?.wait()
+            })
+            .unwrap();
+            assert_eq!(len == Some(0), arrived == 0, "{len:?}");
+            assert_eq!(queue.stats().unwrap().messages(), arrived);
+        }
+    }
 }

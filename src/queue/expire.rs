@@ -21,6 +21,7 @@ impl State {
         };
         let expired = self.first_messages(lane, oldest, cutoff, store)?;
         if expired.is_empty() {
+            self.index.lanes[lane].has_expired = false;
             self.find_oldest(lane, oldest, store)?;
             return Ok(true);
         }
@@ -79,6 +80,7 @@ impl State {
         if oldest == NOTHING {
             let lane_state = &mut self.index.lanes[lane];
             lane_state.read_to = lane_state.read_to.max(lane_state.tail);
+            lane_state.has_expired = false;
             self.index.rank(lane);
             self.index.retire(lane);
         }

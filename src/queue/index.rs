@@ -269,9 +269,11 @@ impl Index {
         Some(message)
     }
 
-    /// What was taken and not leased is ready again (N1).
-    pub(super) fn put_back(&mut self, at: usize, seq: u64) {
-        self.lanes[at].returned.insert(seq);
+    /// What was taken and not leased is ready again (N1), as if its lane had not been served since `turn`.
+    pub(super) fn put_back(&mut self, at: usize, seq: u64, turn: u64) {
+        let lane = &mut self.lanes[at];
+        lane.returned.insert(seq);
+        lane.turn = lane.turn.min(turn);
         self.rank(at);
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Lane {
     pub(super) turn: u64,
     /// In a FIFO queue with a delay: a message that is not due yet, and when it is.
     pub(super) due: Option<(Timestamp, u64)>,
+    /// Some that expired were passed over, and may be in the keyspace until they are swept.
+    pub(super) has_expired: bool,
 }
 
 impl Lane {
@@ -55,6 +57,7 @@ impl Lane {
             rank: None,
             turn: 0,
             due: None,
+            has_expired: false,
         }
     }
 
@@ -85,12 +88,13 @@ impl Lane {
             && self.locked.first().is_none_or(|first| next < *first)
     }
 
-    /// Nothing is left that anybody could ask it for.
+    /// Nothing is left that anybody could ask it for, or that is to be swept.
     pub(super) fn is_done(&self) -> bool {
         self.cache.is_empty()
             && self.returned.is_empty()
             && self.in_flight == 0
             && self.delayed == 0
+            && !self.has_expired
             && self.is_read()
     }
 

@@ -16,7 +16,7 @@ use crate::queue::message::{Stored, uuid};
 use crate::queue::queues::Queues;
 use crate::queue::receive::Setting;
 use crate::queue::rules;
-use crate::queue::take::{Cursor, Taken};
+use crate::queue::take::Cursor;
 use crate::queue::task::{Task, TaskStatus};
 use crate::queue::{identify, keys};
 use crate::store::pending::Pending;
@@ -399,7 +399,7 @@ impl QueueEngine {
             },
             None => None,
         };
-        let first = state.take_movable(source, store, now, last)?;
+        let first = state.take(&source.identity, store, now, &mut Cursor::up_to(last))?;
         let Some(first) = first else { return Ok(Next::Finished) };
         let origin = first.message.origin.as_ref().map(|origin| origin.queue.clone());
         state.put_back(vec![first]);
@@ -441,24 +441,6 @@ impl QueueEngine {
 }
 
 impl State {
-    /// The next message that a task may move: sent up to `last`.
-    fn take_movable(
-        &mut self,
-        source: &Core,
-        store: &Store,
-        now: Timestamp,
-        last: u64,
-    ) -> crate::Result<Option<Taken>> {
-        let next = self.take(&source.identity, store, now, &mut Cursor::default())?;
-        match next {
-            Some(next) if next.message.seq > last => {
-                self.put_back(vec![next]);
-                Ok(None)
-            }
-            next => Ok(next),
-        }
-    }
-
     /// Moves messages in one batch (V1), as many as may be and go to the same queue.
     fn move_to(
         &mut self,
@@ -474,17 +456,25 @@ impl State {
         }
         let mut task = task.clone();
         let room = task.allowance(now).saturating_sub(task.moved).min(STEP);
-        let (mut taken, mut cursor) = (Vec::new(), Cursor::default());
+        let (mut taken, mut cursor) = (Vec::new(), Cursor::up_to(task.last));
         while (taken.len() as u64) < room {
-            let Some(next) = self.take(&source.identity, store, now, &mut cursor)? else { break };
+            let next = match self.take(&source.identity, store, now, &mut cursor) {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(error) => {
+                    self.put_back(taken);
+                    return Err(error.into());
+                }
+            };
             let origin = next.message.origin.as_ref().map(|origin| origin.queue.as_str());
-            let is_ours = task.destination.is_some() || origin == Some(&*core.identity.name);
-            let is_wanted = is_ours && next.message.seq <= task.last;
-            taken.push(next);
-            if !is_wanted {
-                self.put_back(taken.pop().into_iter().collect());
+            if task.destination.is_none() && origin != Some(&*core.identity.name) {
+                self.put_back(vec![next]);
                 break;
             }
+            taken.push(next);
+        }
+        if taken.is_empty() {
+            return Ok(());
         }
         let mut batch = store.batch();
         let mut moved: Vec<Arc<Stored>> = Vec::new();

@@ -201,7 +201,11 @@ impl State {
             self.put_back(dead);
             return Ok(None);
         }
-        self.reorder(setting, &mut taken, &mut cursor)?;
+        if let Err(error) = self.reorder(setting, &mut taken, &mut cursor) {
+            self.put_back(taken);
+            self.put_back(dead);
+            return Err(error);
+        }
         Ok(Some((taken, dead)))
     }
 

@@ -100,11 +100,14 @@ impl Receiving {
         wakers.into_iter().for_each(Waker::wake);
         match step {
             Step::Ready(answer) => {
-                self.place = None;
+                self.leave();
                 Poll::Ready(answer)
             }
             // The grave was at hand in the second try.
-            Step::NeedsGrave => Poll::Ready(Ok(Vec::new())),
+            Step::NeedsGrave => {
+                self.leave();
+                Poll::Ready(Ok(Vec::new()))
+            }
             Step::Pending(at) => {
                 self.alarm = Some(self.queue.store.clock().wake_at(at, waker.clone()));
                 Poll::Pending
@@ -229,7 +232,14 @@ impl Future for Receiving {
 
 impl Drop for Receiving {
     fn drop(&mut self) {
-        let Some((ticket, _)) = self.place else { return };
+        self.leave();
+    }
+}
+
+impl Receiving {
+    /// Gives up its place in the line, if it has one still (W3).
+    fn leave(&mut self) {
+        let Some((ticket, _)) = self.place.take() else { return };
         let queue = &self.queue;
         let (now, mut wakers) = (queue.store.now(), Vec::new());
         if let Ok(mut state) = queue.core.lock(&queue.store, now) {
@@ -308,5 +318,34 @@ impl State {
             self.index.extend(message.stored.seq, setting.now, setting.now);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+    use crate::queue::{NewQueue, QueueAttributes};
+    use std::pin::pin;
+
+    #[test]
+    fn who_waited_and_failed_waits_no_more() {
+        let store = Store::in_memory();
+        let queues = store.queues();
+        let [failed, elsewhere] = ["failed", "elsewhere"].map(|name| queues.create(name).unwrap());
+        let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 5);
+        let jobs = queues.create(NewQueue::new("jobs").attributes(attributes)).unwrap();
+        let mut receiving = pin!(jobs.receive_async(Receive::new().wait(20)));
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(receiving.as_mut().poll(context).is_pending());
+        // A move task that cannot read what it is to move fails whoever looks.
+        failed.send("x").unwrap();
+        assert_eq!(failed.receive(Receive::new().visibility_timeout(0)).unwrap().len(), 1);
+        let whole = failed.core.overwrite_first(&store, b"");
+        queues.start_move(failed.arn(), Some(elsewhere.arn()), None).unwrap();
+        assert!(matches!(receiving.as_mut().poll(context), Poll::Ready(Err(_))));
+        failed.core.overwrite_first(&store, &whole);
+        jobs.send("hello").unwrap();
+        assert_eq!(jobs.receive(1).unwrap().len(), 1);
     }
 }

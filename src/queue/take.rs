@@ -25,18 +25,29 @@ const GROUP_PAGE: usize = 10;
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) lane: usize,
+    /// When its lane had been served last before.
+    turn: u64,
     pub(super) message: Arc<Stored>,
 }
 
 /// Where in the queue a receive has got to.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
-    lane: Option<usize>,
+    lane: Option<Place>,
     /// Something was taken from this lane: in a FIFO queue it keeps its place until that is leased, so that a lease of no
     /// time leaves everything as it was.
     has_given: bool,
-    /// FIFO lanes up to this place in the order were visited.
+    /// Lanes up to this place in the order have nothing to give any more.
     behind: Option<Place>,
+    /// Only messages up to this number.
+    last: Option<u64>,
+}
+
+impl Cursor {
+    /// For messages up to a number.
+    pub(super) fn up_to(last: u64) -> Self {
+        Self { last: Some(last), ..Self::default() }
+    }
 }
 
 impl State {
@@ -49,26 +60,27 @@ impl State {
         cursor: &mut Cursor,
     ) -> Result<Option<Taken>> {
         loop {
-            let lane = if let Some(lane) = cursor.lane {
-                lane
+            let place = if let Some(place) = cursor.lane {
+                place
             } else {
                 let Some(place) = self.index.next_lane(cursor.behind) else { return Ok(None) };
-                let behind = identity.is_fifo.then_some(place);
-                *cursor = Cursor { lane: Some(place.2), has_given: false, behind };
-                place.2
+                (cursor.lane, cursor.has_given) = (Some(place), false);
+                place
             };
-            if let Some(message) = self.take_from(lane, identity, store, now)? {
+            let lane = place.2;
+            let turn = self.index.lanes[lane].turn;
+            if let Some(message) = self.take_from(lane, identity, store, now, cursor.last)? {
                 cursor.has_given = true;
                 if !identity.is_fifo {
                     self.index.served(lane);
                     cursor.lane = None;
                 }
-                return Ok(Some(Taken { lane, message }));
+                return Ok(Some(Taken { lane, turn, message }));
             }
             if !cursor.has_given {
                 self.index.rank(lane);
             }
-            cursor.lane = None;
+            (cursor.lane, cursor.behind) = (None, Some(place));
         }
     }
 
@@ -78,17 +90,19 @@ impl State {
         identity: &Identity,
         store: &Store,
         now: Timestamp,
+        last: Option<u64>,
     ) -> Result<Option<Arc<Stored>>> {
         let cutoff = self.cutoff(now);
         loop {
             let Some(seq) = self.next_known(at, identity, store)? else { return Ok(None) };
             let lane = &self.index.lanes[at];
-            if lane.locked.first().is_some_and(|first| *first < seq) {
+            if lane.locked.first().is_some_and(|first| *first < seq) || last.is_some_and(|last| last < seq) {
                 return Ok(None);
             }
             if seq < cutoff {
                 // Expired: the sweep removes it from the keyspace.
                 self.pop(at, seq);
+                self.index.lanes[at].has_expired = true;
                 continue;
             }
             if identity.is_fifo && self.live.settings.delay > 0 {
@@ -100,11 +114,14 @@ impl State {
             }
             match self.pop(at, seq) {
                 Some(message) => return Ok(Some(message)),
-                None => {
-                    if let Some(message) = self.read_one(at, seq, identity, store)? {
-                        return Ok(Some(message));
+                None => match self.read_one(at, seq, identity, store) {
+                    Ok(Some(message)) => return Ok(Some(message)),
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.index.lanes[at].returned.insert(seq);
+                        return Err(error);
                     }
-                }
+                },
             }
         }
     }
@@ -171,10 +188,10 @@ impl State {
         checked(record::decode_message(lane.group.clone(), seq, &value), identity).map(|m| Some(Arc::new(m)))
     }
 
-    /// The messages with these numbers are ready again.
+    /// These messages are ready again, and the order of lanes is what it was.
     pub(super) fn put_back(&mut self, taken: Vec<Taken>) {
         for taken in taken {
-            self.index.put_back(taken.lane, taken.message.seq);
+            self.index.put_back(taken.lane, taken.message.seq, taken.turn);
         }
     }
 }
@@ -184,4 +201,22 @@ fn unread(lane: &Lane, state: &State, store: &Store) -> crate::Range {
     let from = keys::message(lane.name(), lane.read_to + 1);
     let to = keys::message(lane.name(), lane.tail);
     state.spaces.messages.range(store, from.as_ref()..=to.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::Receive;
+
+    #[test]
+    fn what_could_not_be_read_is_not_lost() {
+        let store = Store::in_memory();
+        let queue = store.queues().create("queue").unwrap();
+        queue.send("x").unwrap();
+        assert_eq!(queue.receive(Receive::new().visibility_timeout(0)).unwrap().len(), 1);
+        let whole = queue.core.overwrite_first(&store, b"");
+        queue.receive(1).unwrap_err();
+        queue.core.overwrite_first(&store, &whole);
+        assert_eq!(queue.receive(1).unwrap().len(), 1);
+    }
 }

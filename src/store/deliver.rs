@@ -6,6 +6,8 @@
 //!     memory only if appending succeeded. So delivering is nested: the target calls back with its locks held.
 //! D3. Lock order: the engine whose change it is, then targets by ARN, each once. A target takes no lock of another
 //!     engine, and calls back exactly once.
+//! D4. All targets are found before the first is locked, and one that is locked looks for nothing: who makes or deletes
+//!     targets locks where they are found first and the target then.
 
 use crate::error::Result;
 use crate::store::{Batch, Store};
@@ -16,8 +18,14 @@ pub(crate) trait Deliver: Sync {
     /// Why nothing can be delivered to this ARN, for the person who names it as a target; none if it can.
     fn refusal(&self, store: &Store, arn: &str) -> Result<Option<String>>;
 
-    /// Adds the arrival of what is delivered to `batch`, and hands it on to `append`, with what it locks held. If there is
-    /// no such target any more, or it refuses, the batch is handed on as it came.
+    /// What takes deliveries to this ARN (D4); none if there is no such target any more.
+    fn find(&self, store: &Store, arn: &str) -> Result<Option<Box<dyn Target + '_>>>;
+}
+
+/// A target that was found.
+pub(crate) trait Target {
+    /// Adds the arrival of what is delivered to `batch`, and hands it on to `append`, with what it locks held. If it is
+    /// gone meanwhile, or refuses, the batch is handed on as it came.
     fn deliver(
         &self,
         store: &Store,
@@ -48,8 +56,21 @@ pub(crate) fn deliver_all(
         deliveries.windows(2).all(|pair| pair[0].arn < pair[1].arn),
         "each ARN once, in order (D3)"
     );
-    let Some((first, rest)) = deliveries.split_first() else { return append(batch) };
-    first.target.deliver(store, first, batch, &mut |batch| deliver_all(store, rest, batch, &mut *append))
+    let mut found = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        found.extend(delivery.target.find(store, delivery.arn)?.map(|target| (target, delivery)));
+    }
+    deliver_nested(store, &found, batch, append)
+}
+
+fn deliver_nested(
+    store: &Store,
+    found: &[(Box<dyn Target + '_>, &Delivery<'_>)],
+    batch: Batch,
+    append: &mut dyn FnMut(Batch) -> Result<()>,
+) -> Result<()> {
+    let Some(((target, delivery), rest)) = found.split_first() else { return append(batch) };
+    target.deliver(store, delivery, batch, &mut |batch| deliver_nested(store, rest, batch, &mut *append))
 }
 
 #[cfg(test)]
@@ -57,11 +78,14 @@ mod tests {
     use super::*;
     use crate::store::catalog::ResourceKind;
     use parking_lot::Mutex;
+    use std::sync::Arc;
 
     /// Keeps what arrives under the ARN, and in memory once it is appended.
     struct Shelf {
         space: u32,
-        held: Mutex<Vec<Bytes>>,
+        held: Arc<Mutex<Vec<Bytes>>>,
+        /// What all shelves hold.
+        others: Vec<Arc<Mutex<Vec<Bytes>>>>,
     }
 
     impl Deliver for Shelf {
@@ -69,6 +93,13 @@ mod tests {
             Ok((!arn.starts_with("arn:")).then(|| "no shelf".to_owned()))
         }
 
+        fn find(&self, _: &Store, _: &str) -> Result<Option<Box<dyn Target + '_>>> {
+            assert!(!self.others.iter().any(|other| other.is_locked()), "found before any is locked (D4)");
+            Ok(Some(Box::new(self)))
+        }
+    }
+
+    impl Target for &Shelf {
         fn deliver(
             &self,
             _: &Store,
@@ -98,7 +129,9 @@ mod tests {
     #[test]
     fn a_change_and_its_deliveries_are_one_batch() {
         let (store, space) = store_with_space();
-        let shelves = [(); 2].map(|()| Shelf { space, held: Mutex::default() });
+        let held = [(); 2].map(|()| Arc::<Mutex<Vec<Bytes>>>::default());
+        let shelves =
+            held.each_ref().map(|mine| Shelf { space, held: Arc::clone(mine), others: held.to_vec() });
         let bodies = [Bytes::from_static(b"event")];
         let delivery = |shelf, arn| Delivery { target: shelf, arn, group: "", bodies: &bodies };
         let deliveries = [delivery(&shelves[0] as &dyn Deliver, "arn:a"), delivery(&shelves[1], "arn:b")];
@@ -123,7 +156,7 @@ mod tests {
     #[test]
     fn nothing_arrives_if_the_change_fails() {
         let (store, space) = store_with_space();
-        let shelf = Shelf { space, held: Mutex::default() };
+        let shelf = Shelf { space, held: Arc::default(), others: Vec::new() };
         let bodies = [Bytes::from_static(b"event")];
         let deliveries = [Delivery { target: &shelf, arn: "arn:a", group: "", bodies: &bodies }];
         let fails = |_| Err(crate::Error::invalid("batch", "it is refused"));

@@ -243,11 +243,14 @@ impl Cursor {
         let now = store.now();
         let inner = self.stream.usable(now)?;
         let is_closed = self.shard.closed().is_some();
-        if !is_closed && self.shard.next(store)? <= self.place {
+        // Before the read: it finds all that is below and will ever be (H1, H2).
+        let next = self.shard.next(store)?;
+        if !is_closed && next <= self.place {
             return Ok(None);
         }
         let reached = reader::read(store, &self.shard, self.place, inner.horizon(now), bounds, records)?;
-        self.place = reached.place;
+        // Places have gaps: at the tip it stands behind them, or it would wait for what is never put.
+        self.place = if reached.is_at_tip { reached.place.max(next) } else { reached.place };
         self.is_at_end = is_closed && reached.is_at_tip;
         Ok(Some(reached))
     }

@@ -1,7 +1,7 @@
 //! Records that arrive with a change of another engine, in the batch of that change.
 
 use crate::error::Result as StoreResult;
-use crate::store::deliver::{Deliver, Delivery};
+use crate::store::deliver::{Deliver, Delivery, Target};
 use crate::stream::error::{Error, Result};
 use crate::stream::put::{PutRecord, add, check_record, hash_of};
 use crate::stream::shard::wake_all;
@@ -38,6 +38,13 @@ impl Deliver for ToStreams {
         Ok(found.is_none().then(|| "The destination stream does not exist".to_owned()))
     }
 
+    fn find(&self, store: &Store, arn: &str) -> StoreResult<Option<Box<dyn Target + '_>>> {
+        Ok(stream(store, arn)?.map(|stream| Box::new(stream) as Box<dyn Target>))
+    }
+}
+
+/// What was due of it was carried out when it was found.
+impl Target for Stream {
     fn deliver(
         &self,
         store: &Store,
@@ -45,9 +52,11 @@ impl Deliver for ToStreams {
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> StoreResult<()>,
     ) -> StoreResult<()> {
-        let Some(stream) = stream(store, delivery.arn)? else { return append(batch) };
         let now = store.now();
-        let Some(inner) = unless_refused(stream.usable(now))? else { return append(batch) };
+        let inner = self.state.inner.read();
+        if !inner.is_usable() {
+            return append(batch);
+        }
         let key = partition_key(delivery.group);
         let probe = PutRecord::new(&key, &[]);
         let hash = unless_refused(hash_of(store, &probe, &inner))?;

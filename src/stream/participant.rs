@@ -157,8 +157,6 @@ impl Turn {
                 puts.push((kept.operation, Put { shard_id: shard.id(), sequence_number: number }));
             }
         }
-        // Not held any longer: the next stream asks for them again.
-        drop(dials);
         append(batch)?;
         let mut waiting = Vec::new();
         for (Target { shard, mut tail }, (next, newest)) in targets.into_iter().zip(ends) {

@@ -29,7 +29,7 @@ pub(crate) type Directory = BTreeMap<String, Arc<StreamState>>;
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     directory: RwLock<Option<Directory>>,
-    pub(crate) dials: RwLock<Dials>,
+    pub(crate) dials: RwLock<Arc<Dials>>,
     /// Is any of them set that matters to records?
     has_dials: AtomicBool,
     /// Tells waiters apart.
@@ -98,15 +98,15 @@ impl Registry {
     pub(crate) fn set_dials(&self, dials: Dials) {
         let has_dials = dials.throttle || dials.fail_one_in.is_some() || dials.count_hot_keys;
         let mut known = self.dials.write();
-        *known = dials;
+        *known = Arc::new(dials);
         // Relaxed: who sees it late sees the dials late.
         self.has_dials.store(has_dials, Ordering::Relaxed);
     }
 
-    /// The dials, if there is one set that matters to records.
+    /// The dials, if there is one set that matters to records. They are not held: who asks may hold any lock.
     #[inline]
-    pub(crate) fn active_dials(&self) -> Option<RwLockReadGuard<'_, Dials>> {
-        self.has_dials.load(Ordering::Relaxed).then(|| self.dials.read())
+    pub(crate) fn active_dials(&self) -> Option<Arc<Dials>> {
+        self.has_dials.load(Ordering::Relaxed).then(|| Arc::clone(&self.dials.read()))
     }
 
     /// A number for a waiter.
@@ -278,4 +278,18 @@ fn space(store: &Store, stream: &str, id: u32) -> Result<Space> {
 #[cold]
 fn dangling(stream: &str, id: u32) -> Error {
     crate::store::catalog::dangling(stream, id).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dials_can_be_set_while_somebody_goes_by_them() {
+        let registry = Registry::default();
+        registry.set_dials(Dials { throttle: true, ..Dials::default() });
+        let dials = registry.active_dials().unwrap();
+        registry.set_dials(Dials::default());
+        assert!(dials.throttle && registry.active_dials().is_none());
+    }
 }

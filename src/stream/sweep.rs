@@ -40,6 +40,15 @@ impl Registry {
     fn sweep(&self, store: &Store) -> Result<()> {
         // Before looking: who asks meanwhile for an earlier moment is heard.
         self.next_sweep.store(u64::MAX, Ordering::Relaxed);
+        let swept = self.sweep_all(store);
+        if swept.is_err() {
+            // What it did not get to is due still.
+            self.next_sweep.store(0, Ordering::Relaxed);
+        }
+        swept
+    }
+
+    fn sweep_all(&self, store: &Store) -> Result<()> {
         self.settle_all(store)?;
         let streams: Vec<Arc<StreamState>> = self.directory(store)?.values().cloned().collect();
         let now = store.now();
@@ -147,4 +156,22 @@ fn carry_out(store: &Store, stream: &StreamState, inner: &mut Inner, due: &Due) 
         inner.shards.remove(index);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_that_failed_is_due_still() {
+        let store = Store::builder().background_threads(0).open_in_memory();
+        let streams = store.streams();
+        let stream = streams.create("stream", crate::stream::CreateStream::default().shard_count(1)).unwrap();
+        let space = stream.state.inner.read().shards[&0].space.id();
+        let mut batch = store.batch();
+        batch.put_in(space, b"no record", b"").unwrap();
+        store.commit(batch).unwrap().wait().unwrap();
+        streams.registry.maintain(&store).unwrap_err();
+        assert!(streams.registry.next_deadline().is_some_and(|due| due <= store.now()));
+    }
 }

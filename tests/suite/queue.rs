@@ -486,6 +486,22 @@ fn a_dead_letters_age_counts_from_when_it_was_sent() {
 }
 
 #[test]
+fn what_expired_unseen_is_counted_until_it_is_swept() {
+    let world = world();
+    let queue = world.with("queue", QueueAttributes::new().retention(100));
+    send(&queue, "a", &["x"]);
+    world.pass(90);
+    send(&queue, "a", &["y"]);
+    world.pass(20);
+    let (bodies, handles) = take(&queue, 10);
+    assert_eq!(bodies, ["y"]);
+    queue.delete_message(&handles[0]).unwrap();
+    assert_eq!(queue.stats().unwrap().messages(), 0);
+    send(&queue, "a", &["z"]);
+    assert_eq!(take(&queue, 10).0, ["z"]);
+}
+
+#[test]
 fn delays_are_of_the_message_or_of_the_queue() {
     let world = world();
     let queue = world.with("queue", QueueAttributes::new().delay(10));

@@ -1,7 +1,7 @@
 //! Queues themselves: creating, deleting, listing, attributes, tags, policies, move tasks.
 
 use crate::queue::{World, refusal, take, world};
-use fourfold::queue::{NewQueue, Queue, QueueAttributes, TaskStatus};
+use fourfold::queue::{NewQueue, Queue, QueueAttributes, SendMessage, TaskStatus};
 
 #[test]
 fn who_may_send_dead_letters_where() {
@@ -97,6 +97,81 @@ fn a_move_task_fails_with_its_destination() {
     assert_eq!(task.status, TaskStatus::Failed);
     assert_eq!(task.failure.as_deref(), Some("AWS.SimpleQueueService.NonExistentQueue"));
     assert_eq!(failed.stats().unwrap().visible, 3);
+}
+
+/// A dead-letter queue with two messages of two queues and groups, sent in the same millisecond.
+fn dead_letters_of_two(world: &World) -> (Queue, [Queue; 2]) {
+    let failed = world.queues.create("failed").unwrap();
+    let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 1).visibility_timeout(0);
+    let sources = ["one", "two"].map(|name| world.with(name, attributes.clone()));
+    for queue in &sources {
+        queue.send(SendMessage::new(queue.name()).group(queue.name())).unwrap();
+    }
+    for queue in &sources {
+        take(queue, 1);
+        assert!(take(queue, 1).0.is_empty());
+    }
+    (failed, sources)
+}
+
+#[test]
+fn dead_letters_of_two_queues_are_two() {
+    let world = world();
+    let (failed, _) = dead_letters_of_two(&world);
+    let sorted = |mut bodies: Vec<String>| {
+        bodies.sort();
+        bodies
+    };
+    assert_eq!(sorted(take(&failed, 10).0), ["one", "two"]);
+    assert_eq!(failed.stats().unwrap().in_flight, 2);
+    world.pass(30);
+    let (mut bodies, mut handles) = take(&failed, 1);
+    let (second, its_handle) = take(&failed, 1);
+    bodies.extend(second);
+    handles.extend(its_handle);
+    assert_eq!(sorted(bodies), ["one", "two"]);
+    for handle in handles {
+        failed.delete_message(&handle).unwrap();
+    }
+    for store in [&world.store.fork().unwrap(), &world.store] {
+        assert!(store.verify().unwrap().is_empty());
+        assert_eq!(store.queues().get("failed").unwrap().stats().unwrap().messages(), 0);
+    }
+}
+
+#[test]
+fn dead_letters_of_two_queues_move_back_each_to_its_own() {
+    let world = world();
+    let (failed, sources) = dead_letters_of_two(&world);
+    world.queues.start_move(failed.arn(), None, None).unwrap();
+    // Each look is a step.
+    let task = || world.queues.list_moves(failed.arn(), None).unwrap().remove(0);
+    let steps = (0..10).take_while(|_| task().status == TaskStatus::Running).count();
+    assert!(steps < 10, "{:?}", task());
+    assert_eq!((task().status, task().moved), (TaskStatus::Completed, 2));
+    for queue in &sources {
+        assert_eq!(take(queue, 10).0, [queue.name()]);
+    }
+}
+
+#[test]
+fn a_move_task_passes_over_what_came_after_it_began() {
+    let world = world();
+    let (_, failed) = dead_letters(&world, 0);
+    let elsewhere = world.queues.create("elsewhere").unwrap();
+    for body in ["first", "second"] {
+        failed.send(SendMessage::new(body).group("group")).unwrap();
+    }
+    world.queues.start_move(failed.arn(), Some(elsewhere.arn()), Some(1)).unwrap();
+    world.pass(1);
+    assert_eq!(world.queues.list_moves(failed.arn(), None).unwrap()[0].moved, 1);
+    failed.send("later").unwrap();
+    world.pass(10);
+    world.store.maintain().unwrap();
+    let task = world.queues.list_moves(failed.arn(), None).unwrap().remove(0);
+    assert_eq!((task.status, task.moved), (TaskStatus::Completed, 2));
+    assert_eq!(take(&failed, 10).0, ["later"]);
+    assert_eq!(elsewhere.stats().unwrap().visible, 2);
 }
 
 #[test]

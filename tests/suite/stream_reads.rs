@@ -337,3 +337,23 @@ fn a_store_that_was_opened_again_goes_on_above_what_it_had() {
         assert_eq!(all(&stream, SHARD_0).len(), 3 * (life + 1));
     }
 }
+
+#[test]
+fn a_cursor_waits_behind_the_gap_that_opening_again_leaves() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Store::builder().clock(ManualClock::default()).open(dir.path().join("store")).unwrap();
+    let last = stream(&open(), 1).put("key", "before").unwrap().sequence_number;
+    let store = open();
+    let stream = store.streams().stream("stream").unwrap();
+    let mut cursor = stream.cursor(SHARD_0, Start::AfterSequenceNumber(last)).unwrap();
+    let counter = Arc::new(Counter::default());
+    let waker = Waker::from(Arc::clone(&counter));
+    let context = &mut Context::from_waker(&waker);
+    assert!(cursor.poll_next(context).is_pending());
+    assert_eq!(cursor.next_timeout(Duration::ZERO).unwrap(), None);
+    assert!(cursor.poll_next(context).is_pending());
+    stream.put("key", "after").unwrap();
+    assert_eq!(counter.0.load(Ordering::SeqCst), 1);
+    let Poll::Ready(Ok(Some(record))) = cursor.poll_next(context) else { panic!("it was put") };
+    assert_eq!(record.data(), b"after");
+}

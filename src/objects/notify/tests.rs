@@ -4,7 +4,7 @@ use super::deliveries::check_targets_of;
 use super::rule::TargetArn;
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
-use crate::store::deliver::{Deliver, Delivery};
+use crate::store::deliver::{Deliver, Delivery, Target};
 use crate::store::{Batch, Store};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -223,6 +223,12 @@ impl Deliver for Told {
         Ok(arn.ends_with(":gone").then(|| "The destination queue does not exist".to_owned()))
     }
 
+    fn find(&self, _: &Store, _: &str) -> crate::Result<Option<Box<dyn Target + '_>>> {
+        Ok(Some(Box::new(self)))
+    }
+}
+
+impl Target for &Told {
     fn deliver(
         &self,
         _: &Store,
