@@ -128,7 +128,7 @@ impl Metadata {
             user: decode_pairs(from, "user metadata")?,
             attributes: match present & HAS_ATTRIBUTES {
                 0 => Vec::new(),
-                _ => decode_pairs(from, "attributes")?,
+                _ => decode_attributes(from)?,
             },
         })
     }
@@ -154,6 +154,16 @@ fn encode_pairs(pairs: &[(String, String)], to: &mut Writer) {
 fn decode_pairs(from: &mut Reader<'_>, what: &'static str) -> Result<Vec<(String, String)>, Malformed> {
     let count = from.count(2 * size_of::<u32>(), what)?;
     (0..count).map(|_| Ok((text(from, what)?, text(from, what)?))).collect()
+}
+
+/// Attributes that are said to be there: one form for each record, so none would be said otherwise.
+fn decode_attributes(from: &mut Reader<'_>) -> Result<Vec<(String, String)>, Malformed> {
+    let before = from.clone();
+    let attributes = decode_pairs(from, "attributes")?;
+    if attributes.is_empty() {
+        return Err(before.malformed("attributes", "one at least", "none"));
+    }
+    Ok(attributes)
 }
 
 /// Tags of an object or a bucket, in the order they were given.
@@ -360,6 +370,18 @@ mod tests {
         let many: Vec<_> = many.iter().map(|key| (&**key, "")).collect();
         assert_eq!(refusal(&many), ("BadRequest", "Object tags cannot be greater than 10".to_owned()));
         assert!(Tags::from([("Gr\u{f6}\u{df}e", "2 x 3")]).check(10).is_ok());
+    }
+
+    #[test]
+    fn there_is_one_form_of_no_attributes() {
+        let mut bytes = Writer::with_capacity(16);
+        Metadata::default().encode(&mut bytes);
+        let mut bytes = bytes.into_vec();
+        assert!(Metadata::decode(&mut Reader::new(&bytes)).is_ok());
+        bytes[0] |= HAS_ATTRIBUTES;
+        bytes.extend_from_slice(&0_u32.to_le_bytes());
+        let error = Metadata::decode(&mut Reader::new(&bytes)).unwrap_err();
+        assert_eq!((error.what, &*error.found), ("attributes", "none"));
     }
 
     #[test]
