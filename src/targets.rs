@@ -1,5 +1,7 @@
 //! Which engine takes deliveries for which service: the one place that names engines beside each other.
 
+use crate::store::Store;
+use crate::store::catalog::ResourceKind;
 use crate::store::deliver::Deliver;
 
 /// By the service in an ARN: `arn:aws:<service>:..`.
@@ -9,4 +11,21 @@ static TARGETS: &[(&str, &dyn Deliver)] =
 /// Who takes deliveries for a service.
 pub(crate) fn find(service: &str) -> Option<&'static dyn Deliver> {
     TARGETS.iter().find(|(known, _)| *known == service).map(|(_, target)| *target)
+}
+
+/// Starts the engines that the store has resources of, so that what time brings about happens though nobody asks for them.
+pub(crate) fn begin(store: &Store) {
+    let has = |kind| store.list_resources(kind, "").next().is_some();
+    if has(ResourceKind::Queue) {
+        drop(store.queues());
+    }
+    if has(ResourceKind::Stream) {
+        drop(store.streams());
+    }
+    if has(ResourceKind::Table) {
+        drop(store.tables());
+    }
+    if has(ResourceKind::Bucket) {
+        drop(store.buckets());
+    }
 }

@@ -76,6 +76,27 @@ impl Store {
         if self.is_watched() { self.run_watched(operation, resource, verb) } else { verb() }
     }
 
+    /// [`call`](Self::call) of an operation that is only noted down: a reply that is lost is a refusal, so that nothing is
+    /// done that the caller was told has failed.
+    #[inline]
+    pub(crate) fn call_staged<T, E: Refusal>(
+        &self,
+        operation: &'static str,
+        resource: &str,
+        verb: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        if !self.is_watched() {
+            return verb();
+        }
+        let mut call = self.begin_call::<E>(operation, resource);
+        if let Some(fate) = &mut call.fate
+            && let Outcome::LoseReply(failure) = fate.outcome
+        {
+            fate.outcome = Outcome::Refuse(failure);
+        }
+        call.run(self, verb)
+    }
+
     /// [`call`](Self::call) of an operation that holds no thread.
     #[inline]
     pub(crate) async fn call_async<T, E: Refusal>(
@@ -127,12 +148,7 @@ impl Store {
         resource: &str,
         verb: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut call = self.begin_call::<E>(operation, resource);
-        let outcome = match call.enter(self) {
-            Ok(()) => call.span.inside(verb),
-            Err(error) => Err(error),
-        };
-        call.end(self, outcome)
+        self.begin_call::<E>(operation, resource).run(self, verb)
     }
 
     fn begin_call<E: Refusal>(&self, operation: &'static str, resource: &str) -> Call {
@@ -150,6 +166,14 @@ impl Store {
 }
 
 impl Call {
+    fn run<T, E: Refusal>(mut self, store: &Store, verb: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let outcome = match self.enter(store) {
+            Ok(()) => self.span.inside(verb),
+            Err(error) => Err(error),
+        };
+        self.end(store, outcome)
+    }
+
     /// Holds the thread up for as long as the call is to take, then lets it in or not.
     fn enter<E: Refusal>(&mut self, store: &Store) -> Result<(), E> {
         let mut parker = Parker::new();

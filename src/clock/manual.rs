@@ -200,6 +200,8 @@ impl Clock for ManualClock {
     }
 
     fn attend(&self, duty: Weak<dyn Duty>) {
-        self.state.lock().duties.push(duty);
+        let mut state = self.state.lock();
+        state.duties.retain(|known| known.strong_count() > 0);
+        state.duties.push(duty);
     }
 }

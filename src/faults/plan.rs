@@ -263,7 +263,7 @@ impl Plan {
 /// Chance adds to what the rules say, and does not overrule them.
 fn by_chance(chaos: &Chaos, dice: &Dice, fate: &mut Fate) {
     if dice.hits(0, chaos.slow_per_mille) {
-        fate.delay += dice.duration(1, chaos.slow);
+        fate.delay = fate.delay.saturating_add(dice.duration(1, chaos.slow));
     }
     if fate.outcome != Outcome::Pass {
         return;

@@ -64,7 +64,7 @@ impl Rule {
             return;
         }
         match self.effect {
-            Effect::Delay(delay) => fate.delay += delay,
+            Effect::Delay(delay) => fate.delay = fate.delay.saturating_add(delay),
             _ if fate.outcome != Outcome::Pass => {}
             Effect::Fail(failure) => fate.outcome = Outcome::Refuse(failure),
             Effect::LoseReply(failure) => fate.outcome = Outcome::LoseReply(failure),

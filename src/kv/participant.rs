@@ -147,8 +147,9 @@ impl Items {
             shape.check_entries(&after.item, &key)?;
         }
         let record = after.as_ref().map(|after| Bytes::copy_from_slice(&after.record));
-        overlay.set(items, &key.bytes, record);
+        // What can fail comes first: a refused write leaves nothing behind.
         let attributes = returned(returns, before, after.as_ref().map(|after| after.item.clone()), parts)?;
+        overlay.set(items, &key.bytes, record);
         self.writes.insert((id, key), Written { operation, after });
         Ok(WriteOutput { attributes, ..WriteOutput::default() })
     }

@@ -7,10 +7,13 @@ use crate::clock::Timestamp;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// When each change of an entry is due, and what was there before it.
 type Changes = VecDeque<(Timestamp, Option<Bytes>)>;
+
+/// After so many changes those that are due are dropped, should nobody read.
+const FORGET_EVERY: u64 = 1024;
 
 /// Changes of one index that are not to be seen yet.
 #[derive(Debug, Default)]
@@ -18,12 +21,30 @@ pub(crate) struct Stale {
     /// By entry: when a change is due, and what was there before.
     changes: Mutex<BTreeMap<Vec<u8>, Changes>>,
     is_used: AtomicBool,
+    /// Changes noted so far.
+    notes: AtomicU64,
+}
+
+/// Drops what is due by now.
+fn forget(changes: &mut BTreeMap<Vec<u8>, Changes>, now: Timestamp) {
+    changes.retain(|_, changes| {
+        while changes.front().is_some_and(|(due, _)| *due <= now) {
+            changes.pop_front();
+        }
+        !changes.is_empty()
+    });
 }
 
 impl Stale {
     /// The entry at `key` is about to change; until `due` readers see what was there `before`.
-    pub(crate) fn note(&self, key: &[u8], due: Timestamp, before: Option<Bytes>) {
-        self.changes.lock().entry(key.to_vec()).or_default().push_back((due, before));
+    pub(crate) fn note(&self, key: &[u8], due: Timestamp, now: Timestamp, before: Option<Bytes>) {
+        let mut changes = self.changes.lock();
+        changes.entry(key.to_vec()).or_default().push_back((due, before));
+        // Relaxed: it is changed under the lock only.
+        if self.notes.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            forget(&mut changes, now);
+        }
+        drop(changes);
         // Release: pairs with the Acquire in `before`.
         self.is_used.store(true, Ordering::Release);
     }
@@ -39,12 +60,7 @@ impl Stale {
             return BTreeMap::new();
         }
         let mut changes = self.changes.lock();
-        changes.retain(|_, changes| {
-            while changes.front().is_some_and(|(due, _)| *due <= now) {
-                changes.pop_front();
-            }
-            !changes.is_empty()
-        });
+        forget(&mut changes, now);
         if changes.is_empty() {
             self.is_used.store(false, Ordering::Release);
         }
@@ -62,12 +78,22 @@ mod tests {
     fn the_oldest_value_that_is_not_due_is_seen() {
         let at = Timestamp::from_secs;
         let stale = Stale::default();
-        stale.note(b"k", at(10), None);
-        stale.note(b"k", at(20), Some(Bytes::from_static(b"first")));
+        stale.note(b"k", at(10), at(0), None);
+        stale.note(b"k", at(20), at(0), Some(Bytes::from_static(b"first")));
         let seen = |now| stale.before(b"a", Some(b"z"), at(now)).remove(&b"k"[..]);
         assert_eq!(seen(9), Some(None));
         assert_eq!(seen(10), Some(Some(Bytes::from_static(b"first"))));
         assert_eq!(stale.before(b"l", None, at(10)).len(), 0);
         assert_eq!(seen(20), None);
+    }
+
+    #[test]
+    fn what_is_due_is_dropped_though_nobody_reads() {
+        let stale = Stale::default();
+        for number in 0..10 * FORGET_EVERY {
+            let now = Timestamp::from_secs(number);
+            stale.note(&number.to_be_bytes(), now + std::time::Duration::from_secs(1), now, None);
+        }
+        assert!(stale.changes.lock().len() <= 2);
     }
 }

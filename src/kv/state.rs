@@ -153,6 +153,11 @@ impl State {
         Ok(())
     }
 
+    /// Was the catalog read?
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Acquire)
+    }
+
     /// The table `name`, if there is one.
     pub(crate) fn find(&self, store: &Store, name: &str) -> Result<Option<Arc<Table>>> {
         self.load(store)?;

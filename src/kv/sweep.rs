@@ -33,6 +33,10 @@ impl State {
 
     /// When there is something to do next.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        if !self.is_loaded() {
+            // A sweep finds out.
+            return Some(Timestamp::UNIX_EPOCH);
+        }
         let has_old = !self.feeds.all().is_empty() || !self.tokens.is_empty();
         let forget = has_old.then(|| Timestamp::from_millis(self.forget_at.load(Ordering::Relaxed)));
         let delay = self.dials.read().expiry_delay;

@@ -18,6 +18,7 @@ use crate::kv::value::{AttributeValue, Item};
 use crate::kv::write::{After, Before, commit, stage as stage_item};
 use crate::store::Store;
 use crate::store::pending::Pending;
+use crate::store::space::Space;
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
 
@@ -226,7 +227,23 @@ impl State {
         }
         let shape = table.shape.read();
         let (Some(space), false) = (&shape.ttl, shape.is_dropped) else { return Ok(false) };
-        table.expiry.store(u64::MAX, Ordering::Relaxed);
+        let known = table.expiry.swap(u64::MAX, Ordering::Relaxed);
+        let more = self.expire_step(store, table, &shape, space, due);
+        if more.is_err() {
+            // What is left is still due.
+            table.expiry.fetch_min(known, Ordering::Relaxed);
+        }
+        more
+    }
+
+    fn expire_step(
+        &self,
+        store: &Store,
+        table: &Table,
+        shape: &Shape,
+        space: &Space,
+        due: u64,
+    ) -> Result<bool> {
         let oldest = due.saturating_sub(AGE_MAX_SECS);
         let mut range =
             space.range(store, (Bound::Included(oldest.to_be_bytes().to_vec()), Bound::Unbounded));
@@ -243,7 +260,7 @@ impl State {
                 expect(store, table, second);
                 return Ok(true);
             }
-            self.expire_item(store, table, &shape, second, key)?;
+            self.expire_item(store, table, shape, second, key)?;
             taken += 1;
         }
         Ok(false)
@@ -271,5 +288,67 @@ impl State {
         let effect = stage_item(table, shape, &mut batch, &key, Some(&before), None, true)?;
         commit(store, self, batch, &[effect])?.forget();
         Ok(())
+    }
+}
+
+#[cfg(all(test, not(fourfold_loom)))]
+mod tests {
+    use crate::Store;
+    use crate::clock::{Clock, ManualClock};
+    use crate::kv::{CreateTable, GetItem, Item, ScalarType, item};
+    use std::time::Duration;
+
+    fn fill(store: &Store, clock: &ManualClock) {
+        let tables = store.tables();
+        tables.create_table(CreateTable::new("users").hash("id", ScalarType::S)).unwrap();
+        tables.update_time_to_live("users", "until", true).unwrap();
+        let until = clock.now().as_millis() / 1000 + 60;
+        let ann: Item = item! { "id" => "ann", "until" => until };
+        tables.table("users").put(ann).unwrap();
+    }
+
+    fn is_there(store: &Store) -> bool {
+        let ann = GetItem::new("users", item! { "id" => "ann" });
+        store.tables().get_item(&ann).unwrap().item.is_some()
+    }
+
+    #[test]
+    fn a_copy_does_what_is_due_by_itself() {
+        let clock = ManualClock::default();
+        let store = Store::builder().clock(clock.clone()).open_in_memory();
+        fill(&store, &clock);
+        let fork = store.fork().unwrap();
+        let mut file = Vec::new();
+        store.export(&mut file).unwrap();
+        let import = Store::builder().clock(clock.clone()).import_in_memory(&file[..]).unwrap();
+        clock.advance(Duration::from_hours(2));
+        for copy in [fork, import] {
+            let state = crate::kv::state_of(&copy);
+            let table = state.find(&copy, "users").unwrap().unwrap();
+            let shape = table.shape.read();
+            assert_eq!(shape.items.range::<&[u8]>(&copy, ..).count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_sweep_that_failed_is_done_again() {
+        let clock = ManualClock::default();
+        let store = Store::builder().clock(clock.clone()).open_in_memory();
+        fill(&store, &clock);
+        let state = crate::kv::state_of(&store);
+        let table = state.find(&store, "users").unwrap().unwrap();
+        let items = table.shape.read().items.id();
+        let (key, good) = table.shape.read().items.range::<&[u8]>(&store, ..).next().unwrap().unwrap();
+        let put = |value: &[u8]| {
+            let mut batch = store.batch();
+            batch.put_in(items, &key, value).unwrap();
+            store.commit(batch).unwrap().wait().unwrap();
+        };
+        put(b"\xff");
+        clock.advance(Duration::from_hours(2));
+        assert!(store.maintain().is_err(), "the item cannot be read");
+        put(&good);
+        store.maintain().unwrap();
+        assert!(!is_there(&store), "what was due is still due");
     }
 }

@@ -279,7 +279,7 @@ pub(crate) fn note_stale(store: &Store, state: &State, effects: &[Effect<'_>]) -
             let keys: std::collections::BTreeSet<_> =
                 entry.old.iter().chain(&entry.new).map(|(key, _)| key).collect();
             for key in keys {
-                index.stale.note(key, due, index.space.get(store, key)?);
+                index.stale.note(key, due, now, index.space.get(store, key)?);
             }
         }
     }

@@ -123,7 +123,7 @@ impl Extents {
         let spaces = Spaces { data: space(0)?, counts: space(1)?, freed: space(2)? };
         let last = |space: &Space| -> Result<u64> {
             let last = space.range::<&[u8]>(store, ..).next_back().transpose()?;
-            Ok(last.and_then(|(key, _)| keys::extent_of(&key)).map_or(0, |extent| extent + 1))
+            Ok(last.and_then(|(key, _)| keys::extent_of(&key)).map_or(0, |extent| extent.saturating_add(1)))
         };
         let freed = last(&spaces.freed)?;
         self.next.store(last(&spaces.data)?.max(freed), Ordering::Relaxed);

@@ -261,7 +261,9 @@ impl State {
 
 impl Engine for State {
     fn maintain(&self, store: &Store) -> crate::Result<bool> {
-        let rules = match self.sweeper.sweep(store, self.dials.read().day) {
+        // The dials are not locked while objects are changed and functions are called.
+        let day = self.dials.read().day;
+        let rules = match self.sweeper.sweep(store, day) {
             Ok(more) => more,
             Err(Error::Storage(fault)) => return Err(fault),
             // A refusal is of an object that changed meanwhile: the next run looks at it again.

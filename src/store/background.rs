@@ -15,6 +15,9 @@ use std::task::Waker;
 use std::thread::{JoinHandle, current};
 use std::time::Duration;
 
+/// How long after a failure the work that is due is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// What threads and store share.
 #[derive(Debug, Default)]
 struct Shared {
@@ -180,8 +183,11 @@ fn sweep(shared: &Shared, store: &Store, mut parker: Parker) {
                 }
                 None => parker.wait(),
             },
-            // Found again, and reported, by whoever needs what failed; not tried again until something happens.
-            Err(_) => parker.wait(),
+            // Found again, and reported, by whoever needs what failed; tried again after a while.
+            Err(_) => {
+                let clock = &store.inner.clock;
+                parker.wait_until(clock, clock.now() + RETRY_AFTER);
+            }
         }
     }
 }

@@ -196,7 +196,7 @@ impl Builder {
         self.open_media(Media::sim(disk, dir.as_ref()))
     }
 
-    fn open_media(self, media: Media) -> Result<Store> {
+    pub(super) fn open_media(self, media: Media) -> Result<Store> {
         self.check_names()?;
         let options = self.tree_options(media.is_persistent())?;
         let random = self.seed.map_or_else(Random::from_entropy, Random::from_seed);
@@ -240,7 +240,9 @@ impl Builder {
             media,
             _lock: lock,
         };
-        Ok(Store::new(inner))
+        let store = Store::new(inner);
+        crate::targets::begin(&store);
+        Ok(store)
     }
 
     /// A new store goes on where another one was.

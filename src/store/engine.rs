@@ -75,11 +75,16 @@ impl Store {
 
     /// A piece of the work of each engine that is due. Is there more?
     pub(crate) fn maintain_engines(&self) -> Result<bool> {
-        let mut more = false;
+        let mut done = Ok(false);
+        // What one fails at does not hold up the others.
         for engine in self.inner.engines.in_use() {
-            more |= engine.maintain(self)?;
+            match (engine.maintain(self), &mut done) {
+                (Ok(more), Ok(any)) => *any |= more,
+                (Err(error), Ok(_)) => done = Err(error),
+                (_, Err(_)) => {}
+            }
         }
-        Ok(more)
+        done
     }
 
     /// An engine's next deadline is now earlier than it was.
@@ -138,6 +143,30 @@ mod tests {
 
     fn countdown(now: Timestamp) -> Countdown {
         Countdown(Mutex::new([3, 2, 1].map(|s| now + Duration::from_secs(s)).to_vec()))
+    }
+
+    /// Fails for ever.
+    struct Broken;
+
+    impl Engine for Broken {
+        fn maintain(&self, _: &Store) -> Result<bool> {
+            Err(crate::Error::invalid("engine", "it is broken"))
+        }
+
+        fn next_deadline(&self) -> Option<Timestamp> {
+            Some(Timestamp::UNIX_EPOCH)
+        }
+    }
+
+    #[test]
+    fn an_engine_that_fails_does_not_hold_up_the_others() {
+        let clock = ManualClock::default();
+        let store = Store::builder().clock(clock.clone()).open_in_memory();
+        store.engine(ResourceKind::Queue, || Broken);
+        let engine = store.engine(ResourceKind::Bucket, || countdown(clock.now()));
+        clock.advance(Duration::from_secs(1));
+        assert!(store.maintain().is_err());
+        assert!(engine.0.lock().len() < 3);
     }
 
     #[test]

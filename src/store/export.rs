@@ -161,7 +161,7 @@ impl Builder {
     /// As for [`Store::import`].
     pub fn import_in_memory(self, from: impl Read) -> Result<Store> {
         let (mut reader, settings) = self.of_origin(from)?;
-        let store = settings.open_in_memory();
+        let store = settings.open_media(crate::storage::Media::memory())?;
         fill(&store, &mut reader)?;
         Ok(store)
     }
@@ -220,6 +220,8 @@ fn fill<R: Read>(store: &Store, reader: &mut BlockReader<R>) -> Result<()> {
     let (mut keyspaces, mut entries, mut bytes) = (0, 0, 0);
     let mut filling =
         Filling { store, batch: store.batch(), limit: BATCH_LEN.min(store.batch_bytes_max() / 2) };
+    // What names a resource is written when all the rest was found whole (F2).
+    let mut catalog = Vec::new();
     let mut present = None;
     loop {
         match reader.next()? {
@@ -238,7 +240,11 @@ fn fill<R: Read>(store: &Store, reader: &mut BlockReader<R>) -> Result<()> {
                 for (key, value) in of {
                     entries += 1;
                     bytes += (key.len() + value.len()) as u64;
-                    filling.put(id, &key, &value)?;
+                    if id == CATALOG {
+                        catalog.push((key, value));
+                    } else {
+                        filling.put(id, &key, &value)?;
+                    }
                 }
             }
             Block::End { keyspaces: all, entries: of, bytes: len } => {
@@ -247,7 +253,14 @@ fn fill<R: Read>(store: &Store, reader: &mut BlockReader<R>) -> Result<()> {
                     let expected = format!("{all} keyspaces, {of} entries, {len} bytes");
                     return Err(reader.refuse("end of a snapshot", expected, found));
                 }
-                return filling.flush();
+                reader.finish()?;
+                filling.flush()?;
+                for (key, value) in catalog {
+                    filling.put(CATALOG, &key, &value)?;
+                }
+                filling.flush()?;
+                crate::targets::begin(store);
+                return Ok(());
             }
             Block::Origin(_) => return Err(reader.refuse("block of a snapshot", "any other", "its origin")),
         }
@@ -285,6 +298,10 @@ impl Filling<'_> {
         if self.batch.byte_len() + key.len() + inline > self.limit {
             self.flush()?;
         }
+        if key.len() + inline > self.limit {
+            // It was short enough for the segments of its origin; these are smaller.
+            return self.batch.put_blob_in(id, key, value);
+        }
         self.batch.put_in(id, key, value)
     }
 
@@ -301,4 +318,55 @@ impl Filling<'_> {
 #[cold]
 pub(crate) fn occupied(path: &Path) -> Error {
     Error::invalid("import directory", format_args!("{} already holds a store", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::SimDisk;
+
+    fn exported() -> Vec<u8> {
+        let store = Store::in_memory();
+        store.keyspace("words").unwrap().put("hello", "world").unwrap();
+        let mut file = Vec::new();
+        store.export(&mut file).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_file_that_is_cut_leaves_a_store_without_names() {
+        let file = exported();
+        for len in file.len() - 60..file.len() {
+            let disk = SimDisk::new();
+            Builder::default().import_simulated(&disk, "store", &file[..len]).unwrap_err();
+            let left = Builder::default().open_simulated(&disk, "store").unwrap();
+            assert_eq!(left.keyspaces().unwrap(), Vec::<String>::new(), "cut at {len}");
+        }
+    }
+
+    #[test]
+    fn bytes_behind_the_end_are_refused() {
+        let mut file = exported();
+        Store::import(&file[..]).unwrap();
+        file.push(0);
+        assert!(matches!(Store::import(&file[..]), Err(Error::Corrupt(_))));
+    }
+
+    #[test]
+    fn settings_that_cannot_be_are_an_error() {
+        let error = Store::builder().segment_size(5).import_in_memory(&exported()[..]).unwrap_err();
+        assert!(matches!(error, Error::Invalid { .. }), "{error}");
+    }
+
+    #[test]
+    fn long_values_go_into_small_segments() {
+        let store = Store::builder().blob_threshold(1 << 20).open_in_memory();
+        let value = vec![7; 60 << 10];
+        store.keyspace("words").unwrap().put("long", &value).unwrap();
+        let mut file = Vec::new();
+        store.export(&mut file).unwrap();
+        let settings = Store::builder().segment_size(16 << 10).blob_threshold(1 << 20);
+        let copy = settings.import_in_memory(&file[..]).unwrap();
+        assert_eq!(copy.keyspace("words").unwrap().get("long").unwrap().unwrap(), value);
+    }
 }

@@ -31,6 +31,10 @@ const FILE: &str = "snapshot";
 const POSITION_MAX: u64 = 1 << 62;
 /// Above every incarnation.
 const EPOCH_MAX: u32 = 1 << 31;
+/// The last millisecond of the year 9999.
+const NOW_MAX: u64 = 253_402_300_799_999;
+/// Above every id of a keyspace.
+const KEYSPACE_MAX: u32 = 1 << 31;
 /// Names of accounts and regions are short.
 const NAME_LEN_MAX: usize = 64;
 
@@ -217,6 +221,14 @@ impl<R: Read> BlockReader<R> {
         Ok(block)
     }
 
+    /// Nothing follows the last block.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        if take(&mut self.from, 1)?.is_empty() {
+            return Ok(());
+        }
+        Err(self.refuse("end of a snapshot", "the end of the file", "more bytes"))
+    }
+
     /// Something in the block just read cannot be.
     #[cold]
     pub(super) fn refuse(
@@ -283,7 +295,8 @@ fn decode_origin(reader: &mut Reader<'_>) -> Result<Origin, Malformed> {
     let before = reader.clone();
     let (epoch, position, now) = (reader.u32("epoch")?, reader.u64("position")?, reader.u64("time")?);
     let next_keyspace = reader.u32("next keyspace")?;
-    if epoch >= EPOCH_MAX || position >= POSITION_MAX || next_keyspace == u32::MAX {
+    let is_large = epoch >= EPOCH_MAX || position >= POSITION_MAX;
+    if is_large || now > NOW_MAX || next_keyspace >= KEYSPACE_MAX {
         return Err(before.malformed("origin of a snapshot", "numbers of a store", "larger ones"));
     }
     let mut name = |what| {

@@ -7,7 +7,7 @@ use crate::kv::feed_locks::FeedLocks;
 use crate::kv::write::{apply_all, note_stale};
 use crate::objects::participant::{Arrivals, Stop};
 use crate::objects::staged::Pending;
-use crate::queue::participant::Turn as QueueTurn;
+use crate::queue::participant::{Held, Turn as QueueTurn};
 use crate::queue::{self, Queue};
 use crate::store::{Batch, Store, pending};
 use crate::stream::participant::{self as streams, Turn as StreamTurn};
@@ -67,12 +67,14 @@ impl Transaction {
         let (mut pending, mut wakers) = (None, Vec::new());
         let (mut puts, mut readers) = (Vec::new(), Vec::new());
         let now = store.now();
-        let mut append = |batch| {
-            let logged =
-                with_queues(&store, &queues, batch, now, (&mut outputs, &mut wakers), &operations, &|| {
-                    note_stale(&store, &tables.state, &effects)
-                        .map_err(|error| refused(&operations, usize::MAX, error))
-                })?;
+        // Locked until everything is applied (T4): who is given a message sees what came with it.
+        let mut held = Vec::with_capacity(queues.len());
+        let mut append = |batch: Batch| {
+            let told = (&mut outputs, &mut wakers);
+            let logged = with_queues(&store, (&queues, &mut held), batch, now, told, &operations, &|| {
+                note_stale(&store, &tables.state, &effects)
+                    .map_err(|error| refused(&operations, usize::MAX, error))
+            })?;
             pending = Some(logged);
             Ok(())
         };
@@ -84,28 +86,28 @@ impl Transaction {
         }
         items.charge(&tables, &effects);
         outputs.puts.extend(puts);
-        let pending = pending.unwrap_or_else(|| pending::Pending::ready(&store, ()));
-        let at = pending.position();
-        drop((counted, effects));
+        let (pending, wrote) = pending.unwrap_or_else(|| (pending::Pending::ready(&store, ()), false));
+        let at = wrote.then(|| pending.position());
+        drop((held, counted, effects));
         drop((item_locks, key_locks));
         drop((shapes, settings));
         streams::wake(readers);
         wakers.into_iter().for_each(Waker::wake);
-        Ok(Pending::new(pending, calls).map(|()| (Some(at), outputs)))
+        Ok(Pending::new(pending, calls).map(|()| (at, outputs)))
     }
 }
 
 /// Decides what is done with the queues, with all of them locked; appends the batch, and applies to the queues what it says.
-fn with_queues(
+/// Was there anything to append?
+fn with_queues<'a>(
     store: &Store,
-    turns: &[QueueTurn],
+    (turns, held): (&'a [QueueTurn], &mut Vec<Held<'a>>),
     mut batch: Batch,
     now: Timestamp,
     (outputs, wakers): (&mut Outputs, &mut Vec<Waker>),
     operations: &[Operation],
     before: &dyn Fn() -> Result<()>,
-) -> Result<pending::Pending<()>> {
-    let mut held = Vec::with_capacity(turns.len());
+) -> Result<(pending::Pending<()>, bool)> {
     for turn in turns {
         match turn.lock(now) {
             Ok(queue) => held.push(queue),
@@ -113,7 +115,7 @@ fn with_queues(
             Err(error) => return Err(refused(operations, turn.operation(), error)),
         }
     }
-    for queue in &mut held {
+    for queue in &mut *held {
         queue.stage(&mut batch).map_err(|(operation, error)| refused(operations, operation, error))?;
     }
     let (len, max) = (batch.byte_len(), store.batch_bytes_max());
@@ -121,11 +123,12 @@ fn with_queues(
         return Err(Error::TooLarge { len: len as u64, max: max as u64 });
     }
     before()?;
+    let wrote = !batch.is_empty();
     let pending = store.commit(batch)?;
-    for queue in &mut held {
+    for queue in &mut *held {
         outputs.sent.extend(queue.apply(wakers));
     }
-    Ok(pending)
+    Ok((pending, wrote))
 }
 
 /// What is told of objects arrives with what is sent and put anyway, behind it.

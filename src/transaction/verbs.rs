@@ -90,7 +90,7 @@ impl Transaction {
         let operation = self.operations.len();
         self.operations.push(Operation { verb, resource: resource.into() });
         let parts = &mut self.parts;
-        let done = self.store.call(verb, resource, || work(parts, operation));
+        let done = self.store.call_staged(verb, resource, || work(parts, operation));
         done.map_err(|error| refused(&self.operations, operation, error))
     }
 
@@ -330,5 +330,35 @@ impl Transaction {
 impl fmt::Debug for Transaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transaction").field("operations", &self.operations.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Store;
+
+    #[test]
+    fn an_operation_whose_reply_is_lost_is_not_part_of_it() {
+        let store = Store::in_memory();
+        let jobs = store.queues().create("jobs").unwrap();
+        store.faults().on("SendMessage").times(1).lose_reply();
+        let done = store.transaction().run(|tx| {
+            assert!(tx.send(&jobs, "one").is_err());
+            Ok(())
+        });
+        assert_eq!(done.unwrap().position(), None);
+        assert_eq!(jobs.stats().unwrap().messages(), 0);
+    }
+
+    #[test]
+    fn what_comes_to_nothing_has_no_position() {
+        let store = Store::in_memory();
+        let jobs = store.queues().create("jobs").unwrap();
+        jobs.send("one").unwrap();
+        let message = jobs.receive(1).unwrap().remove(0);
+        let delete =
+            || store.transaction().run(|tx| tx.delete_message(&jobs, message.receipt_handle())).unwrap();
+        assert!(delete().position().is_some());
+        assert_eq!(delete().position(), None);
     }
 }

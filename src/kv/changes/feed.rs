@@ -164,7 +164,7 @@ impl Feed {
         let (mut next, mut newest) = (record.trimmed.max(1), record.created);
         if let Some(last) = all.next_back() {
             let (key, value) = last?;
-            next = next.max(key.first_chunk().map_or(0, |key| u64::from_be_bytes(*key)) + 1);
+            next = next.max(key.first_chunk().map_or(0, |key| u64::from_be_bytes(*key)).saturating_add(1));
             newest = newest.max(record::head(&value).map_err(|flaw| flaw.in_file(name.as_ref()))?.at);
         }
         store.raise_clock(newest);
@@ -332,7 +332,6 @@ impl Feed {
         if horizon <= tail.trimmed {
             return Ok(());
         }
-        tail.trimmed = horizon;
         tail.begin();
         let mut shards = tail.shards.clone();
         shards.retain(|shard| {
@@ -340,8 +339,10 @@ impl Feed {
         });
         let mut batch = store.batch();
         batch.floor_in(self.space.id(), &key(horizon))?;
-        self.put(&mut batch, &tail, &shards, tail.ended)?;
+        let trimmed = Tail { trimmed: horizon, ..tail.clone() };
+        self.put(&mut batch, &trimmed, &shards, trimmed.ended)?;
         store.commit(batch)?.forget();
+        tail.trimmed = horizon;
         tail.shards = shards;
         Ok(())
     }
