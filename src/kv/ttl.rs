@@ -300,16 +300,16 @@ mod tests {
 
     fn fill(store: &Store, clock: &ManualClock) {
         let tables = store.tables();
-        tables.create_table(CreateTable::new("users").hash("id", ScalarType::S)).unwrap();
-        tables.update_time_to_live("users", "until", true).unwrap();
+        tables.create_table(CreateTable::new("users").hash("id", ScalarType::S)).expect("a new table");
+        tables.update_time_to_live("users", "until", true).expect("a table of keys");
         let until = clock.now().as_millis() / 1000 + 60;
         let ann: Item = item! { "id" => "ann", "until" => until };
-        tables.table("users").put(ann).unwrap();
+        tables.table("users").put(ann).expect("an item");
     }
 
     fn is_there(store: &Store) -> bool {
         let ann = GetItem::new("users", item! { "id" => "ann" });
-        store.tables().get_item(&ann).unwrap().item.is_some()
+        store.tables().get_item(&ann).expect("a table").item.is_some()
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A snapshot as one stream of bytes: the same on every machine, whatever kind of store it came from.
 //!
 //! F1. The stream is a prefix of blocks, each with a checksum over itself and all before it: damage, truncation, a block
-//!     out of place, two streams joined are all found where they begin.
+//!     out of place, two streams joined into one are all found where they begin. What comes behind its end is not
+//!     read.
 //! F2. What names a resource comes last. A store into which an import did not finish has none.
 //! F3. Positions and incarnations of the imported store are behind those of its origin, so what engines number by them
 //!     goes on.
@@ -219,14 +220,6 @@ impl<R: Read> BlockReader<R> {
         self.chain = found;
         self.offset += BLOCK_HEAD_LEN as u64 + u64::from(len);
         Ok(block)
-    }
-
-    /// Nothing follows the last block.
-    pub(super) fn finish(&mut self) -> Result<()> {
-        if take(&mut self.from, 1)?.is_empty() {
-            return Ok(());
-        }
-        Err(self.refuse("end of a snapshot", "the end of the file", "more bytes"))
     }
 
     /// Something in the block just read cannot be.
