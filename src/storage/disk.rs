@@ -3,7 +3,9 @@
 //! D1. Every call names the operation and the path when it fails; short and interrupted calls are finished below
 //!     (`transfer`, and std for those that it repeats itself).
 //! D2. The lock is an advisory lock (`flock`) on the file `LOCK`: it also refuses a second opener in the same process, and
-//!     the system releases it when the process dies, however it dies.
+//!     the system releases it when the process dies, however it dies. It is given back by a call and not by closing the
+//!     file: a child that the process is starting just then holds a copy of the descriptor until it runs its program, and
+//!     the lock would last as long.
 //! D3. A directory made by [`Storage::create_dir`] is durable, with the ancestors that had to be made.
 //!
 //! Not here: caching, read-ahead, and any decision what to do about a failure.
@@ -79,7 +81,7 @@ impl Storage for Disk {
         options.read(true).write(true).create(true);
         let DiskFile { file, path, .. } = self.file("open", LOCK_NAME, &options)?;
         match file.try_lock() {
-            Ok(()) => Ok(DiskLock { _file: file }),
+            Ok(()) => Ok(DiskLock { file }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { path: self.path() }),
             Err(TryLockError::Error(error)) => Err(Error::io("lock", path, 0, error)),
         }
@@ -173,10 +175,17 @@ fn sync_directory(path: &Path) -> Result<()> {
         .map_err(|error| Error::io("sync directory", path, 0, error))
 }
 
-/// Closing the file releases the lock (D2).
+/// Given back when dropped (D2).
 #[derive(Debug)]
 pub(crate) struct DiskLock {
-    _file: fs::File,
+    file: fs::File,
+}
+
+impl Drop for DiskLock {
+    fn drop(&mut self) {
+        // Should the call fail, closing the file does the same as soon as no child has a copy of it.
+        let _ = self.file.unlock();
+    }
 }
 
 /// An open file on the real disk.
@@ -289,6 +298,18 @@ mod tests {
             assert_eq!((found, path), (op, missing.clone()));
             assert_eq!(source.kind(), io::ErrorKind::NotFound);
         }
+    }
+
+    /// As a child has it between `fork` and `exec`.
+    #[test]
+    fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
+        let (_dir, disk) = directory();
+        let lock = disk.lock().unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(matches!(disk.lock(), Err(Error::Locked { .. })));
+        drop(lock);
+        drop(disk.lock().unwrap());
+        drop(copy);
     }
 
     #[test]
