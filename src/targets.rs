@@ -8,6 +8,11 @@ use crate::store::deliver::Deliver;
 static TARGETS: &[(&str, &dyn Deliver)] =
     &[("kinesis", &crate::stream::ToStreams), ("sqs", &crate::queue::ToQueues)];
 
+/// Who takes deliveries to an ARN.
+pub(crate) fn find_by_arn(arn: &str) -> Option<&'static dyn Deliver> {
+    find(arn.strip_prefix("arn:")?.split(':').nth(1)?)
+}
+
 /// Who takes deliveries for a service.
 pub(crate) fn find(service: &str) -> Option<&'static dyn Deliver> {
     TARGETS.iter().find(|(known, _)| *known == service).map(|(_, target)| *target)

@@ -37,6 +37,11 @@ impl Tables {
 }
 
 impl Table {
+    /// All tables.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

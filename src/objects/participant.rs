@@ -16,6 +16,7 @@ use crate::objects::{
     Body, Bucket, DeleteObject, DeleteOutput, EventType, GetObject, GetOutput, HeadOutput, PutObject,
     PutOutput, Versioning,
 };
+use crate::store::deliver::Arrivals;
 use crate::store::overlay::Overlay;
 use crate::store::{Batch, Store};
 use bytes::Bytes;
@@ -54,12 +55,6 @@ pub(crate) struct Objects {
     references: References,
     /// Bodies that no snapshot has, by extent.
     bodies: BTreeMap<u64, Bytes>,
-}
-
-/// What is to arrive at a queue or a stream because of what happens to objects.
-pub(crate) struct Arrivals {
-    pub(crate) group: String,
-    pub(crate) by_arn: BTreeMap<String, Vec<Bytes>>,
 }
 
 /// The settings of the buckets of a transaction, as they are while it is committed.
@@ -225,9 +220,9 @@ impl AllSettings<'_> {
                 let changes: Vec<_> =
                     versions.iter().map(|(kind, version)| Change { kind: *kind, key, version }).collect();
                 let deliveries = used.bucket.deliveries(settings, configuration, &changes);
-                let (group, by_arn, more) = deliveries.into_parts(&used.bucket.state.functions);
+                let (by_arn, more) = deliveries.into_parts(&used.bucket.state.functions);
                 calls = calls.then(more);
-                arrivals.push(Arrivals { group, by_arn });
+                arrivals.push(by_arn);
             }
         }
         (arrivals, calls)

@@ -6,6 +6,7 @@
 use crate::queue::Queue;
 use crate::queue::core::State;
 use crate::queue::delete::{self, Deletions};
+use crate::queue::deliver::ToQueues;
 use crate::queue::dials::Dials;
 use crate::queue::engine::QueueEngine;
 use crate::queue::error::{Error, Result};
@@ -14,8 +15,8 @@ use crate::queue::receive::Setting;
 use crate::queue::send::{self, Sends};
 use crate::queue::throttle::Action;
 use crate::store::Store;
+use crate::store::deliver::Arrival;
 use crate::{Batch, Timestamp};
-use bytes::Bytes;
 use parking_lot::MutexGuard;
 use std::mem;
 use std::sync::Arc;
@@ -27,15 +28,10 @@ impl Queue {
         &self.store
     }
 
-    /// The queue of an ARN that events are told to, if it is there and takes them.
+    /// The queue of an ARN that events are told to, if it is there.
     pub(crate) fn told_by_arn(store: &Store, arn: &str) -> crate::Result<Option<Self>> {
         let engine = QueueEngine::of(store);
-        let core = match engine.by_arn(store, arn) {
-            Ok(core) => core.filter(|core| !core.identity.is_fifo),
-            Err(Error::Storage(fault)) => return Err(fault),
-            Err(_) => None,
-        };
-        Ok(core.map(|core| Self { store: store.clone(), engine, core }))
+        Ok(ToQueues::queue(store, arn)?.map(|core| Self { store: store.clone(), engine, core }))
     }
 }
 
@@ -47,7 +43,7 @@ enum Act {
     /// Deletes a message that must be there still.
     Acknowledge(String),
     /// What an event of another engine says; not if the queue refuses it.
-    Arrive(Bytes),
+    Arrive(Arrival),
 }
 
 /// What one transaction does with one queue, in order, each with the number of its operation.
@@ -96,8 +92,8 @@ impl Turn {
     }
 
     /// An event arrives.
-    pub(crate) fn arrive(&mut self, body: Bytes) {
-        self.acts.push((usize::MAX, Act::Arrive(body)));
+    pub(crate) fn arrive(&mut self, arrival: Arrival) {
+        self.acts.push((usize::MAX, Act::Arrive(arrival)));
     }
 
     /// Is it all about what happened elsewhere? Then a queue that is gone is told nothing.
@@ -165,9 +161,8 @@ impl<'a> Held<'a> {
                 self.state.decide_send(setting, &mut self.sends, message.clone());
                 self.sent.push(operation);
             }
-            Act::Arrive(body) => {
-                let message = SendMessage::from(crate::queue::deliver::text(body)?);
-                if self.state.check_len(&message).is_ok() {
+            Act::Arrive(arrival) => {
+                if let Some(message) = self.state.arriving(core, arrival)? {
                     self.state.decide_send(setting, &mut self.sends, message);
                     self.sent.push(operation);
                 }

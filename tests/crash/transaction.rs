@@ -5,11 +5,13 @@ use crate::random::Random;
 use crate::report::{Budget, Counts};
 use fourfold::clock::ManualClock;
 use fourfold::kv::{
-    CreateTable, DeleteItem, GetItem, PutItem, Query, ScalarType, Scan, StreamViewType, UpdateItem, item,
+    CreateTable, DeleteItem, Delivery, GetItem, PutItem, Query, ScalarType, Scan, StreamViewType, UpdateItem,
+    item,
 };
 use fourfold::objects::{
     DeleteObject, EventType, GetObject, ListVersions, NotificationConfiguration, NotificationRule, PutObject,
 };
+use fourfold::queue::NewQueue;
 use fourfold::sim::{CrashLimits, Faults, SimDisk};
 use fourfold::stream::{CreateStream, PutRecord, Start};
 use fourfold::transaction::{Error, Transaction};
@@ -42,19 +44,22 @@ enum Act {
 #[derive(Clone, Debug)]
 enum Step {
     Transact(Vec<Act>, bool),
+    /// An item changes by itself, and tells a queue and a stream of it.
+    Write(u64),
     Receive,
     Fold,
     Compact,
 }
 
 fn step(random: &mut Random) -> Step {
-    match random.below(12) {
+    match random.below(14) {
         0..=8 => {
             let count = 1 + random.below(6);
             let acts = (0..count).map(|_| act(random)).collect();
             Step::Transact(acts, random.one_in(6))
         }
         9 | 10 => Step::Receive,
+        11 | 12 => Step::Write(random.below(3) as u64),
         _ if random.one_in(2) => Step::Fold,
         _ => Step::Compact,
     }
@@ -90,7 +95,10 @@ fn make(store: &Store) -> Result<(), Failure> {
     store.tables().create_table(table.global_index(index).stream(StreamViewType::NewAndOldImages))?;
     store.queues().create("queue")?;
     let told = store.queues().create("told")?;
-    store.streams().create("stream", CreateStream::default().shard_count(1))?;
+    let fifo = store.queues().create(NewQueue::new("told.fifo").fifo())?;
+    let stream = store.streams().create("stream", CreateStream::default().shard_count(1))?;
+    let deliveries = [Delivery::new(told.arn()), Delivery::new(fifo.arn()), Delivery::new(stream.arn())];
+    store.tables().table("table").set_deliveries(deliveries)?;
     let bucket = store.buckets().create("bucket")?;
     let rule = NotificationRule::new(told.arn(), [EventType::ObjectCreated, EventType::ObjectRemoved]);
     bucket.set_notifications(NotificationConfiguration::new([rule]))?;
@@ -154,7 +162,7 @@ fn digest(store: &Store) -> Result<u64, Failure> {
     while let Some(change) = changes.try_next()? {
         add(format!("{:?} {:?} {:?}", change.kind, change.old_image, change.new_image));
     }
-    for name in ["queue", "told"] {
+    for name in ["queue", "told", "told.fifo"] {
         let queue = store.queues().get(name)?;
         let bodies: Vec<_> = queue.peek(1000)?.iter().map(|seen| seen.message.body().to_owned()).collect();
         let stats = queue.stats()?;
@@ -216,6 +224,15 @@ fn live(disk: &SimDisk, steps: &[Step]) -> Result<(History, Timestamp), Failure>
                     // A segment is small here; that is known before anything is written, too.
                     Err(Error::TooLarge { .. }) => {}
                     done => drop(done?),
+                }
+            }
+            Step::Write(id) => {
+                let key = item! { "id" => *id };
+                if number % 3 == 0 {
+                    store.tables().delete_item(DeleteItem::new("table", key))?;
+                } else {
+                    let add = UpdateItem::new("table", key).update("ADD n :n").value(":n", number);
+                    store.tables().update_item(add)?;
                 }
             }
             Step::Receive => {

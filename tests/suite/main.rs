@@ -9,6 +9,7 @@ mod faults;
 mod format;
 mod golden;
 mod kv;
+mod kv_deliveries;
 mod kv_linear;
 mod kv_many;
 mod kv_model;
