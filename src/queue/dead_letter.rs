@@ -118,7 +118,7 @@ impl State {
     pub(super) fn put_message(&self, batch: &mut Batch, message: &Stored) -> Result<()> {
         let group = message.group.as_deref().unwrap_or_default();
         let key = keys::message(group, message.seq);
-        batch.put_in(self.spaces.messages.id(), key.as_ref(), &record::encode_message(message))
+        batch.put_spilling_in(self.spaces.messages.id(), key.as_ref(), &record::encode_message(message))
     }
 
     /// Adds to a batch that a message is gone, and its lease with it.

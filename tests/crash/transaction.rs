@@ -23,6 +23,10 @@ use xxhash_rust::xxh3::Xxh3;
 #[path = "../../examples/exactly_once.rs"]
 mod exactly_once;
 
+#[expect(dead_code, reason = "its main is for people")]
+#[path = "../../examples/outbox.rs"]
+mod outbox;
+
 const DIR: &str = "store";
 const SEGMENT: u64 = 16 << 10;
 
@@ -378,6 +382,43 @@ fn consume(seed: u64, counts: &Counts, budget: &Budget) -> Result<(), String> {
 #[test]
 fn a_consumer_that_dies_anywhere_counts_everything_once() {
     crate::report::run_seeds("exactly once", 4, consume);
+}
+
+const ORDERS: u64 = 5;
+
+/// Goes on until every order was shipped, and looks whether it was once.
+fn ship_all(disk: &SimDisk, at: Timestamp) -> Result<(), Failure> {
+    let (store, clock) = open(disk, at)?;
+    outbox::make(&store)?;
+    outbox::place(&store, ORDERS)?;
+    while outbox::ship(&store, 0)? {
+        clock.advance(Duration::from_secs(6));
+    }
+    let found = outbox::count(&store)?;
+    let expected = (usize::try_from(ORDERS)?, ORDERS + ORDERS.div_ceil(10), 1);
+    if found != expected {
+        return Err(format!("found {found:?}, expected {expected:?}").into());
+    }
+    disk.set_faults(Faults::new(0).stop_at(0));
+    Ok(())
+}
+
+fn place_and_ship(seed: u64, counts: &Counts, budget: &Budget) -> Result<(), String> {
+    let mut random = Random::new(seed);
+    let disk = SimDisk::new();
+    let calls = disk.calls();
+    disk.record();
+    let context = |error: String| format!("FOURFOLD_CRASH_SEED={seed}\n{error}");
+    ship_all(&disk, start()).map_err(|error| context(error.to_string()))?;
+    let later = start() + Duration::from_hours(1);
+    look_at_all(&disk, calls, &mut random, (counts, budget), &|disk, _, _| ship_all(disk, later))
+        .map_err(context)
+}
+
+/// The outbox of `examples/outbox.rs`, cut after every call, has in the end shipped every order once.
+#[test]
+fn an_outbox_that_dies_anywhere_ships_every_order_once() {
+    crate::report::run_seeds("outbox", 3, place_and_ship);
 }
 
 /// What was read before the crash is not confused by what came after: a message received and not acknowledged comes back.
