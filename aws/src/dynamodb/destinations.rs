@@ -72,14 +72,11 @@ fn described(destination: &Destination) -> Value {
 
 /// The answer to a request that changed one, with the configuration if it said some.
 fn answer(destination: &Destination, configuration: Option<&'static str>) -> Value {
-    let mut members = vec![
+    let precision = Value::map([(PRECISION, Some(destination.precision.name().into()))]);
+    Value::map([
         ("TableName", Some(destination.table.as_str().into())),
         ("StreamArn", Some(destination.stream_arn.as_str().into())),
         ("DestinationStatus", Some(destination.status.name().into())),
-    ];
-    if let Some(name) = configuration {
-        let precision = Value::map([(PRECISION, Some(destination.precision.name().into()))]);
-        members.push((name, Some(precision)));
-    }
-    Value::map(members)
+        (configuration.unwrap_or_default(), configuration.map(|_| precision)),
+    ])
 }
