@@ -184,6 +184,10 @@ impl<'a> Held<'a> {
     pub(crate) fn apply(&mut self, wakers: &mut Vec<Waker>) -> Vec<(usize, Sent)> {
         let core = &self.turn.queue.core;
         let setting = Setting { core, store: &self.turn.queue.store, dials: &self.dials, now: self.now };
+        if !self.deletions.is_empty() {
+            // What they had elsewhere goes right behind.
+            self.turn.queue.engine.note_orphans(setting.store);
+        }
         // Deletions first: nobody is to be given what is gone.
         self.state.apply_deletions(mem::take(&mut self.deletions));
         let sent = self.state.apply_sends(setting, mem::take(&mut self.sends), wakers);

@@ -30,7 +30,7 @@ mod outbox;
 const DIR: &str = "store";
 const SEGMENT: u64 = 16 << 10;
 
-type Failure = Box<dyn std::error::Error>;
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
 #[derive(Clone, Copy, Debug)]
 enum Act {
@@ -83,13 +83,13 @@ fn act(random: &mut Random) -> Act {
     }
 }
 
-fn open(disk: &SimDisk, at: Timestamp) -> fourfold::Result<(Store, ManualClock)> {
+pub(crate) fn open(disk: &SimDisk, at: Timestamp) -> fourfold::Result<(Store, ManualClock)> {
     let clock = ManualClock::new(at);
     let store = Store::builder().segment_size(SEGMENT).seed(7).clock(clock.clone());
     Ok((store.open_simulated(disk, DIR)?, clock))
 }
 
-fn start() -> Timestamp {
+pub(crate) fn start() -> Timestamp {
     Timestamp::from_secs(1_800_000_000)
 }
 
@@ -279,7 +279,7 @@ fn look_at(
 }
 
 /// Looks at the states that power cuts and kills leave after each call of what is recorded on `disk`.
-fn look_at_all(
+pub(crate) fn look_at_all(
     disk: &SimDisk,
     start: u64,
     random: &mut Random,

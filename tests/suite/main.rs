@@ -27,6 +27,7 @@ mod objects_threads;
 mod one_clock;
 mod pipeline;
 mod queue;
+mod queue_large;
 mod queue_manage;
 mod queue_model;
 mod queue_rules;
