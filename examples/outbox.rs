@@ -13,7 +13,8 @@
 
 use fourfold::Store;
 use fourfold::kv::{
-    ChangeKind, CreateTable, Delivery, PutItem, ScalarType, Scan, StreamViewType, UpdateItem, item,
+    AttributeValue, ChangeKind, CreateTable, Delivery, PutItem, ScalarType, Scan, StreamViewType, UpdateItem,
+    item,
 };
 use fourfold::queue::{NewQueue, QueueAttributes, Receive};
 use std::error::Error;
@@ -109,7 +110,7 @@ pub(crate) fn count(store: &Store) -> Result<(usize, u64, u64), Box<dyn Error>> 
     let (mut sum, mut most) = (0, 0);
     for shipment in tables.scan(&Scan::new("shipments"))?.items {
         for what in ["parcels", "presents"] {
-            let times = shipment.get(what).and_then(|times| times.as_number());
+            let times = shipment.get(what).and_then(AttributeValue::as_number);
             let times: u64 = times.map_or(Ok(0), |times| times.to_string().parse())?;
             sum += times;
             most = most.max(times);

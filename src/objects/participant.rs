@@ -94,6 +94,27 @@ impl Objects {
         (bucket, request): (&Bucket, &PutObject),
         data: Bytes,
     ) -> Result<PutOutput> {
+        let (output, version) = self.put_untold(overlay, batch, operation, (bucket, request), data)?;
+        self.tell(bucket, &request.key, (EventType::ObjectCreatedPut, version));
+        Ok(output)
+    }
+
+    /// Something happens in a bucket that is used.
+    fn tell(&mut self, bucket: &Bucket, key: &str, what: (EventType, Version)) {
+        if let Some(used) = self.buckets.get_mut(&bucket.bucket.versions.id()) {
+            used.changes.entry(key.to_owned()).or_default().push(what);
+        }
+    }
+
+    /// Writes an object, and tells nobody.
+    pub(crate) fn put_untold(
+        &mut self,
+        overlay: &mut Overlay,
+        batch: &mut Batch,
+        operation: usize,
+        (bucket, request): (&Bucket, &PutObject),
+        data: Bytes,
+    ) -> Result<(PutOutput, Version)> {
         let mut sink = bucket.sink(request)?;
         sink.write(&data)?;
         let body = sink.finish()?;
@@ -109,10 +130,7 @@ impl Objects {
         overlay.lay(&decided);
         batch.absorb(decided);
         self.references.absorb(references);
-        let used = self.touch(operation, bucket, &settings, &request.key);
-        let changes = used.changes.entry(request.key.clone()).or_default();
-        changes.push((EventType::ObjectCreatedPut, version));
-        Ok(output)
+        Ok((output, version))
     }
 
     /// Deletes an object, or a version of it.
@@ -123,6 +141,21 @@ impl Objects {
         operation: usize,
         (bucket, request): (&Bucket, &DeleteObject),
     ) -> Result<DeleteOutput> {
+        let (output, changed) = self.delete_untold(overlay, batch, operation, (bucket, request))?;
+        if let Some(changed) = changed {
+            self.tell(bucket, &request.key, changed);
+        }
+        Ok(output)
+    }
+
+    /// Deletes an object, or a version of it, and tells nobody.
+    pub(crate) fn delete_untold(
+        &mut self,
+        overlay: &mut Overlay,
+        batch: &mut Batch,
+        operation: usize,
+        (bucket, request): (&Bucket, &DeleteObject),
+    ) -> Result<(DeleteOutput, Option<(EventType, Version)>)> {
         check_key(&request.key)?;
         let settings = bucket.bucket.settings()?;
         self.touch(operation, bucket, &settings, &request.key);
@@ -132,11 +165,7 @@ impl Objects {
         overlay.lay(&decided.batch);
         batch.absorb(decided.batch);
         self.references.absorb(references);
-        if let Some(changed) = decided.changed {
-            let used = self.touch(operation, bucket, &settings, &request.key);
-            used.changes.entry(request.key.clone()).or_default().push(changed);
-        }
-        Ok(decided.output)
+        Ok((decided.output, decided.changed))
     }
 
     /// What is known of an object.

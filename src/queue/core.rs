@@ -154,7 +154,7 @@ impl Core {
         if !state.is_loaded {
             state.load(&self.identity, store, now)?;
             state.large = large::load(store, self.identity.number)?;
-            self.set_large_from(&state.large);
+            self.set_large_from(state.large.as_deref());
             state.is_loaded = true;
         }
         state.index.advance(now);
@@ -167,8 +167,8 @@ impl Core {
         self.large_from.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_large_from(&self, active: &Option<Arc<Active>>) {
-        let from = active.as_ref().map_or(usize::MAX, |active| active.setting.from);
+    pub(super) fn set_large_from(&self, active: Option<&Active>) {
+        let from = active.map_or(usize::MAX, |active| active.setting.from);
         self.large_from.store(from, Ordering::Relaxed);
     }
 

@@ -257,27 +257,29 @@ impl Queue {
     /// # Errors
     /// For the request as a whole as [`send_batch`](Self::send_batch); entries as
     /// [`delete_message`](Self::delete_message).
+    #[expect(clippy::needless_pass_by_value, reason = "all batches take their entries alike")]
     pub fn delete_batch(&self, entries: Vec<BatchEntry<String>>) -> Result<BatchResult<()>> {
-        self.store.call("DeleteMessageBatch", self.name(), || Ok(self.stage_delete_batch(entries)?.wait()?))
+        self.store
+            .call("DeleteMessageBatch", self.name(), || Ok(self.stage_delete_batch(&entries)?.wait()?))
     }
 
     /// [`delete_batch`](Self::delete_batch) that holds no thread while it waits for the disk.
     pub async fn delete_batch_async(&self, entries: Vec<BatchEntry<String>>) -> Result<BatchResult<()>> {
         self.store
             .call_async("DeleteMessageBatch", self.name(), async {
-                Ok(self.stage_delete_batch(entries)?.done().await?)
+                Ok(self.stage_delete_batch(&entries)?.done().await?)
             })
             .await
     }
 
-    fn stage_delete_batch(&self, entries: Vec<BatchEntry<String>>) -> Staged<BatchResult<()>> {
+    fn stage_delete_batch(&self, entries: &[BatchEntry<String>]) -> Staged<BatchResult<()>> {
         rules::batch_ids(entries.iter().map(|entry| entry.id.as_str()), "DeleteMessageBatchRequestEntry")?;
         let mut result = BatchResult::default();
         let mut decide = |state: &mut State, setting: Setting<'_>| {
             state.throttle(setting.core, setting.dials, Action::Delete, setting.now)?;
             let mut deletions = Deletions::default();
             result = BatchResult::default();
-            for BatchEntry { id, value } in &entries {
+            for BatchEntry { id, value } in entries {
                 let wanted = (value.as_str(), setting.now);
                 let decided = state.decide_delete(setting.core, setting.store, &mut deletions, wanted);
                 result.push(id.clone(), decided);

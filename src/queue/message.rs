@@ -201,6 +201,10 @@ impl SendMessage {
         self
     }
 
+    pub(crate) fn body_len(&self) -> usize {
+        self.body.as_bytes().len()
+    }
+
     /// Adds an attribute; at most ten.
     pub fn attribute(mut self, name: impl Into<String>, attribute: MessageAttribute) -> Self {
         self.attributes.insert(name.into(), attribute);

@@ -131,6 +131,7 @@ pub use dials::Dials;
 pub use error::{Error, Result};
 pub use handle::Queue;
 pub use inspect::{MessageState, QueueStats, Seen};
+pub(crate) use large::no_place;
 pub use large::{LARGE_BODY_LEN_MAX, LargeBodies};
 pub use message::{AttributeValue, Message, MessageAttribute, SendMessage, Sent, Text};
 pub use move_task::MoveTask;

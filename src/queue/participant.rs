@@ -10,6 +10,7 @@ use crate::queue::deliver::ToQueues;
 use crate::queue::dials::Dials;
 use crate::queue::engine::QueueEngine;
 use crate::queue::error::{Error, Result};
+use crate::queue::large::LargeBody;
 use crate::queue::message::{SendMessage, Sent};
 use crate::queue::receive::Setting;
 use crate::queue::send::{self, Sends};
@@ -51,11 +52,13 @@ enum Act {
 pub(crate) struct Turn {
     queue: Queue,
     acts: Vec<(usize, Act)>,
+    /// Bodies that go in the same batch, with the messages that they are of.
+    going: Vec<LargeBody>,
 }
 
 impl Turn {
     pub(crate) fn new(queue: &Queue) -> Self {
-        Self { queue: queue.clone(), acts: Vec::new() }
+        Self { queue: queue.clone(), acts: Vec::new(), going: Vec::new() }
     }
 
     /// Is it the same queue, and not only one of its name?
@@ -89,6 +92,11 @@ impl Turn {
         delete::parse(&self.queue.core, handle)?;
         self.acts.push((operation, Act::Acknowledge(handle.to_owned())));
         Ok(())
+    }
+
+    /// A body is removed: that of a message that is to be deleted.
+    pub(crate) fn remove(&mut self, body: LargeBody) {
+        self.going.push(body);
     }
 
     /// An event arrives.
@@ -133,19 +141,34 @@ pub(crate) struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    /// Decides everything, and adds it to the batch.
-    pub(crate) fn stage(&mut self, batch: &mut Batch) -> Result<(), (usize, Error)> {
+    /// The queue's name.
+    pub(crate) fn name(&self) -> &str {
+        self.turn.queue.name()
+    }
+
+    /// Decides everything, and adds it to the batch; false if a message is not there any more whose body is to go.
+    pub(crate) fn stage(&mut self, batch: &mut Batch) -> Result<bool, (usize, Error)> {
         for (operation, act) in &self.turn.acts {
             self.decide(*operation, act).map_err(|error| (*operation, error))?;
         }
         let failed = |fault: crate::Error| (usize::MAX, Error::from(fault));
+        if !self.turn.going.is_empty() {
+            let queue = &self.turn.queue;
+            let found = self.state.large_entries(&queue.core, &queue.store, &self.deletions);
+            let found = found.map_err(failed)?;
+            for body in &self.turn.going {
+                let of_body = found.iter().find(|message| message.large_key() == body.kept.key);
+                let Some(message) = of_body else { return Ok(false) };
+                self.state.forget_large(batch, message).map_err(failed)?;
+            }
+        }
         if !self.deletions.is_empty() {
             self.state.put_deletions(batch, &self.deletions).map_err(failed)?;
         }
         if !self.sends.is_empty() {
             self.state.put_sends(batch, &self.sends, self.now).map_err(failed)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn decide(&mut self, operation: usize, act: &Act) -> Result<()> {
@@ -184,8 +207,7 @@ impl<'a> Held<'a> {
     pub(crate) fn apply(&mut self, wakers: &mut Vec<Waker>) -> Vec<(usize, Sent)> {
         let core = &self.turn.queue.core;
         let setting = Setting { core, store: &self.turn.queue.store, dials: &self.dials, now: self.now };
-        if !self.deletions.is_empty() {
-            // What they had elsewhere goes right behind.
+        if self.sends.has_orphan() {
             self.turn.queue.engine.note_orphans(setting.store);
         }
         // Deletions first: nobody is to be given what is gone.

@@ -121,7 +121,11 @@ fn with_queues<'a>(
         }
     }
     for queue in &mut *held {
-        queue.stage(&mut batch).map_err(|(operation, error)| refused(operations, operation, error))?;
+        let staged = queue.stage(&mut batch);
+        if !staged.map_err(|(operation, error)| refused(operations, operation, error))? {
+            let resource = queue.name().to_owned();
+            return Err(Error::Conflict { engine: Engine::Queue, resource, attempts: 1 });
+        }
     }
     let (len, max) = (batch.byte_len(), store.batch_bytes_max());
     if len > max {

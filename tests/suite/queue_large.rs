@@ -5,6 +5,7 @@ use fourfold::objects::{Bucket, ListVersions, Versioning};
 use fourfold::queue::{
     BatchEntry, LargeBodies, NewQueue, Queue, QueueAttributes, Queues, Receive, SendMessage,
 };
+use fourfold::transaction::Error;
 use fourfold::{ManualClock, Store};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -215,7 +216,7 @@ fn places_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn a_transaction_that_deletes_a_message_is_followed_by_its_body() {
+fn bodies_come_and_go_in_transactions() {
     let World { store, queue, bucket, .. } = &world();
     store.tables().create_table(CreateTable::new("done").hash("id", ScalarType::S)).unwrap();
     queue.send(large("a")).unwrap();
@@ -225,12 +226,36 @@ fn a_transaction_that_deletes_a_message_is_followed_by_its_body() {
         .run(|tx| {
             tx.acknowledge(queue, message.receipt_handle())?;
             tx.put_item(PutItem::new("done", item! { "id" => message.id() }))?;
-            tx.send(queue, large("within"))
+            tx.send(queue, large("b"))?;
+            tx.send(queue, large("c"))
         })
         .unwrap();
-    store.maintain().unwrap();
-    assert_eq!(objects(bucket), 0);
-    assert_eq!(take(queue)[0].body(), large("within"));
+    assert_eq!(objects(bucket), 2, "one is gone, two have come");
+    let [b, c] = [large("b"), large("c")];
+    assert_eq!(take(queue).iter().map(|message| message.body()).collect::<Vec<_>>(), [&*b, &*c]);
+    let first_handle = take(queue)[0].receipt_handle().to_owned();
+    let given_up = store.transaction().run(|tx| {
+        tx.send(queue, large("d"))?;
+        tx.delete_message(queue, take(queue)[0].receipt_handle())?;
+        Err::<(), _>(Error::abort("it is given up"))
+    });
+    assert!(given_up.is_err());
+    assert_eq!((objects(bucket), queue.stats().unwrap().messages()), (2, 2));
+    // Its body is moved on meanwhile: it stays where its message is.
+    let failed = store.queues().create("failed").unwrap();
+    queue.set_attributes(&QueueAttributes::new().dead_letters_to(failed.arn(), 1)).unwrap();
+    let first = first_handle;
+    let moved = store.transaction().retries(1).run(|tx| {
+        if failed.stats().unwrap().messages() == 0 {
+            tx.delete_message(queue, &first)?;
+            assert!(take(queue).is_empty());
+            return Ok(());
+        }
+        tx.delete_message(queue, &first)
+    });
+    assert_eq!(moved.unwrap().attempts, 2);
+    assert_eq!((objects(bucket), failed.stats().unwrap().messages()), (2, 2));
+    assert_eq!(failed.receive(1).unwrap()[0].body(), b);
 }
 
 #[test]

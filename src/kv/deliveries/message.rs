@@ -6,6 +6,7 @@ use crate::kv::base64;
 use crate::kv::changes::describe::sequence_number;
 use crate::kv::deliveries::tell::Told;
 use crate::kv::schema::StreamViewType;
+use crate::kv::tables::describe::hyphenated;
 use crate::kv::value::{AttributeValue, Item};
 use bytes::Bytes;
 use serde::Serialize;
@@ -25,7 +26,7 @@ pub(crate) struct Scene<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct ForQueues<'a> {
     #[serde(rename = "eventID")]
     event_id: &'a str,
     event_name: &'static str,
@@ -41,7 +42,7 @@ struct Event<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct StreamEvent<'a> {
+struct ForStreams<'a> {
     aws_region: &'a str,
     #[serde(rename = "eventID")]
     event_id: &'a str,
@@ -86,9 +87,7 @@ const SOURCE: &str = "aws:dynamodb";
 /// The id of a change.
 pub(crate) fn event_id(scene: &Scene<'_>) -> String {
     let id = xxh3_128(format!("{}/{}", scene.arn, scene.number).as_bytes());
-    let (a, b, c, d, e) =
-        (id >> 96, id >> 80 & 0xffff, id >> 64 & 0xffff, id >> 48 & 0xffff, id & 0xffff_ffff_ffff);
-    format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
+    hyphenated(id)
 }
 
 /// What a delivery tells of a change; `view` is at most what it shows.
@@ -111,7 +110,7 @@ pub(crate) fn message(scene: &Scene<'_>, told: &Told, delivery: &Delivery, view:
     };
     if delivery.is_to_stream() {
         let is_fine = delivery.precision == TimePrecision::Microsecond;
-        return json(&StreamEvent {
+        return json(&ForStreams {
             aws_region: scene.region,
             event_id,
             event_name: told.kind.name(),
@@ -126,7 +125,7 @@ pub(crate) fn message(scene: &Scene<'_>, told: &Told, delivery: &Delivery, view:
             event_source: SOURCE,
         });
     }
-    json(&Event {
+    json(&ForQueues {
         event_id,
         event_name: told.kind.name(),
         event_version: "1.1",
@@ -206,9 +205,10 @@ mod tests {
 
     fn told(by_service: bool) -> Told {
         let (keys, old) = (item! { "p" => "a" }, item! { "p" => "a", "n" => 1 });
-        let (kind, new) = match by_service {
-            true => (ChangeKind::Remove, None),
-            false => (ChangeKind::Modify, Some(item! { "p" => "a", "n" => 2 })),
+        let (kind, new) = if by_service {
+            (ChangeKind::Remove, None)
+        } else {
+            (ChangeKind::Modify, Some(item! { "p" => "a", "n" => 2 }))
         };
         Told { group: Vec::new(), kind, by_service, keys, old: Some(old), new }
     }

@@ -42,7 +42,7 @@ named! {
 /// the commit of the change.
 ///
 /// A queue's message is what a record of the table's stream is as an event (`eventID`, `eventName`, `dynamodb` with
-/// `Keys`, images, `SequenceNumber`), a stream's record has the form of Kinesis Data Streams for DynamoDB. The `eventID` is
+/// `Keys`, images, `SequenceNumber`), a stream's record has the form of Kinesis Data Streams for `DynamoDB`. The `eventID` is
 /// another one for each change. A stream has all that is told of an item under one partition key. A FIFO queue has it in one
 /// group, under a deduplication id of its own for each change. If the images of a large item do not fit into a message of
 /// the target, the message comes without them, and its `StreamViewType` is `KEYS_ONLY`.

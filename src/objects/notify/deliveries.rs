@@ -62,12 +62,11 @@ impl Deliveries {
     }
 
     fn add(&mut self, arn: &str, body: Bytes) {
-        match TargetArn::parse(arn).and_then(TargetArn::function) {
-            Some(name) => self.calls.push((name.to_owned(), body)),
-            None => {
-                let arrival = Arrival::new(&self.group, body);
-                self.arrivals.entry(arn.to_owned()).or_default().push(arrival);
-            }
+        if let Some(name) = TargetArn::parse(arn).and_then(TargetArn::function) {
+            self.calls.push((name.to_owned(), body));
+        } else {
+            let arrival = Arrival::new(&self.group, body);
+            self.arrivals.entry(arn.to_owned()).or_default().push(arrival);
         }
     }
 

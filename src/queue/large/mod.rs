@@ -20,20 +20,22 @@
 mod record;
 mod sweep;
 
-pub(super) use record::LargeBody;
+pub(crate) use record::LargeBody;
 #[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
 pub(super) use record::fuzz;
 
 use crate::error::Result as StoreResult;
 use crate::queue::Queue;
-use crate::queue::core::State;
-use crate::queue::delete;
+use crate::queue::core::{Core, State};
 use crate::queue::delete::Deletions;
+use crate::queue::digest::sha256_hex;
 use crate::queue::error::{Error, Result};
 use crate::queue::handle::Staged;
+use crate::queue::limits::MESSAGE_LEN_MAX;
 use crate::queue::message::{Message, SendMessage, Stored, Text};
 use crate::queue::receive::Setting;
 use crate::queue::send::check;
+use crate::queue::{delete, rules, send};
 use crate::store::catalog::ResourceKind;
 use crate::store::keep::{Coming, Kept};
 use crate::store::pending::Pending;
@@ -113,7 +115,7 @@ pub(in crate::queue) fn space_of(store: &Store) -> StoreResult<Option<Space>> {
 
 /// What a queue is set to, with the keyspace of the entries.
 #[derive(Clone, Debug)]
-pub(in crate::queue) struct Active {
+pub(crate) struct Active {
     pub(in crate::queue) space: u32,
     pub(in crate::queue) setting: LargeBodies,
 }
@@ -163,8 +165,7 @@ impl Queue {
     /// The object goes in the commit that deletes the message, goes on with it to a dead-letter queue and back; where
     /// messages expire, or all are purged or gone with their queue, objects go right behind them, a hundred in each commit.
     /// Nobody is told of these objects. Who deletes one takes the message its body: it comes with a text that says where
-    /// the body was. A message that is sent within a [transaction](crate::transaction) has its body within it; one
-    /// that is deleted there loses its object right behind.
+    /// the body was.
     ///
     /// # Errors
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for a bucket that is not there, or a prefix of more than 900
@@ -185,7 +186,7 @@ impl Queue {
         }
         let _naming = self.engine.bodies.lock();
         let known = space_of(store)?;
-        self.change(|state, _, _| {
+        self.change(move |state, _, _| {
             let mut batch = store.batch();
             let space = match (&known, &setting) {
                 (Some(space), _) => space.id(),
@@ -203,20 +204,55 @@ impl Queue {
             }
             let pending = store.commit(batch)?;
             self.engine.has_bodies.store(true, Ordering::Release);
-            state.large = setting.clone().map(|setting| Arc::new(Active { space, setting }));
-            self.core.set_large_from(&state.large);
+            state.large = setting.map(|setting| Arc::new(Active { space, setting }));
+            self.core.set_large_from(state.large.as_deref());
             Ok(pending)
         })
     }
 
     /// What keeps the body of a message that is to be sent, if that is large here.
-    pub(in crate::queue) fn active_for(&self, len: usize) -> Result<Option<Arc<Active>>> {
+    pub(crate) fn active_for(&self, len: usize) -> Result<Option<Arc<Active>>> {
         if self.core.large_from() > len {
             return Ok(None);
         }
         // Not known yet, or large indeed.
         let active = self.change(|state, _, _| Ok(state.large.clone()))?;
         Ok(active.filter(|active| len >= active.setting.from))
+    }
+
+    pub(crate) fn check_group(&self, message: &SendMessage) -> Result<()> {
+        send::check_group(message, self.is_fifo())
+    }
+
+    /// What is to be kept of a message that is to be sent, if its body is large here. What is refused anyway has no body
+    /// anywhere.
+    pub(crate) fn coming_of(&self, active: &Active, message: &SendMessage) -> Result<Option<Coming>> {
+        let len = message.body.as_bytes().len();
+        let is_large = len >= active.setting.from
+            && check(message, self.is_fifo()).is_ok()
+            && rules::message_len(message) - len <= MESSAGE_LEN_MAX;
+        if !is_large {
+            return Ok(None);
+        }
+        if len > LARGE_BODY_LEN_MAX {
+            return Err(Error::invalid(format!(
+                "One or more parameters are invalid. Reason: Message must be shorter than {LARGE_BODY_LEN_MAX} bytes."
+            )));
+        }
+        let key = format!("{}{:032x}", active.setting.prefix, self.store.random().next_u128());
+        Ok(Some(Coming { place: active.setting.bucket.clone(), key, body: message.body.to_bytes() }))
+    }
+
+    /// The message says where its body is from now on.
+    pub(crate) fn put_elsewhere(&self, active: &Active, message: &mut SendMessage, kept: Kept) {
+        let bytes = message.body.as_bytes();
+        if self.is_fifo() && message.deduplication_id.is_none() {
+            message.content = Some(sha256_hex(bytes));
+        }
+        let (len, md5) = (bytes.len() as u64, Md5::digest(bytes).into());
+        let body = LargeBody { space: active.space, kept, len, md5 };
+        message.body = pointer(&body);
+        message.large = Some(Box::new(body));
     }
 
     /// Puts the bodies of messages that are large here where they are kept, and sends all of them by `send`, which is given
@@ -227,58 +263,30 @@ impl Queue {
         mut messages: Vec<SendMessage>,
         send: &mut dyn FnMut(Vec<SendMessage>, Batch) -> Result<T>,
     ) -> Result<T> {
-        // What is refused has no body anywhere.
-        let is_large = |message: &SendMessage| {
-            message.body.as_bytes().len() >= active.setting.from && check(message, self.is_fifo()).is_ok()
-        };
-        let (mut coming, mut large) = (Vec::new(), Vec::new());
-        for (place, message) in messages.iter().enumerate().filter(|(_, message)| is_large(message)) {
-            let len = message.body.as_bytes().len();
-            if len > LARGE_BODY_LEN_MAX {
-                return Err(Error::invalid(format!(
-                    "One or more parameters are invalid. Reason: Message must be shorter than {LARGE_BODY_LEN_MAX} bytes."
-                )));
+        let (mut coming, mut places) = (Vec::new(), Vec::new());
+        for (place, message) in messages.iter().enumerate() {
+            if let Some(body) = self.coming_of(active, message)? {
+                coming.push(body);
+                places.push(place);
             }
-            let key = format!("{}{:032x}", active.setting.prefix, self.store.random().next_u128());
-            let body = message.body.to_bytes();
-            coming.push(Coming { place: active.setting.bucket.clone(), key, body });
-            large.push(place);
         }
         let mut outcome = None;
         let refused = crate::targets::keeper().within(&self.store, &coming, &[], &mut |batch, kept| {
             let mut ready = std::mem::take(&mut messages);
-            for (place, (kept, coming)) in large.iter().zip(kept.iter().zip(&coming)) {
-                let message = &mut ready[*place];
-                let body = LargeBody {
-                    space: active.space,
-                    kept: kept.clone(),
-                    len: coming.body.len() as u64,
-                    md5: Md5::digest(&coming.body).into(),
-                };
-                if self.is_fifo() && message.deduplication_id.is_none() {
-                    message.content = Some(crate::queue::digest::sha256_hex(&coming.body));
-                }
-                message.body = pointer(&body);
-                message.large = Some(Box::new(body));
+            for (place, kept) in places.iter().zip(kept) {
+                self.put_elsewhere(active, &mut ready[*place], kept.clone());
             }
             outcome = Some(send(ready, batch));
             Ok(())
         })?;
         match (refused, outcome) {
             (_, Some(outcome)) => outcome,
-            (refused, None) => Err(Error::parameter(
-                &active.setting.bucket,
-                "LargeBodies",
-                refused.err().unwrap_or_default(),
-            )),
+            (refused, None) => Err(no_place(active, refused.err().unwrap_or_default())),
         }
     }
 
     /// The large bodies of the messages of these receipt handles: they are to go with them.
-    pub(in crate::queue) fn large_of<'a>(
-        &self,
-        handles: impl Iterator<Item = &'a str>,
-    ) -> Result<Vec<LargeBody>> {
+    pub(crate) fn large_of<'a>(&self, handles: impl Iterator<Item = &'a str>) -> Result<Vec<LargeBody>> {
         // Acquire: pairs with the Release of who set it; the catalog has them.
         if !self.engine.has_bodies.load(Ordering::Acquire) {
             return Ok(Vec::new());
@@ -307,7 +315,7 @@ impl Queue {
             outcome = Some(self.change(|state, setting, wakers| {
                 let deletions = decide(state, setting)?;
                 // Who was faster took the bodies too, or moved them on with their messages: then they stay.
-                let mut entries = state.large_entries(setting, &deletions)?;
+                let mut entries = state.large_entries(setting.core, setting.store, &deletions)?;
                 entries.sort_unstable_by(|one, other| one.large_key().cmp(other.large_key()));
                 let mut keys: Vec<_> = bodies.iter().map(|body| &*body.kept.key).collect();
                 keys.sort_unstable();
@@ -340,6 +348,11 @@ impl Queue {
     pub(in crate::queue) fn resolve(&self, messages: &mut [Message]) -> Result<()> {
         resolve(&self.store, messages.iter_mut())
     }
+}
+
+/// The bucket takes nothing.
+pub(crate) fn no_place(active: &Active, reason: impl std::fmt::Display) -> Error {
+    Error::parameter(&active.setting.bucket, "LargeBodies", reason)
 }
 
 /// Puts their bodies into messages that have large ones.
@@ -387,11 +400,16 @@ pub(in crate::queue) fn stage_deletions(
 
 impl State {
     /// Those of the messages that are to be deleted that have large bodies.
-    fn large_entries(&self, setting: Setting<'_>, deletions: &Deletions) -> Result<Vec<Arc<Stored>>> {
+    pub(in crate::queue) fn large_entries(
+        &self,
+        core: &Core,
+        store: &Store,
+        deletions: &Deletions,
+    ) -> StoreResult<Vec<Arc<Stored>>> {
         let mut found = Vec::new();
         for (seq, group) in deletions.messages() {
             let group = (!group.is_empty()).then(|| Arc::from(group));
-            let message = self.read(setting.core, setting.store, seq, group.as_ref())?;
+            let message = self.read(core, store, seq, group.as_ref())?;
             found.extend(message.filter(|message| message.large.is_some()));
         }
         Ok(found)
@@ -399,7 +417,7 @@ impl State {
 }
 
 impl Stored {
-    pub(super) fn large_key(&self) -> &str {
+    pub(in crate::queue) fn large_key(&self) -> &str {
         self.large.as_ref().map_or("", |large| &large.kept.key)
     }
 }

@@ -39,10 +39,10 @@ fn check_version(from: &mut Reader<'_>) -> Result<(), Malformed> {
 
 /// Where the large body of a message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::queue) struct LargeBody {
+pub(crate) struct LargeBody {
     /// The keyspace of the entries.
     pub(in crate::queue) space: u32,
-    pub(in crate::queue) kept: Kept,
+    pub(crate) kept: Kept,
     pub(in crate::queue) len: u64,
     pub(in crate::queue) md5: [u8; 16],
 }
