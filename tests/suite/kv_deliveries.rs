@@ -374,8 +374,7 @@ fn streams_as_destinations_by_the_services_operations() {
     assert_eq!(told.len(), 2);
     let precisions: BTreeSet<_> = told
         .iter()
-        .map(|(_, record)| record["dynamodb"]["ApproximateCreationDateTimePrecision"].clone())
-        .map(|word| word.to_string())
+        .map(|(_, record)| record["dynamodb"]["ApproximateCreationDateTimePrecision"].to_string())
         .collect();
     assert_eq!(precisions, BTreeSet::from(["null".to_owned(), "\"MICROSECOND\"".to_owned()]));
 }

@@ -3,7 +3,7 @@
 use fourfold::kv::{CreateTable, PutItem, ScalarType, item};
 use fourfold::objects::{Bucket, ListVersions, Versioning};
 use fourfold::queue::{
-    BatchEntry, LargeBodies, NewQueue, Queue, QueueAttributes, Queues, Receive, SendMessage,
+    BatchEntry, LargeBodies, Message, NewQueue, Queue, QueueAttributes, Queues, Receive, SendMessage,
 };
 use fourfold::transaction::Error;
 use fourfold::{ManualClock, Store};
@@ -37,7 +37,7 @@ fn large(text: &str) -> String {
     text.repeat(100)
 }
 
-fn take(queue: &Queue) -> Vec<fourfold::queue::Message> {
+fn take(queue: &Queue) -> Vec<Message> {
     queue.receive(Receive::new().max_messages(10).visibility_timeout(0)).unwrap()
 }
 
@@ -87,7 +87,7 @@ fn batches_have_large_bodies_too() {
     assert_eq!((sent.successful.len(), sent.failed.len()), (3, 1));
     assert_eq!(objects(bucket), 2, "what is refused has no body anywhere");
     let received = take(queue);
-    assert_eq!(received.iter().map(|message| message.body()).collect::<Vec<_>>(), bodies[..3]);
+    assert_eq!(received.iter().map(Message::body).collect::<Vec<_>>(), bodies[..3]);
     let handles = received.iter().map(|message| message.receipt_handle().to_owned());
     let entries = handles.zip(0..).map(|(handle, n)| BatchEntry::new(format!("{n}"), handle)).collect();
     assert_eq!(queue.delete_batch(entries).unwrap().successful.len(), 3);
@@ -132,7 +132,7 @@ fn dead_letters_keep_their_bodies_on_every_way() {
     queues.start_move(failed.arn(), None, None).unwrap();
     store.maintain().unwrap();
     assert_eq!(failed.stats().unwrap().messages(), 0);
-    queue.purge().unwrap_or_else(|error| panic!("{error}"));
+    queue.purge().unwrap();
     store.maintain().unwrap();
     assert_eq!(objects(bucket), 0, "it was purged where it was last");
 }
@@ -232,7 +232,7 @@ fn bodies_come_and_go_in_transactions() {
         .unwrap();
     assert_eq!(objects(bucket), 2, "one is gone, two have come");
     let [b, c] = [large("b"), large("c")];
-    assert_eq!(take(queue).iter().map(|message| message.body()).collect::<Vec<_>>(), [&*b, &*c]);
+    assert_eq!(take(queue).iter().map(Message::body).collect::<Vec<_>>(), [&*b, &*c]);
     let first_handle = take(queue)[0].receipt_handle().to_owned();
     let given_up = store.transaction().run(|tx| {
         tx.send(queue, large("d"))?;
