@@ -6,7 +6,7 @@ use fourfold::kv::{
     WriteRequest, item,
 };
 use fourfold::queue::{NewQueue, Queue, QueueAttributes, Receive};
-use fourfold::stream::{CreateStream, Start, Stream};
+use fourfold::stream::{CreateStream, ListShards, Start, Stream};
 use fourfold::{ManualClock, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,8 +71,8 @@ fn drain(queue: &Queue) -> Vec<Value> {
 /// All records, each with its partition key.
 fn records(stream: &Stream) -> Vec<(String, Value)> {
     let mut all = Vec::new();
-    for shard in stream.list_shards(&Default::default()).unwrap().shards {
-        let mut cursor = stream.cursor(&shard.shard_id.to_string(), Start::TrimHorizon).unwrap();
+    for shard in stream.list_shards(&ListShards::default()).unwrap().shards {
+        let mut cursor = stream.cursor(shard.shard_id.as_ref(), Start::TrimHorizon).unwrap();
         while let Some(record) = cursor.try_next().unwrap() {
             let data = serde_json::from_slice(record.data()).unwrap();
             all.push((record.partition_key().to_owned(), data));
@@ -138,7 +138,7 @@ fn what_expires_is_told_as_the_services_doing() {
     world.tables.update_time_to_live("table", "until", true).unwrap();
     let until = world.store.now().as_millis() / 1000 + 60;
     world.put(item! { "p" => "a", "s" => 1, "until" => until });
-    world.clock.advance(Duration::from_secs(120));
+    world.clock.advance(Duration::from_mins(2));
     world.store.maintain().unwrap();
     let told = drain(&world.queue);
     assert_eq!(names(&told), ["INSERT", "REMOVE"]);
@@ -398,6 +398,12 @@ fn follow(table: &mut BTreeMap<String, Value>, event: &Value) {
     }
 }
 
+fn follow_all<'a>(table: &mut BTreeMap<String, Value>, events: impl IntoIterator<Item = &'a Value>) {
+    for event in events {
+        follow(table, event);
+    }
+}
+
 /// The table as events say it.
 fn as_told(tables: &Tables) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
@@ -473,8 +479,8 @@ fn who_follows_what_is_told_has_the_table() {
         change(&world.store, &world.tables, &mut chance);
         if step % 50 == 0 {
             let events = drain(&world.queue);
-            events.iter().for_each(|event| follow(&mut by_queue, event));
-            drain(&world.fifo).iter().for_each(|event| follow(&mut by_fifo, event));
+            follow_all(&mut by_queue, &events);
+            follow_all(&mut by_fifo, &drain(&world.fifo));
             told += events.len();
             assert_eq!(by_queue, as_told(&world.tables));
             assert_eq!(by_fifo, by_queue);
@@ -483,7 +489,7 @@ fn who_follows_what_is_told_has_the_table() {
     told += drain(&world.queue).len();
     let mut by_stream = BTreeMap::new();
     let recorded = records(&world.stream);
-    recorded.iter().for_each(|(_, record)| follow(&mut by_stream, record));
+    follow_all(&mut by_stream, recorded.iter().map(|(_, record)| record));
     assert_eq!((recorded.len(), by_stream), (told, as_told(&world.tables)));
     let mut keys = BTreeMap::new();
     for (partition, record) in &recorded {
@@ -507,10 +513,10 @@ fn many_threads_tell_in_order() {
     });
     let (mut by_queue, mut by_fifo, mut by_stream) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let events = drain(&world.queue);
-    events.iter().for_each(|event| follow(&mut by_queue, event));
-    drain(&world.fifo).iter().for_each(|event| follow(&mut by_fifo, event));
+    follow_all(&mut by_queue, &events);
+    follow_all(&mut by_fifo, &drain(&world.fifo));
     let recorded = records(&world.stream);
-    recorded.iter().for_each(|(_, record)| follow(&mut by_stream, record));
+    follow_all(&mut by_stream, recorded.iter().map(|(_, record)| record));
     assert_eq!((&by_queue, &by_queue), (&by_fifo, &by_stream));
     assert_eq!(by_queue, as_told(&world.tables));
     let numbers: Vec<_> =
