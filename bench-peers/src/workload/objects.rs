@@ -10,13 +10,14 @@ use crate::data::{self, Random};
 use crate::engine::{Objects, Result};
 use crate::measure::{self, Until, drive};
 
-/// Bytes written at most: what is still dirty must not make the kernel hold the writers.
-const PUT: u64 = 2 << 30;
+/// Bytes written for each item of the other workloads, at most, 2 GB in all: what is still dirty must not make the kernel
+/// hold the writers.
+const PUT: u64 = 2048;
 /// Keys of the long objects, which are written over and over.
 const RING: u64 = 32;
 const SHORT: usize = 64 << 10;
-/// Bytes to read from.
-const GET: u64 = 256 << 20;
+/// Bytes to read from, for each item of the other workloads.
+const GET: u64 = 256;
 const PREFIXES: u64 = 100;
 const BELOW: u64 = 1000;
 
@@ -24,7 +25,7 @@ impl Child<'_> {
     pub(super) fn object_put(&self) -> Result<Metrics> {
         let data = Data::new(self.workload.value);
         let objects = self.engine.objects(&self.dir, self.workload.class)?;
-        let steps = PUT / self.workload.value as u64;
+        let steps = (PUT * self.items / self.workload.value as u64).max(2);
         let count = if self.workload.value <= SHORT { steps } else { RING };
         let keys: Vec<String> = (0..count).map(|i| format!("object-{i:06}")).collect();
         let meter = Meter::start(&self.dir);
@@ -37,7 +38,7 @@ impl Child<'_> {
     pub(super) fn object_get(&self) -> Result<Metrics> {
         let data = Data::new(self.workload.value);
         let objects = self.engine.objects(&self.dir, self.workload.class)?;
-        let count = (GET / self.workload.value as u64).min(self.items / 5);
+        let count = (GET * self.items / self.workload.value as u64).max(2);
         let keys: Vec<String> = (0..count).map(|i| format!("object-{i:06}")).collect();
         for (key, i) in keys.iter().zip(0..) {
             objects.put(key, &data.get(i))?;
