@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 
-#[cfg(feature = "ours")]
-use crate::engines::{our_objects, our_queue, our_stream, ours};
 #[cfg(feature = "rocksdb")]
 use crate::engines::rocksdb;
 #[cfg(feature = "sqlite")]
 use crate::engines::sqlite;
 use crate::engines::{commitlog, files, fjall, lmdb, object_store, okaywal, plain, redb};
+#[cfg(feature = "ours")]
+use crate::engines::{our_objects, our_queue, our_stream, ours};
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -53,8 +53,7 @@ pub fn print(samples: &[Sample]) {
 }
 
 fn print_ratios(workload: &Workload, rows: &[&Sample]) {
-    let (ours, peers): (Vec<&Engine>, Vec<&Engine>) =
-        ENGINES.iter().partition(|e| e.name.starts_with("our"));
+    let (ours, peers): (Vec<&Engine>, Vec<&Engine>) = ENGINES.iter().partition(|e| e.name.starts_with("our"));
     for ours in ours {
         for metric in workload.compare {
             let mut line = String::new();
