@@ -13,8 +13,6 @@ use crate::measure::{self, Until, drive};
 /// Bytes written for each item of the other workloads, at most, 2 GB in all: what is still dirty must not make the kernel
 /// hold the writers.
 const PUT: u64 = 2048;
-/// Keys of the long objects, which are written over and over.
-const RING: u64 = 32;
 const SHORT: usize = 64 << 10;
 /// Bytes to read from, for each item of the other workloads.
 const GET: u64 = 256;
@@ -26,11 +24,14 @@ impl Child<'_> {
         let data = Data::new(self.workload.value);
         let objects = self.engine.objects(&self.dir, self.workload.class)?;
         let steps = (PUT * self.items / self.workload.value as u64).max(2);
-        let count = if self.workload.value <= SHORT { steps } else { RING };
-        let keys: Vec<String> = (0..count).map(|i| format!("object-{i:06}")).collect();
+        // New keys: who writes over a file gets the pages back that it had, who appends to a log does not.
+        let keys: Vec<String> = (0..steps).map(|i| format!("object-{i:06}")).collect();
+        // What is prepared for the first one is not of this row.
+        objects.put("first", &data.get(0))?;
+        measure::settle();
         let meter = Meter::start(&self.dir);
         let run = drive(1, &Until { steps, time: self.slice }, self.often(), |_, i| {
-            objects.put(&keys[(i % count) as usize], &data.get(i))
+            objects.put(&keys[i as usize], &data.get(i))
         })?;
         meter.settled(&run, 1)
     }

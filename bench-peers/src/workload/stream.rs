@@ -19,6 +19,9 @@ impl Child<'_> {
         let data: Vec<&[u8]> = (0..PREPARED as u64).map(|i| values.get(i)).collect();
         let stream = self.engine.stream(&self.dir, self.workload.class)?;
         let until = Until { steps: LOGGED / (records * self.workload.value) as u64, time: self.slice };
+        // What is prepared for the first one is not of this row.
+        stream.put(&data[..1])?;
+        measure::settle();
         let meter = Meter::start(&self.dir);
         let run = drive(1, &until, self.sampled(), |_, i| {
             let at = i as usize * records % (data.len() - records);
