@@ -67,8 +67,10 @@ pub(super) fn token(value: &str, name: &str) -> Result<()> {
 
 /// Is every character one that XML 1.0 has?
 pub(super) fn is_legal_text(text: &str) -> bool {
-    // Most texts are printable ASCII, which needs no decoding.
-    text.bytes().all(|byte| (0x20..0x80).contains(&byte))
+    // Most texts have neither control characters nor what U+FFFE and U+FFFF begin with, and need no decoding. All bytes
+    // are looked at, many at once.
+    let is_fine = |byte| (byte >= 0x20 && byte != 0xef) || matches!(byte, b'\t' | b'\n' | b'\r');
+    text.bytes().fold(true, |all, byte| all & is_fine(byte))
         || text.chars().all(|c| {
             matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
         })
