@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 # Nothing is measured: after so many seconds a test that waits is one that waits for ever.
-PATIENCE = 120
+PATIENCE = 300
 
 
 class ServerTest(unittest.TestCase):

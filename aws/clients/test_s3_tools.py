@@ -96,6 +96,21 @@ class Tools(ServerTest):
         self.assertIn('"Value": "1"', s3("s3api", "get-object-tagging", "--bucket", "awscli", "--key", "moved.txt"))
         s3("s3", "rb", "s3://awscli", "--force")
 
+    def test_aws_of_other_services(self):
+        aws = lambda *command: json.loads(self.run_tool(TOOLS / "aws", "--output", "json", *command) or "null")
+        url = aws("sqs", "create-queue", "--queue-name", "jobs")["QueueUrl"]
+        aws("sqs", "send-message", "--queue-url", url, "--message-body", "hello")
+        self.assertEqual(aws("sqs", "receive-message", "--queue-url", url)["Messages"][0]["Body"], "hello")
+        table = ["dynamodb", "create-table", "--table-name", "users", "--billing-mode", "PAY_PER_REQUEST"]
+        key = ["--attribute-definitions", "AttributeName=id,AttributeType=S", "--key-schema", "AttributeName=id,KeyType=HASH"]
+        aws(*table, *key)
+        aws("dynamodb", "put-item", "--table-name", "users", "--item", '{"id":{"S":"ann"},"n":{"N":"7"}}')
+        self.assertEqual(aws("dynamodb", "scan", "--table-name", "users")["Items"][0]["n"], {"N": "7"})
+        aws("kinesis", "create-stream", "--stream-name", "clicks", "--shard-count", "1")
+        put = aws("kinesis", "put-record", "--stream-name", "clicks", "--partition-key", "k", "--data", "aGk=")
+        self.assertEqual(put["ShardId"], "shardId-000000000000")
+        self.assertEqual(aws("sts", "get-caller-identity")["Account"], "000000000000")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -33,11 +33,7 @@ impl<T> Drained<T> {
         Self { socket, wait, timer: None }
     }
 
-    fn in_time<R>(
-        &mut self,
-        written: Poll<io::Result<R>>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<R>> {
+    fn in_time<R>(&mut self, written: Poll<io::Result<R>>, context: &mut Context<'_>) -> Poll<io::Result<R>> {
         if written.is_ready() {
             self.timer = None;
             return written;

@@ -25,9 +25,8 @@ fn thousands_of_long_polls_cost_no_threads() {
     post(&router, "AmazonSQS.CreateQueue", r#"{"QueueName":"jobs"}"#);
     let context = &mut Context::from_waker(Waker::noop());
     let before = threads();
-    let mut polls: Vec<Pin<Box<_>>> = (0..SLEEPERS)
-        .map(|_| Box::pin(router.call(request("AmazonSQS.ReceiveMessage", RECEIVE))))
-        .collect();
+    let mut polls: Vec<Pin<Box<_>>> =
+        (0..SLEEPERS).map(|_| Box::pin(router.call(request("AmazonSQS.ReceiveMessage", RECEIVE)))).collect();
     assert!(polls.iter_mut().all(|poll| poll.as_mut().poll(context).is_pending()));
     // Other tests of this process may begin meanwhile; thousands of them there are not.
     assert!(threads() < before + 64, "{} threads, {before} before", threads());
