@@ -4,12 +4,13 @@ use super::{Answer, Known, Refused, answer, check, is, list, no, pass, told};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
-    SendMessageBatchRequestEntry,
+    DeleteMessageBatchRequestEntry, DeleteMessageBatchResultEntry, MessageAttributeValue,
+    MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use fourfold::Store;
 use fourfold::queue::{
-    AttributeValue, BatchEntry, Error, MessageAttribute, NewQueue, QueueAttributes, Receive, SendMessage,
+    AttributeValue, BatchEntry, Error, MessageAttribute, NewQueue, Queue, QueueAttributes, Receive,
+    SendMessage,
 };
 
 type Pairs = &'static [(&'static str, &'static str)];
@@ -73,10 +74,9 @@ const NOWHERE: &str =
 const NON_EXISTENT: &str = "AWS.SimpleQueueService.NonExistentQueue";
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "it is a table")]
 async fn queues_answer_alike() {
     use Do::*;
-    let rows = [
+    let rows = vec![
         is(Create("jobs", &[]), "jobs"),
         is(Create("jobs", &[]), "jobs"),
         no(Create("jobs", &[("DelaySeconds", "7")]), "QueueAlreadyExists"),
@@ -197,12 +197,12 @@ async fn queues_answer_alike() {
     check(&rows, native, |config| Client::new(config), by_sdk).await;
 }
 
-fn refused(error: Error) -> Refused {
+fn refused(error: &Error) -> Refused {
     Refused::new(error.query_code(), error)
 }
 
 fn native(store: &Store, known: &mut Known, request: &Do) -> Answer {
-    by_library(store, known, request).map_err(refused)
+    by_library(store, known, request).map_err(|error| refused(&error))
 }
 
 fn by_library(store: &Store, known: &mut Known, request: &Do) -> Result<String, Error> {
@@ -214,9 +214,7 @@ fn by_library(store: &Store, known: &mut Known, request: &Do) -> Result<String, 
             Ok(queues.create(new)?.name().to_owned())
         }
         Do::Find(name) => Ok(queues.get(name)?.name().to_owned()),
-        Do::List(prefix) => {
-            Ok(list(queues.list(prefix, None, None)?.queues.iter().map(|queue| queue.name())))
-        }
+        Do::List(prefix) => Ok(list(queues.list(prefix, None, None)?.queues.iter().map(Queue::name))),
         Do::Delete(name) => queues.delete(name).map(nothing),
         Do::Set(name, attributes) => {
             let attributes: QueueAttributes = attributes.iter().copied().collect();
@@ -279,7 +277,7 @@ fn by_library(store: &Store, known: &mut Known, request: &Do) -> Result<String, 
         Do::Purge(name) => queues.get(name)?.purge().map(nothing),
         Do::Sources(name) => {
             let sources = queues.get(name)?.dead_letter_sources(None, None)?;
-            Ok(list(sources.queues.iter().map(|queue| queue.name())))
+            Ok(list(sources.queues.iter().map(Queue::name)))
         }
     }
 }
@@ -373,23 +371,23 @@ async fn by_sdk(sqs: &Client, known: &mut Known, request: &Do) -> Answer {
             let send = sqs.send_message().queue_url(queue).message_body(text.body);
             let send = send.set_delay_seconds(text.delay).set_message_group_id(text.group.map(str::to_owned));
             let send = send.set_message_deduplication_id(text.deduplication.map(str::to_owned));
-            let sent = answer!(match text.attribute {
+            let done = answer!(match text.attribute {
                 Some((name, data_type, value)) => send.message_attributes(name, attribute(data_type, value)),
                 None => send,
             })?;
             told([
-                sent.message_id,
-                sent.md5_of_message_body,
-                sent.md5_of_message_attributes,
-                sent.sequence_number,
+                done.message_id,
+                done.md5_of_message_body,
+                done.md5_of_message_attributes,
+                done.sequence_number,
             ])
         }
         Do::SendAll(queue, messages) => {
             let entries = messages.iter().map(|(id, body)| {
                 SendMessageBatchRequestEntry::builder().id(*id).message_body(*body).build().unwrap()
             });
-            let send = sqs.send_message_batch().queue_url(queue).set_entries(Some(entries.collect()));
-            let result = answer!(send)?;
+            let batch = sqs.send_message_batch().queue_url(queue).set_entries(Some(entries.collect()));
+            let result = answer!(batch)?;
             let sent = result.successful().iter().map(|sent| format!("{} {}", sent.id(), sent.message_id()));
             let failed = result
                 .failed()
@@ -428,7 +426,7 @@ async fn by_sdk(sqs: &Client, known: &mut Known, request: &Do) -> Answer {
             });
             let delete = sqs.delete_message_batch().queue_url(queue).set_entries(Some(entries.collect()));
             let result = answer!(delete)?;
-            let gone = list(result.successful().iter().map(|gone| gone.id()));
+            let gone = list(result.successful().iter().map(DeleteMessageBatchResultEntry::id));
             let failed = result
                 .failed()
                 .iter()

@@ -82,14 +82,13 @@ const FAILED: &str = "ConditionalCheckFailedException";
 const UNKNOWN: &str = "ResourceNotFoundException";
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "it is a table")]
 async fn tables_answer_alike() {
     use Do::*;
     let old = What { returns: Some("ALL_OLD"), ..PLAIN };
     let one = r#"{":one":{"N":"1"}}"#;
     let counted = What { returns: Some("UPDATED_NEW"), names: &[("#n", "n")], ..with(one) };
     let range = r#"{":id":{"S":"ann"},":a":{"N":"2"},":b":{"N":"10"}}"#;
-    let rows = [
+    let rows = vec![
         is(Create("users", false), "users CREATING"),
         no(Create("users", false), "ResourceInUseException"),
         no(Create("not a name", false), INVALID),
@@ -322,7 +321,7 @@ fn their_told(item: Option<&HashMap<String, sdk::AttributeValue>>) -> String {
 }
 
 fn native(store: &Store, _: &mut Known, request: &Do) -> Answer {
-    by_library(store, request).map_err(|error| Refused::new(error.code(), error))
+    by_library(store, request).map_err(|error| Refused::new(error.code(), &error))
 }
 
 fn by_library(store: &Store, request: &Do) -> Result<String, Error> {
