@@ -97,7 +97,7 @@ class Tools(ServerTest):
         s3("s3", "rb", "s3://awscli", "--force")
 
     def test_aws_of_other_services(self):
-        aws = lambda *command: json.loads(self.run_tool(TOOLS / "aws", "--output", "json", *command) or "null")
+        aws = lambda *command: json.loads(self.run_tool(TOOLS / "aws", "--endpoint-url", self.endpoint, *command) or "null")
         url = aws("sqs", "create-queue", "--queue-name", "jobs")["QueueUrl"]
         aws("sqs", "send-message", "--queue-url", url, "--message-body", "hello")
         self.assertEqual(aws("sqs", "receive-message", "--queue-url", url)["Messages"][0]["Body"], "hello")
