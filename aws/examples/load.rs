@@ -263,21 +263,28 @@ impl Client {
 async fn measure(address: &str, row: &Row, seconds: f64) -> Result<()> {
     let request = Arc::new(row.request.clone());
     for connections in [1, 16, 256] {
-        let begun = Instant::now();
-        let end = begun + Duration::from_secs_f64(seconds);
         let mut clients = Vec::new();
         for _ in 0..connections {
-            let (mut client, request) = (Client::new(address).await?, Arc::clone(&request));
-            clients.push(tokio::spawn(async move {
-                let mut took = Vec::new();
-                while Instant::now() < end {
-                    let asked = Instant::now();
-                    client.ask(&request).await?;
-                    took.push(asked.elapsed());
-                }
-                Result::Ok(took)
-            }));
+            clients.push(Client::new(address).await?);
         }
+        let begun = Instant::now();
+        let end = begun + Duration::from_secs_f64(seconds);
+        let clients: Vec<_> = clients
+            .into_iter()
+            .map(|mut client| {
+                let request = Arc::clone(&request);
+                tokio::spawn(async move {
+                    let mut took = Vec::new();
+                    // Once at least, so that slow rows have a number too.
+                    while took.is_empty() || Instant::now() < end {
+                        let asked = Instant::now();
+                        client.ask(&request).await?;
+                        took.push(asked.elapsed());
+                    }
+                    Result::Ok(took)
+                })
+            })
+            .collect();
         let mut all = Vec::new();
         for client in clients {
             all.extend(client.await??);

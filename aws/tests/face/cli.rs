@@ -146,7 +146,11 @@ struct Serving {
 
 impl Serving {
     fn new(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fourfold"));
+        Self::of(&mut Command::new(env!("CARGO_BIN_EXE_fourfold")), arguments)
+    }
+
+    /// What runs the program may do something before.
+    fn of(command: &mut Command, arguments: &[&str]) -> Self {
         let command = command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -201,6 +205,23 @@ fn a_server_stops_when_told_and_finds_everything_again() {
     let server = Serving::new(&data);
     let found = server.post("AmazonSQS.GetQueueUrl", r#"{"QueueName":"jobs"}"#);
     assert!(found.starts_with("HTTP/1.1 200 OK"), "{found}");
+    assert_eq!(server.stop("-TERM"), Some(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn it_has_as_many_connections_as_the_system_allows() {
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_fourfold");
+    command.args(["-c", r#"ulimit -Sn 64; exec "$0" "$@""#, program]);
+    let server = Serving::of(&mut command, &["--memory"]);
+    let sockets: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process.id())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+    assert!(server.post("AmazonSQS.ListQueues", "{}").starts_with("HTTP/1.1 200 "), "100 before it");
+    drop(sockets);
     assert_eq!(server.stop("-TERM"), Some(0));
 }
 
