@@ -11,7 +11,7 @@ use crate::stream::hash;
 use crate::stream::limits::{ROLLING_DAY, SCALE_TARGET_MAX, SCALINGS_PER_DAY, SHARD_INDEX_MAX};
 use crate::stream::meta::{ChangeKind, Mode};
 use crate::stream::shard::{Shard, ShardId};
-use crate::stream::state::Inner;
+use crate::stream::state::{Alone, Inner};
 use std::sync::Arc;
 
 /// From how many shards a stream was scaled to how many.
@@ -204,9 +204,9 @@ impl Stream {
     }
 
     /// The stream, alone; whether it takes changes is judged after the arguments.
-    fn changing(&self) -> Result<parking_lot::RwLockWriteGuard<'_, Inner>> {
+    fn changing(&self) -> Result<Alone<'_>> {
         self.registry.settle(&self.store, &self.state)?;
-        let inner = self.state.inner.write();
+        let inner = self.state.alone();
         if inner.is_gone || matches!(inner.status(), Status::Creating | Status::Deleting) {
             return Err(self.state.not_found(&self.store));
         }
