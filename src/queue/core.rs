@@ -104,6 +104,8 @@ pub(super) struct State {
     pub(super) spaces: Spaces,
     pub(super) index: Index,
     is_loaded: bool,
+    /// While it is not loaded: when there is something to sweep.
+    pub(super) ahead: Option<Timestamp>,
     pub(super) is_deleted: bool,
     /// Move tasks out of this queue, by their start.
     pub(super) tasks: BTreeMap<u64, Task>,
@@ -129,6 +131,7 @@ impl Core {
             spaces: Spaces::find(store, name, &resource.ids)?,
             index: Index::new(is_fifo),
             is_loaded: false,
+            ahead: None,
             is_deleted: false,
             tasks: BTreeMap::new(),
             waiters: Waiters::default(),

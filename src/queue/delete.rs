@@ -124,7 +124,8 @@ impl State {
             return Err(expired(handle));
         }
         if !lease.is_in_flight {
-            return Err(Error::MessageNotInflight);
+            // The service minds only if somebody ended the delivery, not if its time did.
+            return if lease.is_given_back() { Err(Error::MessageNotInflight) } else { Ok(()) };
         }
         let until = now + Duration::from_secs(u64::from(seconds.cast_unsigned()));
         let cap = Duration::from_secs(u64::from(VISIBILITY_SECONDS_MAX.cast_unsigned()));
@@ -134,7 +135,7 @@ impl State {
             );
             return Err(Error::parameter(seconds, "VisibilityTimeout", reason));
         }
-        changes.ends.insert(receipt.seq, until);
+        changes.ends.insert(receipt.seq, if seconds == 0 { lease.received } else { until });
         Ok(())
     }
 

@@ -238,10 +238,12 @@ impl Queue {
     }
 
     /// Changes how long a received message stays invisible: so many seconds (0 to 43,200) from now on, in all at most
-    /// twelve hours since it was received. With 0 it is visible at once. The next delivery is not affected.
+    /// twelve hours since it was received. With 0 it is visible at once. The next delivery is not affected. In a standard
+    /// queue nothing happens to a message whose time has ended already.
     ///
     /// # Errors
-    /// [`ReceiptHandleIsInvalid`](Error::ReceiptHandleIsInvalid), [`MessageNotInflight`](Error::MessageNotInflight);
+    /// [`ReceiptHandleIsInvalid`](Error::ReceiptHandleIsInvalid); [`MessageNotInflight`](Error::MessageNotInflight) for a
+    /// message that was made visible before its time;
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for a time out of range, a message that is gone, and in a
     /// FIFO queue a delivery that has ended.
     pub fn change_visibility(&self, receipt_handle: &str, seconds: i32) -> Result<()> {

@@ -129,7 +129,8 @@ impl State {
     }
 }
 
-fn load_tasks(state: &State, identity: &Identity, store: &Store) -> Result<BTreeMap<u64, Task>> {
+/// The move tasks that are known.
+pub(super) fn load_tasks(state: &State, identity: &Identity, store: &Store) -> Result<BTreeMap<u64, Task>> {
     let mut tasks = BTreeMap::new();
     let mut range = state.spaces.facts.prefix(store, keys::TASK);
     while range.advance()? {

@@ -82,8 +82,8 @@ impl Queues {
     ///
     /// # Errors
     /// [`ResourceNotFound`](Error::ResourceNotFound) for a queue that is not there,
-    /// [`InvalidParameterValue`](Error::InvalidParameterValue) if no queue sends its dead letters to the source, or for the
-    /// rate; [`UnsupportedOperation`](Error::UnsupportedOperation) while another task of the source runs.
+    /// [`InvalidParameterValue`](Error::InvalidParameterValue) if no queue sends its dead letters to the source, while
+    /// another task of the source runs, for queues of different kinds, or for the rate.
     pub fn start_move(
         &self,
         source_arn: &str,
@@ -93,6 +93,20 @@ impl Queues {
         self.store.call("StartMessageMoveTask", source_arn, || {
             Ok(self.stage_move(source_arn, destination_arn, rate)?.wait()?)
         })
+    }
+
+    /// [`start_move`](Self::start_move) that holds no thread while it waits for the disk.
+    pub async fn start_move_async(
+        &self,
+        source_arn: &str,
+        destination_arn: Option<&str>,
+        rate: Option<i32>,
+    ) -> Result<String> {
+        self.store
+            .call_async("StartMessageMoveTask", source_arn, async {
+                Ok(self.stage_move(source_arn, destination_arn, rate)?.done().await?)
+            })
+            .await
     }
 
     fn stage_move(
@@ -113,17 +127,19 @@ impl Queues {
         if !everybody.iter().any(|queue| queue.lock_as_it_is().is_source_of(source_arn)) {
             return Err(Error::invalid("Source queue must be configured as a Dead Letter Queue."));
         }
+        if destination.as_ref().is_some_and(|queue| queue.identity.is_fifo != source.identity.is_fifo) {
+            return Err(Error::invalid("Source queue and destination queue must be of the same type."));
+        }
         let destination = destination.map(|queue| queue.identity.name.to_string());
         if destination.as_deref() == Some(&source.identity.name) {
             return Err(Error::invalid("Source queue arn and destination queue arn cannot be the same."));
         }
         self.handle(source).change(|state, setting, _| {
             if state.tasks.values().any(|task| task.status.is_active()) {
-                return Err(Error::UnsupportedOperation {
-                    message: "There is already a task running. Only one active task is allowed for a source queue arn \
-                              at a given time."
-                        .to_owned(),
-                });
+                return Err(Error::invalid(
+                    "There is already a task running. Only one active task is allowed for a source queue arn at a \
+                     given time.",
+                ));
             }
             let task = Task {
                 id: setting.store.random().uuid(),
@@ -158,13 +174,22 @@ impl Queues {
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for what is no handle,
     /// [`ResourceNotFound`](Error::ResourceNotFound) if there is no such task or it runs no more.
     pub fn cancel_move(&self, handle: &str) -> Result<u64> {
-        self.store.call("CancelMessageMoveTask", "", || self.do_cancel_move(handle))
+        self.store.call("CancelMessageMoveTask", "", || Ok(self.stage_cancel_move(handle)?.wait()?))
     }
 
-    fn do_cancel_move(&self, handle: &str) -> Result<u64> {
+    /// [`cancel_move`](Self::cancel_move) that holds no thread while it waits for the disk.
+    pub async fn cancel_move_async(&self, handle: &str) -> Result<u64> {
+        self.store
+            .call_async("CancelMessageMoveTask", "", async {
+                Ok(self.stage_cancel_move(handle)?.done().await?)
+            })
+            .await
+    }
+
+    fn stage_cancel_move(&self, handle: &str) -> Result<Pending<u64>> {
         let (id, source_arn) = decode_handle(handle)?;
         let source = self.named(&source_arn, "SourceArn")?;
-        let pending = self.handle(source).change(|state, setting, _| {
+        self.handle(source).change(|state, setting, _| {
             let running = state.tasks.iter().find(|(_, task)| task.status == TaskStatus::Running);
             let Some((number, task)) = running.filter(|(_, task)| uuid(task.id) == id) else {
                 return Err(Error::ResourceNotFound { message: "Task does not exist.".to_owned() });
@@ -178,8 +203,7 @@ impl Queues {
             state.live = live;
             setting.store.wake_sweeper();
             Ok(pending.map(|()| moved))
-        })?;
-        Ok(pending.wait()?)
+        })
     }
 
     /// The last tasks of a source queue, newest first: `max` (1 to 10) of them, by default one.

@@ -1,7 +1,7 @@
 //! All queues of a store: creating, finding, listing and deleting them.
 
 use crate::queue::Queue;
-use crate::queue::attributes::NewQueue;
+use crate::queue::attributes::{NewQueue, QueueAttributes};
 use crate::queue::core::{Core, SPACES, Spaces, State};
 use crate::queue::dials::Dials;
 use crate::queue::engine::QueueEngine;
@@ -92,7 +92,7 @@ impl Queues {
         if tags.len() > TAGS_MAX {
             return Err(too_many_tags(&name));
         }
-        self.check_redrive(&self.store.arn("sqs", &name), &settings)?;
+        self.check_redrive(&self.store.arn("sqs", &name), &attributes, &settings)?;
         let now = self.store.now();
         let mut pending = None;
         let make = || {
@@ -145,9 +145,20 @@ impl Queues {
     }
 
     /// May dead letters of the queue with this ARN go where its settings send them?
-    pub(super) fn check_redrive(&self, arn: &str, settings: &Settings) -> Result<()> {
-        let Some(policy) = &settings.redrive else { return Ok(()) };
-        let refuse = |reason: &str| Err(Error::parameter(policy.to_json(), "RedrivePolicy", reason));
+    pub(super) fn check_redrive(
+        &self,
+        arn: &str,
+        given: &QueueAttributes,
+        settings: &Settings,
+    ) -> Result<()> {
+        let (Some(text), Some(policy)) = (given.get("RedrivePolicy"), &settings.redrive) else {
+            return Ok(());
+        };
+        let refuse = |reason: &str| Err(Error::parameter(text, "RedrivePolicy", reason));
+        // An ARN's fifth part is the account.
+        if policy.target_arn.split(':').nth(4) != Some(self.store.account()) {
+            return refuse("Dead letter target owner should be same as the source.");
+        }
         let Some(target) = self.engine.by_arn(&self.store, &policy.target_arn)? else {
             return refuse("Dead letter target does not exist.");
         };
@@ -155,7 +166,7 @@ impl Queues {
             return refuse("Dead-letter queue must be same type of queue as the source.");
         }
         if target.identity.arn == arn {
-            return refuse("Dead letter target owner should be same as the source, and another queue.");
+            return refuse("Dead letter target should be another queue than the source.");
         }
         let target = target.lock_as_it_is();
         if target.live.settings.allow.as_ref().is_some_and(|allow| !allow.allows(arn)) {

@@ -31,6 +31,9 @@ impl RedrivePolicy {
             Some(Value::String(arn)) if !arn.is_empty() => arn.clone(),
             _ => return Err(missing("deadLetterTargetArn")),
         };
+        if !is_queue_arn(&target_arn) {
+            return Err(refuse("Invalid value for deadLetterTargetArn.".to_owned()));
+        }
         let count = policy.get("maxReceiveCount").ok_or_else(|| missing("maxReceiveCount"))?;
         let number = match count {
             Value::Null => Some(u64::from(MAX_RECEIVE_COUNT)),
@@ -49,6 +52,12 @@ impl RedrivePolicy {
     pub(super) fn to_json(&self) -> String {
         json!({"deadLetterTargetArn": self.target_arn, "maxReceiveCount": self.max_receive_count}).to_string()
     }
+}
+
+/// `arn:<partition>:sqs:<region>:<account>:<name>`, of whichever queue.
+fn is_queue_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    matches!(parts[..], ["arn", _, "sqs", _, _, _]) && !parts.contains(&"")
 }
 
 /// `RedriveAllowPolicy`: whose dead letters a queue takes.
@@ -131,8 +140,8 @@ mod tests {
     #[test]
     fn redrive_policies() {
         let parse = |text: &str| RedrivePolicy::parse(text).map_err(|error| error.to_string());
-        let policy = parse(r#"{"maxReceiveCount": "3", "deadLetterTargetArn": "arn:x"}"#).unwrap().unwrap();
-        assert_eq!(policy.to_json(), r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":3}"#);
+        let policy = parse(r#"{"maxReceiveCount": "3", "deadLetterTargetArn": "arn:aws:sqs:r:1:x"}"#).unwrap().unwrap();
+        assert_eq!(policy.to_json(), r#"{"deadLetterTargetArn":"arn:aws:sqs:r:1:x","maxReceiveCount":3}"#);
         assert_eq!(parse(""), Ok(None));
         let refused = |text: &str, reason: &str| {
             let message = format!("Value {text} for parameter RedrivePolicy is invalid. Reason: {reason}");
@@ -144,11 +153,15 @@ mod tests {
             "Redrive policy does not contain mandatory attribute: deadLetterTargetArn.",
         );
         refused(
-            r#"{"deadLetterTargetArn":"a"}"#,
+            r#"{"deadLetterTargetArn": "dummy", "maxReceiveCount": 42}"#,
+            "Invalid value for deadLetterTargetArn.",
+        );
+        refused(
+            r#"{"deadLetterTargetArn":"arn:aws:sqs:r:1:x"}"#,
             "Redrive policy does not contain mandatory attribute: maxReceiveCount.",
         );
         for bad in ["0", "1001", "-1", "1.5", "\"x\""] {
-            let text = format!(r#"{{"deadLetterTargetArn":"a","maxReceiveCount":{bad}}}"#);
+            let text = format!(r#"{{"deadLetterTargetArn":"arn:aws:sqs:r:1:x","maxReceiveCount":{bad}}}"#);
             assert!(parse(&text).unwrap_err().contains("from 1 to 1000 both inclusive"), "{bad}");
         }
     }

@@ -126,7 +126,8 @@ fn attribute_name(name: &str) -> Result<()> {
     if name.len() > ATTRIBUTE_NAME_LEN_MAX {
         return Err(Error::invalid("Message (user) attribute names must be shorter than 256 Bytes"));
     }
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
+    // Letters of any script: the service takes them, though it documents those of English alone.
+    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
         return Err(Error::invalid(
             "Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens \
              and underscores.",
@@ -175,7 +176,8 @@ fn attribute_value(name: &str, attribute: &MessageAttribute) -> Result<()> {
         }
     };
     if !is_legal_text(text) {
-        return Err(Error::InvalidMessageContents);
+        // The text of the error about bodies, under another code.
+        return Err(Error::invalid(Error::InvalidMessageContents.to_string()));
     }
     if base == "Number" && !is_number(text) {
         return Err(Error::invalid(format!(
@@ -255,13 +257,18 @@ mod tests {
         };
         let text = || MessageAttribute::string("x");
         assert_eq!(check("a.b-c_D9", text()), Ok(()));
-        for bad in ["", "AWS.x", "amazon.x", ".x", "x.", "a..b", "a b", &"x".repeat(257)] {
+        assert_eq!(check("gr\u{f6}\u{df}e.1", text()), Ok(()));
+        for bad in ["", "AWS.x", "amazon.x", ".x", "x.", "a..b", "a b", "a\u{a7}b", &"x".repeat(257)] {
             assert!(check(bad, text()).is_err(), "{bad}");
         }
         assert_eq!(
             check("x", MessageAttribute::string("")).unwrap_err(),
             "Message (user) attribute 'x' must contain a non-empty value of type 'String'."
         );
+        let control = attributes(&Attributes::from([("x".to_owned(), MessageAttribute::string("\u{8}"))]));
+        let control = control.unwrap_err();
+        assert_eq!(control.code(), "InvalidParameterValue");
+        assert!(control.to_string().starts_with("Invalid characters found."));
         assert!(check("x", MessageAttribute::new("Other", AttributeValue::Text("1".into()))).is_err());
         assert!(check("x", MessageAttribute::new("Binary", AttributeValue::Text("1".into()))).is_err());
         assert_eq!(check("x", MessageAttribute::number(-1.5).labelled("float")), Ok(()));

@@ -73,7 +73,7 @@ impl Settings {
         if attributes.get("SqsManagedSseEnabled").is_some_and(|value| value.eq_ignore_ascii_case("true"))
             && attributes.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty())
         {
-            return Err(Error::InvalidAttributeValue {
+            return Err(Error::InvalidAttributeName {
                 message: "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS \
                           SSE or SQS SSE."
                     .to_owned(),

@@ -34,8 +34,7 @@ pub(super) struct Taken {
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
     lane: Option<Place>,
-    /// Something was taken from this lane: in a FIFO queue it keeps its place until that is leased, so that a lease of no
-    /// time leaves everything as it was.
+    /// Something was taken from this lane: in a FIFO queue it keeps its place until that is leased.
     has_given: bool,
     /// Lanes up to this place in the order have nothing to give any more.
     behind: Option<Place>,

@@ -338,9 +338,21 @@ impl Streams {
     /// # Errors
     /// As for [`consumer`](Self::consumer).
     pub fn deregister_consumer(&self, arn: &str) -> Result<()> {
+        self.store.call("DeregisterStreamConsumer", arn, || Ok(self.stage_deregister(arn)?.wait()?))
+    }
+
+    /// [`deregister_consumer`](Self::deregister_consumer) that holds no thread while it waits for the disk.
+    pub async fn deregister_consumer_async(&self, arn: &str) -> Result<()> {
+        self.store
+            .call_async("DeregisterStreamConsumer", arn, async {
+                Ok(self.stage_deregister(arn)?.done().await?)
+            })
+            .await
+    }
+
+    fn stage_deregister(&self, arn: &str) -> Result<Pending<()>> {
         let (stream, consumer) = self.find_consumer(arn)?;
-        let staged = stream.stage_deregister(consumer.name(), Some(consumer.created.as_secs()))?;
-        Ok(staged.wait()?)
+        stream.stage_deregister(consumer.name(), Some(consumer.created.as_secs()))
     }
 
     pub(crate) fn find_consumer(&self, arn: &str) -> Result<(Stream, Arc<Consumer>)> {

@@ -63,7 +63,9 @@ fn dead_letters_move_back() {
         )
     );
     let handle = world.queues.start_move(failed.arn(), None, Some(1)).unwrap();
-    assert_eq!(refusal(world.queues.start_move(failed.arn(), None, None)).0, "UnsupportedOperation");
+    let (code, message) = refusal(world.queues.start_move(failed.arn(), None, None));
+    assert_eq!(code, "InvalidParameterValue");
+    assert!(message.starts_with("There is already a task running."), "{message}");
     world.pass(2);
     let tasks = world.queues.list_moves(failed.arn(), None).unwrap();
     assert_eq!((tasks[0].moved, tasks[0].to_move, tasks[0].status), (2, 5, TaskStatus::Running));
