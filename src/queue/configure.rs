@@ -184,7 +184,7 @@ impl Queue {
         let tags: BTreeMap<String, String> =
             tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         if tags.is_empty() {
-            return Err(Error::MissingParameter { parameter: "Tags" });
+            return Err(Error::missing("Tags"));
         }
         self.stage_tags(|all| all.extend(tags))
     }
@@ -206,7 +206,7 @@ impl Queue {
 
     fn stage_untag(&self, keys: &[impl AsRef<str>]) -> Staged<()> {
         if keys.is_empty() {
-            return Err(Error::MissingParameter { parameter: "TagKeys" });
+            return Err(Error::missing("TagKeys"));
         }
         self.stage_tags(|all| all.retain(|key, _| keys.iter().all(|gone| gone.as_ref() != key)))
     }

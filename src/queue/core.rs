@@ -206,8 +206,14 @@ impl State {
 impl Core {
     /// Puts other bytes where the first message that was received is kept, and gives what was there.
     pub(super) fn overwrite_first(&self, store: &Store, bytes: &[u8]) -> bytes::Bytes {
+        let seq = *self.lock_as_it_is().index.leases.keys().next().unwrap();
+        self.overwrite(store, seq, bytes)
+    }
+
+    /// Puts other bytes where a message without a group is kept, and gives what was there.
+    pub(super) fn overwrite(&self, store: &Store, seq: u64, bytes: &[u8]) -> bytes::Bytes {
         let state = self.lock_as_it_is();
-        let (seq, space) = (*state.index.leases.keys().next().unwrap(), &state.spaces.messages);
+        let space = &state.spaces.messages;
         let key = keys::message("", seq);
         let before = space.get(store, key.as_ref()).unwrap().unwrap();
         let mut batch = store.batch();

@@ -18,7 +18,7 @@ use crate::queue::receive::Setting;
 use crate::queue::rules;
 use crate::queue::take::Cursor;
 use crate::queue::task::{Task, TaskStatus};
-use crate::queue::{identify, keys};
+use crate::queue::{identify, keys, redrive};
 use crate::store::pending::Pending;
 use crate::{Batch, Store};
 use base64::Engine;
@@ -116,8 +116,10 @@ impl Queues {
         rate: Option<i32>,
     ) -> Result<Pending<String>> {
         if rate.is_some_and(|rate| !(1..=MOVE_RATE_MAX).contains(&rate)) {
-            let reason = "Must be an integer from 1 to 500, if provided.";
-            return Err(Error::parameter(rate.unwrap_or_default(), "MaxNumberOfMessagesPerSecond", reason));
+            return Err(Error::invalid(format!(
+                "Value for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: You must enter a number that's \
+                 between 1 and {MOVE_RATE_MAX}."
+            )));
         }
         let source = self.named(source_arn, "SourceArn")?;
         // One that is being cancelled is in nobody's way.
@@ -128,7 +130,9 @@ impl Queues {
             return Err(Error::invalid("Source queue must be configured as a Dead Letter Queue."));
         }
         if destination.as_ref().is_some_and(|queue| queue.identity.is_fifo != source.identity.is_fifo) {
-            return Err(Error::invalid("Source queue and destination queue must be of the same type."));
+            return Err(Error::invalid(
+                "The source queue and destination queue must be of the same queue type.",
+            ));
         }
         let destination = destination.map(|queue| queue.identity.name.to_string());
         if destination.as_deref() == Some(&source.identity.name) {
@@ -164,6 +168,12 @@ impl Queues {
         let missing = || Error::ResourceNotFound {
             message: format!("The resource that you specified for the {parameter} parameter doesn't exist."),
         };
+        if redrive::service_of(arn).is_none() {
+            return Err(Error::invalid(format!(
+                "You must use this format to specify the {parameter}: \
+                 arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
+            )));
+        }
         self.engine.by_arn(&self.store, arn)?.ok_or_else(missing)
     }
 
@@ -216,7 +226,7 @@ impl Queues {
     }
 
     fn do_list_moves(&self, source_arn: &str, max: Option<i32>) -> Result<Vec<MoveTask>> {
-        rules::in_range(max, 1..=MOVE_TASKS_MAX, "MaxResults")?;
+        let max = rules::page_len(max, MOVE_TASKS_MAX)?;
         let source = self.named(source_arn, "SourceArn")?;
         // What is being cancelled is seen so, once at least.
         let is_cancelling =
@@ -564,4 +574,51 @@ fn decode_handle(handle: &str) -> Result<(String, String)> {
     let (id, arn) = (fields.remove("taskId"), fields.remove("sourceArn"));
     let id = id.filter(|id| identify::parse(id).is_some());
     id.zip(arn).ok_or_else(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::{NewQueue, QueueAttributes, Receive};
+
+    #[test]
+    fn what_could_not_be_moved_stays_where_it_was() {
+        let store = Store::in_memory();
+        let queues = store.queues();
+        let [failed, elsewhere] = ["failed", "elsewhere"].map(|name| queues.create(name).unwrap());
+        let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 5);
+        queues.create(NewQueue::new("jobs").attributes(attributes)).unwrap();
+        for body in ["one", "two", "three"] {
+            failed.send(body).unwrap();
+        }
+        // The first is read ahead; the one behind it came back, and is not to be read.
+        let received = failed.receive(Receive::new().max_messages(3)).unwrap();
+        failed.change_visibility(received[1].receipt_handle(), 0).unwrap();
+        failed.change_visibility(received[0].receipt_handle(), 0).unwrap();
+        failed.change_visibility(received[2].receipt_handle(), 0).unwrap();
+        let second = received[1].stored.seq;
+        let whole = failed.core.overwrite(&store, second, b"");
+        queues.start_move(failed.arn(), Some(elsewhere.arn()), None).unwrap();
+        assert!(store.maintain().is_err());
+        let task = || {
+            let state = failed.core.lock_as_it_is();
+            state.tasks.values().map(|task| (task.status, task.moved)).collect::<Vec<_>>()
+        };
+        assert_eq!(task(), [(TaskStatus::Running, 0)]);
+        assert_eq!((failed.stats_of(&store), elsewhere.stats_of(&store)), (3, 0));
+        failed.core.overwrite(&store, second, &whole);
+        store.maintain().unwrap();
+        assert_eq!(task(), [(TaskStatus::Completed, 3)]);
+        assert_eq!((failed.stats_of(&store), elsewhere.stats_of(&store)), (0, 3));
+        let bodies: Vec<_> =
+            elsewhere.receive(10).unwrap().iter().map(|message| message.body().to_owned()).collect();
+        assert_eq!(bodies, ["one", "two", "three"]);
+    }
+
+    impl crate::queue::Queue {
+        /// Its messages, without the step of a task that looking at them takes.
+        fn stats_of(&self, store: &Store) -> u64 {
+            self.core.lock(store, store.now()).unwrap().index.len()
+        }
+    }
 }

@@ -159,12 +159,12 @@ impl Queues {
         if policy.target_arn.split(':').nth(4) != Some(self.store.account()) {
             return refuse("Dead letter target owner should be same as the source.");
         }
+        if policy.target_arn.ends_with(FIFO_SUFFIX) != settings.is_fifo {
+            return refuse("Dead-letter queue must be same type of queue as the source..");
+        }
         let Some(target) = self.engine.by_arn(&self.store, &policy.target_arn)? else {
             return refuse("Dead letter target does not exist.");
         };
-        if target.identity.is_fifo != settings.is_fifo {
-            return refuse("Dead-letter queue must be same type of queue as the source.");
-        }
         if target.identity.arn == arn {
             return refuse("Dead letter target should be another queue than the source.");
         }
@@ -198,7 +198,7 @@ impl Queues {
     }
 
     fn do_list(&self, prefix: &str, max_results: Option<i32>, next_token: Option<&str>) -> Result<QueuePage> {
-        rules::in_range(max_results, 1..=PAGE_MAX, "MaxResults")?;
+        let max_results = rules::page_len(max_results, PAGE_MAX)?;
         let from = next_token.map(decode_token).transpose()?.unwrap_or_default();
         let found = self.engine.list(&self.store, prefix, &from)?;
         Ok(self.page(found, max_results))

@@ -110,10 +110,7 @@ impl Registry {
     }
 
     /// The same, alone.
-    pub(crate) fn directory_mut(
-        &self,
-        store: &Store,
-    ) -> Result<impl DerefMut<Target = Directory> + '_> {
+    pub(crate) fn directory_mut(&self, store: &Store) -> Result<impl DerefMut<Target = Directory> + '_> {
         let mut directory = self.directory.write();
         if directory.is_none() {
             *directory = Some(load(store)?);
