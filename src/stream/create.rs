@@ -181,7 +181,7 @@ impl Streams {
         if !enforce && !inner.consumers.is_empty() {
             return Err(Error::ConsumersRegistered {
                 stream: name.to_owned(),
-                account: store.account().to_owned(),
+                arn: store.arn("kinesis", &format!("stream/{name}")),
                 count: inner.consumers.len(),
             });
         }

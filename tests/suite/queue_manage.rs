@@ -332,7 +332,7 @@ fn changes_come_without_a_thread_too() {
     assert_eq!(queue.tags().unwrap().into_keys().collect::<Vec<_>>(), ["team"]);
     now(queue.edit_policy_async(|policy| {
         assert_eq!(policy, None);
-        Ok(r#"{"Version":"2012-10-17"}"#.to_owned())
+        Ok(r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow"}}"#.to_owned())
     }))
     .unwrap();
     assert!(queue.attributes(&["Policy"]).unwrap().contains_key("Policy"));
