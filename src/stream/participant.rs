@@ -157,7 +157,9 @@ impl Turn {
                 puts.push((kept.operation, Put { shard_id: shard.id(), sequence_number: number }));
             }
         }
-        targets.iter().for_each(|target| target.shard.conceal(&target.tail));
+        for target in &targets {
+            target.shard.conceal(&target.tail);
+        }
         let appended = append(batch);
         let mut waiting = Vec::new();
         for (Target { shard, mut tail }, (next, newest)) in targets.into_iter().zip(ends) {

@@ -26,8 +26,11 @@ fn permissions_are_statements_of_the_policy() {
             "Sid": "one", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
             "Action": "SQS:SendMessage", "Resource": arn}]})
     );
+    assert_eq!(call("AddPermission", one), (200, json!({})), "the same again changes nothing");
+    let other =
+        json!({"QueueUrl": "jobs", "Label": "one", "AWSAccountIds": ["111122223333"], "Actions": ["*"]});
     assert_eq!(
-        call("AddPermission", one).1["message"],
+        call("AddPermission", other).1["message"],
         "Value one for parameter Label is invalid. Reason: Already exists."
     );
     let two =
