@@ -81,12 +81,11 @@ impl Operation<'_> {
         let mut missing = Vec::new();
         let mut whole = Vec::new();
         for ((id, (handle, seconds)), number) in entries.into_iter().zip(1..) {
-            match seconds {
-                Some(seconds) => whole.push(BatchEntry::new(id, (handle, seconds))),
-                None => {
-                    let name = format!("ChangeMessageVisibilityBatchRequestEntry.{number}.VisibilityTimeout");
-                    missing.push(refused_entry(&id, &dialect.missing(&name)));
-                }
+            if let Some(seconds) = seconds {
+                whole.push(BatchEntry::new(id, (handle, seconds)));
+            } else {
+                let name = format!("ChangeMessageVisibilityBatchRequestEntry.{number}.VisibilityTimeout");
+                missing.push(refused_entry(&id, &dialect.missing(&name)));
             }
         }
         if whole.is_empty() && !missing.is_empty() {
