@@ -80,7 +80,7 @@ impl Due {
 fn sweep_stream(store: &Store, stream: &StreamState, now: Timestamp) -> Result<Timestamp> {
     let due = look(store, &stream.inner.read(), now)?;
     if !due.shards.is_empty() || !due.floors.is_empty() {
-        let mut inner = stream.inner.write();
+        let mut inner = stream.alone();
         if !inner.is_gone {
             carry_out(store, stream, &mut inner, &due)?;
         }

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod operations;
+mod queues;
 mod validation;
 
 use common::{post, post_as, router};
