@@ -17,6 +17,7 @@ mod cors;
 mod dynamodb;
 mod fields;
 mod form;
+mod gauges;
 mod kinesis;
 mod limits;
 mod metrics;
