@@ -213,6 +213,9 @@ fn expiring(due: u64) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
 
 /// An item expires in this second: the sweep comes no later.
 pub(crate) fn expect(store: &Store, table: &Table, second: u64) {
+    if second < store.now().as_secs().saturating_sub(AGE_MAX_SECS) {
+        return;
+    }
     let at = Timestamp::from_secs(second).as_millis().max(1);
     // Relaxed: the sweep reads it again after it was woken.
     let known = table.expiry.fetch_min(at, Ordering::Relaxed);
