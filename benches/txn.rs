@@ -141,7 +141,9 @@ const SINGLES: [Single; 3] = [
     ),
     (
         "put record",
-        |world, _| drop(world.stream.put("key", "record").unwrap()),
+        |world, _| {
+            world.stream.put("key", "record").unwrap();
+        },
         |world, _| {
             let record = PutRecord::new("key", "record");
             world.store.transaction().run(|tx| tx.put_record(&world.stream, &record)).unwrap();

@@ -108,7 +108,7 @@ impl Queue {
     /// # Errors
     /// [`QueueDoesNotExist`](crate::queue::Error::QueueDoesNotExist).
     pub fn trail(&self, id: &str) -> Result<Option<Trail>> {
-        let Some(parsed) = identify::parse(id) else { return Ok(None) };
+        let Some(bytes) = identify::parse(id) else { return Ok(None) };
         let (mut queue, mut passed) = (self.clone(), Vec::new());
         loop {
             let found = queue.find(id)?.map(|seen| queue.trail_of(&seen.message.stored)).transpose()?;
@@ -122,10 +122,10 @@ impl Queue {
             }
         }
         self.change(|state, setting, _| {
-            let seq = identify::number_of(setting.core.identity.salt, parsed);
+            let seq = identify::number_of(setting.core.identity.salt, bytes);
             let given = seq.filter(|seq| *seq <= state.index.counts.last);
             let sent = given.map(keys::time_of);
-            Ok(sent.map(|sent| Trail { id: uuid(parsed), sent, given_up: None, stay: None }))
+            Ok(sent.map(|sent| Trail { id: uuid(bytes), sent, given_up: None, stay: None }))
         })
     }
 

@@ -236,7 +236,7 @@ fn run(store: &Store, op: &Op) -> Outcome {
         Op::Claim(id, number) => {
             let item = item! { "id" => *id, "g" => 0, "n" => *number };
             let put = PutItem::new("table", item).condition("attribute_not_exists(id)");
-            of_transaction(store.transaction().run(|tx| {
+            of_transaction(&store.transaction().run(|tx| {
                 tx.put_item(put.clone())?;
                 tx.send(&queue, format!("claimed {number}"))
             }))
@@ -250,7 +250,7 @@ fn run(store: &Store, op: &Op) -> Outcome {
         }
         Op::Together(handle, _, id, number) => {
             let text = format!("together {number}");
-            of_transaction(store.transaction().run(|tx| {
+            of_transaction(&store.transaction().run(|tx| {
                 tx.delete_message(&queue, handle)?;
                 let item = item! { "id" => *id, "g" => number % 3, "n" => *number };
                 tx.put_item(PutItem::new("table", item))?;
@@ -261,7 +261,7 @@ fn run(store: &Store, op: &Op) -> Outcome {
     }
 }
 
-fn of_transaction<T>(done: transaction::Result<T>) -> Outcome {
+fn of_transaction<T>(done: &transaction::Result<T>) -> Outcome {
     match done {
         Ok(_) => Outcome::Done,
         Err(transaction::Error::Storage(_)) => Outcome::Unknown,
@@ -513,7 +513,7 @@ fn all_four_engines_are_what_their_models_say() {
         println!("{:?}", live(seed));
         return;
     }
-    let seeds = number_of("FOURFOLD_TOGETHER_SEEDS").unwrap_or(100);
+    let seeds = number_of("FOURFOLD_TOGETHER_SEEDS").unwrap_or(400);
     let mut calls = 0;
     for seed in 0..seeds {
         calls += live(seed).2;

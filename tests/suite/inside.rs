@@ -130,8 +130,8 @@ fn a_bucket_counts_versions_markers_and_parts() {
     let (_, store) = world();
     let bucket = store.buckets().create("photos").unwrap();
     bucket.set_versioning(Versioning::Enabled).unwrap();
-    for n in 0..10_u64 {
-        bucket.put(&format!("key-{}", n % 3), vec![7; 10 * n as usize]).unwrap();
+    for n in 0..10_usize {
+        bucket.put(&format!("key-{}", n % 3), vec![7; 10 * n]).unwrap();
     }
     bucket.delete_object(&DeleteObject::new("key-1")).unwrap();
     bucket.put("large", vec![7; 3 << 20]).unwrap();
