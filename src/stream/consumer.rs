@@ -119,6 +119,8 @@ pub(crate) struct Subscribed {
     /// Tells it from the ones before.
     pub(crate) number: u64,
     pub(crate) since: Timestamp,
+    /// Records before this place were given to it.
+    pub(crate) place: u64,
     pub(crate) waker: Option<Waker>,
 }
 

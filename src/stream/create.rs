@@ -161,10 +161,9 @@ impl Streams {
             mode_changes: Vec::new(),
             tags: settings.tags,
         };
+        let expires = now + state::hours(record.retention_hours);
         let pending = make(store, name, record, count, &mut directory)?;
-        if let Some(due) = due {
-            registry.sweep_at(store, due);
-        }
+        registry.sweep_at(store, due.unwrap_or(expires));
         Ok(pending.map(|state| Stream::new(self, state)))
     }
 

@@ -108,6 +108,7 @@ mod settings;
 mod shard;
 mod start;
 mod state;
+mod stats;
 mod subscription;
 mod sweep;
 mod tags;
@@ -139,6 +140,7 @@ pub use scale::Scaled;
 pub use sequence::{InvalidSequenceNumber, SequenceNumber};
 pub use shard::ShardId;
 pub use start::Start;
+pub use stats::{ConsumerStats, ShardStats, StreamStats, SubscriptionStats};
 pub use subscription::{Event, Subscription};
 pub use tags::TagList;
 

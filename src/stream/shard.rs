@@ -16,6 +16,7 @@ use crate::stream::limits::SHARD_INDEX_MAX;
 use crate::stream::meta::ShardRecord;
 use crate::stream::reader::misplaced;
 use crate::stream::sequence::{self, SequenceNumber};
+use crate::stream::stats::Tally;
 use crate::stream::throttle::Throttle;
 use parking_lot::{Mutex, MutexGuard};
 use std::fmt;
@@ -99,6 +100,8 @@ pub(crate) struct Shard {
     /// The next place; 0 while the tail was not looked for.
     published: AtomicU64,
     tail: Mutex<Tail>,
+    /// What was counted of it; locked before the tail.
+    pub(crate) tally: Mutex<Tally>,
 }
 
 /// The end of a shard, where records are added.
@@ -126,7 +129,15 @@ impl Shard {
             closed.get_or_init(|| at);
         }
         let tail = Tail { floor: made.floor, ..Tail::default() };
-        Self { index, made, space, closed, published: AtomicU64::new(0), tail: Mutex::new(tail) }
+        Self {
+            index,
+            made,
+            space,
+            closed,
+            published: AtomicU64::new(0),
+            tail: Mutex::new(tail),
+            tally: Mutex::default(),
+        }
     }
 
     pub(crate) fn id(&self) -> ShardId {
