@@ -159,7 +159,11 @@ fn refuse_empty(scalar: Scalar<'_>, attribute: &KeyAttribute) -> Result<()> {
     if scalar.len() > 0 {
         return Ok(());
     }
-    Err(Error::validation(format!("{EMPTY_KEY}{} value. Key: {}", word(attribute.scalar_type), attribute.name)))
+    Err(Error::validation(format!(
+        "{EMPTY_KEY}{} value. Key: {}",
+        word(attribute.scalar_type),
+        attribute.name
+    )))
 }
 
 const fn word(scalar_type: ScalarType) -> &'static str {

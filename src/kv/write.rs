@@ -113,8 +113,7 @@ pub(crate) fn shape_of<'a>(store: &Store, table: &'a Table) -> Result<RwLockRead
 impl Shape {
     /// Refuses paths into keys of the table or of an index, which hold nothing but themselves.
     pub(crate) fn check_scalars<'a>(&self, paths: impl IntoIterator<Item = &'a Path>) -> Result<()> {
-        let nested: Vec<&str> =
-            paths.into_iter().filter(|path| path.is_nested()).map(Path::root).collect();
+        let nested: Vec<&str> = paths.into_iter().filter(|path| path.is_nested()).map(Path::root).collect();
         if nested.is_empty() {
             return Ok(());
         }

@@ -4,6 +4,7 @@ use super::Operation;
 use super::attribute::{MORE_THAN_ONE, item_value};
 use super::describe::all_consumed;
 use super::items::{capacity, collection, metrics, names};
+use super::wording::Wording;
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
@@ -71,7 +72,7 @@ fn wanted(mut input: Fields) -> Result<KeysAndAttributes> {
     let keys = input.list("Keys")?;
     let keys = input.required("Keys", keys)?;
     let key = |value| match value {
-        Value::Map(members) => super::item(members),
+        Value::Map(members) => super::item(members, Wording::Newer),
         other => Err(Dialect::Dynamo.wrong_type(&other, "Map")),
     };
     Ok(KeysAndAttributes {
@@ -112,8 +113,8 @@ fn writes(value: Value) -> Result<Vec<WriteRequest>> {
 fn write(value: Value) -> Result<WriteRequest> {
     let mut input = Fields::of(value, Dialect::Dynamo)?;
     match (input.structure("PutRequest")?, input.structure("DeleteRequest")?) {
-        (Some(mut put), None) => Ok(WriteRequest::Put(put.required_item("Item")?)),
-        (None, Some(mut delete)) => Ok(WriteRequest::Delete(delete.required_item("Key")?)),
+        (Some(mut put), None) => Ok(WriteRequest::Put(put.required_item("Item", Wording::Older)?)),
+        (None, Some(mut delete)) => Ok(WriteRequest::Delete(delete.required_item("Key", Wording::Older)?)),
         // The service says the same of none as of both.
         (None, None) | (Some(_), Some(_)) => Err(Dialect::Dynamo.invalid(MORE_THAN_ONE)),
     }

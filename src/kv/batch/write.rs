@@ -166,8 +166,7 @@ impl Tables {
                 }
                 // The log is in order: what is waited for last is behind all others.
                 let measures = request.return_item_collection_metrics;
-                let (written, metrics) =
-                    self.write_chunk(&table, chunk, &mut bill, measures, &mut wakes)?;
+                let (written, metrics) = self.write_chunk(&table, chunk, &mut bill, measures, &mut wakes)?;
                 pending = Some(written);
                 add_metrics(&mut output.item_collection_metrics, &table.name, metrics);
             }

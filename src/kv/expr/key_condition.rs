@@ -178,7 +178,9 @@ impl KeyCondition {
         let tests = |name: &str| {
             self.terms.iter().any(|(tested, _)| tested == name) || self.odd.iter().any(|odd| odd == name)
         };
-        hash.iter().find(|attribute| !tests(attribute.name)).map_or(Ok(()), |attribute| Err(missed(attribute)))
+        hash.iter()
+            .find(|attribute| !tests(attribute.name))
+            .map_or(Ok(()), |attribute| Err(missed(attribute)))
     }
 
     /// What it selects by these key attributes.

@@ -3,8 +3,8 @@
 use crate::kv::Tables;
 use crate::kv::capacity::Bill;
 use crate::kv::error::Result;
-use crate::kv::expr::{Condition, KeyCondition, KeyRange, Path, Projection};
 use crate::kv::expr::legacy::LegacyCondition;
+use crate::kv::expr::{Condition, KeyCondition, KeyRange, Path, Projection};
 use crate::kv::keys::Key;
 use crate::kv::layout::KeyAttribute;
 use crate::kv::request::{Expr, SearchParts, prepare_query, search_methods};

@@ -129,7 +129,9 @@ impl Scan {
                 "The Segment parameter is required but was not present in the request when parameter TotalSegments is \
                  present",
             )),
-            (_, Some(0)) => constraint("0", "totalSegments", "Member must have value greater than or equal to 1"),
+            (_, Some(0)) => {
+                constraint("0", "totalSegments", "Member must have value greater than or equal to 1")
+            }
             (_, Some(total)) if total > SEGMENTS_MAX => constraint(
                 &total.to_string(),
                 "totalSegments",

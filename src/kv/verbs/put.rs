@@ -95,8 +95,7 @@ impl Tables {
         check_return_values(request.return_values, &[ReturnValues::AllOld]).map_err(Error::in_request)?;
         let returns = request.return_values.unwrap_or(ReturnValues::None);
         // What is wrong with the item comes before what is wrong with the condition, and both before the table.
-        let mut write =
-            Write::put(item, None, when.return_on_failure, returns).map_err(Error::in_request)?;
+        let mut write = Write::put(item, None, when.return_on_failure, returns).map_err(Error::in_request)?;
         write.condition = when.prepare(Within::Alone).map_err(Error::in_request)?;
         let found = self.state.table(&self.store, &table)?;
         let reports = WriteReports {

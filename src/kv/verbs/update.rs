@@ -96,14 +96,13 @@ impl Tables {
     pub(crate) fn prepare_update(&self, request: &UpdateItem) -> Result<(Arc<Table>, Write, WriteReports)> {
         use ReturnValues::{AllNew, AllOld, UpdatedNew, UpdatedOld};
         check_return_values(request.return_values, &[AllOld, UpdatedOld, AllNew, UpdatedNew])?;
-        let (update, condition) =
-            prepare_update(
-                request.update.as_ref(),
-                request.attribute_updates.as_ref(),
-                &request.when,
-                Within::Alone,
-            )
-                .map_err(crate::kv::Error::in_request)?;
+        let (update, condition) = prepare_update(
+            request.update.as_ref(),
+            request.attribute_updates.as_ref(),
+            &request.when,
+            Within::Alone,
+        )
+        .map_err(crate::kv::Error::in_request)?;
         let table = self.state.table(&self.store, &request.table)?;
         let action = Action::Update(update);
         let returns = request.return_values.unwrap_or(ReturnValues::None);
