@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use fourfold::kv::{Number, SetMember};
+use std::collections::BTreeSet;
 
 const INVALID: &str = "One or more parameter values were invalid: ";
 const UNDERFLOW: &str =
@@ -58,16 +59,13 @@ impl Wording {
         if self == Self::Older {
             return Ok(());
         }
-        let mut seen: Vec<&T> = Vec::with_capacity(members.len());
+        let mut seen = BTreeSet::new();
         for (index, member) in members.iter().enumerate() {
-            match seen.binary_search(&member) {
-                Err(place) => seen.insert(place, member),
-                Ok(_) => {
-                    let rest = members.get(index..).unwrap_or_default();
-                    let told = T::told(seen.into_iter().chain(rest));
-                    let message = format!("{INVALID}Input collection {told}contains duplicates.");
-                    return Err(Dialect::Dynamo.invalid(&message));
-                }
+            if !seen.insert(member) {
+                let rest = members.get(index..).unwrap_or_default();
+                let told = T::told(seen.into_iter().chain(rest));
+                let message = format!("{INVALID}Input collection {told}contains duplicates.");
+                return Err(Dialect::Dynamo.invalid(&message));
             }
         }
         Ok(())

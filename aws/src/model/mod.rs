@@ -9,6 +9,7 @@ mod constraints;
 mod dynamodb;
 mod dynamodb_tables;
 mod kinesis;
+mod newer;
 mod types;
 
 use crate::fields::Dialect;
@@ -150,7 +151,7 @@ fn is_name(text: &str) -> bool {
 pub(crate) fn check(dialect: Dialect, operation: &str, request: &mut Value) -> Result<()> {
     let Some(shape) = input(dialect, operation) else { return Ok(()) };
     types::check(dialect, shape, request)?;
-    constraints::check(dialect, shape, request)
+    constraints::check(dialect, operation, shape, request)
 }
 
 /// Is there a shape for the operation of this name?
