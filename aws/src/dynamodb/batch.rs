@@ -12,7 +12,7 @@ use fourfold::kv::{
     BatchGetItem, BatchWriteItem, Expr, ItemCollectionMetrics, KeysAndAttributes, WriteRequest,
 };
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 impl Operation<'_> {
     pub(super) fn batch_get_item(&mut self) -> Result<Value> {
@@ -71,6 +71,7 @@ fn by_table<'a>(tables: impl Iterator<Item = (&'a String, Value)>) -> Value {
 fn wanted(mut input: Fields) -> Result<KeysAndAttributes> {
     let keys = input.list("Keys")?;
     let keys = input.required("Keys", keys)?;
+    let may_repeat = are_written_apart(&keys);
     let key = |value| match value {
         Value::Map(members) => super::item(members, Wording::Newer),
         other => Err(Dialect::Dynamo.wrong_type(&other, "Map")),
@@ -81,6 +82,21 @@ fn wanted(mut input: Fields) -> Result<KeysAndAttributes> {
         projection: input.text("ProjectionExpression")?.map(Into::into),
         names: names(&mut input)?,
         attributes_to_get: input.texts("AttributesToGet")?,
+        may_repeat,
+    })
+}
+
+/// Is no key written as another one is?
+fn are_written_apart(keys: &[Value]) -> bool {
+    let mut seen = HashSet::with_capacity(keys.len());
+    keys.iter().all(|key| match key {
+        Value::Map(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by(|(first, _), (second, _)| first.cmp(second));
+            let written: Vec<_> = members.into_iter().map(|(name, value)| (name, value.to_json())).collect();
+            seen.insert(written)
+        }
+        _ => true,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Requests about items that are wrong, in the words of the operation that finds it.
 
+use super::common::{post, router};
 use super::{Case, DYNAMO, VALIDATION, check};
 use serde_json::{Value, json};
 
@@ -187,17 +188,17 @@ fn conditions_on_keys_and_starting_keys() {
             of(
                 "Query",
                 keys("a = :a OR a = :a", x.clone()),
-                "Invalid operator used in KeyConditionExpression: OR",
+                "Invalid KeyConditionExpression: Invalid operator used in KeyConditionExpression: OR",
             ),
             of(
                 "Query",
                 keys("a = :a AND a = :a", x.clone()),
-                "KeyConditionExpressions must only contain one condition per key",
+                "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key",
             ),
             of(
                 "Query",
                 keys("a.b = :a", x),
-                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: a",
+                "Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions on nested attributes",
             ),
             of("Query", from(json!({"b": {"S": "x"}})), "The provided starting key is invalid"),
             of(
@@ -242,7 +243,7 @@ fn updates_batches_and_transactions() {
             of(
                 "UpdateItem",
                 update("SET a = :b", json!({":b": {"S": "x"}})),
-                "1 validation error detected: One or more parameter values were invalid: Cannot update attribute a. \
+                "One or more parameter values were invalid: Cannot update attribute a. \
                  This attribute is part of the key",
             ),
             of(
@@ -269,4 +270,29 @@ fn updates_batches_and_transactions() {
             ),
         ],
     );
+}
+
+#[test]
+fn keys_of_a_batch_are_compared_as_they_are_written() {
+    let (router, _) = router();
+    let call = |operation: &str, request: Value| -> Value {
+        let target = format!("{DYNAMO}.{operation}");
+        serde_json::from_str(&post(&router, &target, &request.to_string()).1).unwrap()
+    };
+    let key = json!([{"AttributeName": "n", "KeyType": "HASH"}]);
+    let made = call(
+        "CreateTable",
+        json!({"TableName": "abc", "BillingMode": "PAY_PER_REQUEST", "KeySchema": key,
+            "AttributeDefinitions": [{"AttributeName": "n", "AttributeType": "N"}]}),
+    );
+    let warm = json!({"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"});
+    assert_eq!(made["TableDescription"]["WarmThroughput"], warm);
+    call("PutItem", json!({"TableName": "abc", "Item": {"n": {"N": "1000"}}}));
+    let get = |keys: [&str; 2]| {
+        let keys: Vec<Value> = keys.iter().map(|n| json!({"n": {"N": n}})).collect();
+        call("BatchGetItem", json!({"RequestItems": {"abc": {"Keys": keys}}}))
+    };
+    assert_eq!(get(["1000", "1000"])["message"], "Provided list of item keys contains duplicates");
+    let item = json!({"n": {"N": "1000"}});
+    assert_eq!(get(["1000", "1e3"])["Responses"]["abc"], json!([item, item]));
 }

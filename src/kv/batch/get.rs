@@ -40,6 +40,9 @@ pub struct KeysAndAttributes {
     pub names: Option<Names>,
     /// The older form of a projection: names of attributes.
     pub attributes_to_get: Option<Vec<String>>,
+    /// May a key be there twice after all? The service compares keys as they were written: `1000` and `1e3` are one key,
+    /// and yet not the same to it.
+    pub may_repeat: bool,
 }
 
 impl KeysAndAttributes {
@@ -116,7 +119,7 @@ impl Tables {
             let shape = shape_of(&self.store, &table)?;
             let mut seen = BTreeSet::new();
             for key in &of_table.keys {
-                if !seen.insert(shape.layout.key(key)?) {
+                if !seen.insert(shape.layout.key(key)?) && !of_table.may_repeat {
                     return Err(Error::validation(DUPLICATES));
                 }
             }
@@ -181,7 +184,7 @@ impl KeysAndAttributes {
     /// Refuses a key that is there twice, whatever the key of the table is.
     fn check_distinct(&self) -> Result<()> {
         let mut seen = HashSet::with_capacity(self.keys.len());
-        if self.keys.iter().all(|key| seen.insert(key)) {
+        if self.may_repeat || self.keys.iter().all(|key| seen.insert(key)) {
             return Ok(());
         }
         Err(Error::validation(DUPLICATES))
