@@ -1,7 +1,7 @@
 //! Rules of tables beside the main road: where pages begin, keys of indexes, sizes of updates, and who is woken when.
 
 use fourfold::kv::{
-    CreateTable, Error, Index, Projection, PutItem, Query, ScalarType, Scan, StreamViewType, Tables,
+    CreateTable, Error, Index, Projection, PutItem, Query, ScalarType, Scan, StreamViewType, Tables, Tag,
     TransactWriteItems, UpdateItem, item,
 };
 use fourfold::{ManualClock, Store};
@@ -156,4 +156,68 @@ fn wakers_are_called_with_no_lock_held() {
         assert_eq!(putter.1.load(Ordering::Relaxed), number + 1, "woken once");
         assert!(matches!(next.as_mut().poll(context), Poll::Ready(Ok(Some(_)))));
     }
+}
+
+#[test]
+fn tags_are_few_and_plain() {
+    let (_, _, tables) = made(CreateTable::new("things").hash("p", ScalarType::S));
+    let arn = tables.describe_table("things").unwrap().table_arn;
+    let many = |from: usize, to: usize| (from..to).map(|n| Tag::new(format!("k{n}"), "")).collect::<Vec<_>>();
+    tables.tag_resource(&arn, many(0, 50)).unwrap();
+    tables.tag_resource(&arn, vec![Tag::new("k7", "\u{e4} b+-=._:/9")]).unwrap();
+    assert_eq!(tables.list_tags_of_resource(&arn).unwrap().len(), 50);
+    let one_more = tables.tag_resource(&arn, many(50, 51)).unwrap_err();
+    assert!(one_more.to_string().contains("Number of Tags exceed"), "{one_more}");
+    tables.untag_resource(&arn, &["k7".to_owned(), "none".to_owned()]).unwrap();
+    assert_eq!(tables.list_tags_of_resource(&arn).unwrap().len(), 49);
+    let refused = |tag: Tag| tables.tag_resource(&arn, vec![tag]).unwrap_err().to_string();
+    for tag in [Tag::new("", "x"), Tag::new("k".repeat(129), ""), Tag::new("k!", "x")] {
+        assert!(refused(tag.clone()).starts_with("The Tag Key provided is invalid"), "{tag:?}");
+    }
+    assert!(refused(Tag::new("k", "v".repeat(257))).starts_with("The Tag Value provided is invalid"));
+    tables.tag_resource(&arn, vec![Tag::new("k".repeat(128), "\u{e4}".repeat(256))]).unwrap();
+    check(
+        tables.tag_resource(&arn, vec![Tag::new("twice", "a"), Tag::new("twice", "b")]),
+        "Duplicate Tag Keys provided as input: Duplicate Tag Key found twice",
+    );
+    let of_index = tables.list_tags_of_resource(&format!("{arn}/index/by_x")).unwrap_err();
+    assert_eq!(of_index.code(), "ValidationException");
+}
+
+#[test]
+fn what_was_asked_once_is_known_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = ManualClock::default();
+    let open = || Store::builder().clock(clock.clone()).open(dir.path()).unwrap();
+    let add = |n: i32| {
+        let update = UpdateItem::new("things", item! { "p" => "a" }).update("ADD n :n").value(":n", n);
+        TransactWriteItems::new().action(update).token("token")
+    };
+    let n = |tables: &Tables| tables.table("things").get(item! { "p" => "a" }).unwrap().unwrap()["n"].clone();
+    {
+        let store = open();
+        let tables = store.tables();
+        let table = CreateTable::new("things").hash("p", ScalarType::S);
+        tables.create_table(table.stream(StreamViewType::NewImage)).unwrap();
+        tables.update_time_to_live("things", "until", true).unwrap();
+        tables.transact_write_items(&add(1)).unwrap();
+        let until = (store.now() + Duration::from_secs(5)).as_secs();
+        tables.table("things").put(item! { "p" => "b", "until" => until }).unwrap();
+    }
+    let store = open();
+    let tables = store.tables();
+    tables.transact_write_items(&add(1)).unwrap();
+    assert_eq!(n(&tables), 1.into());
+    let other = tables.transact_write_items(&add(2)).unwrap_err();
+    assert_eq!(other.code(), "IdempotentParameterMismatchException");
+    // What was to expire does, though nothing touched it since.
+    let mut changes = tables.subscribe("things").unwrap();
+    clock.advance(Duration::from_secs(6));
+    store.maintain().unwrap();
+    let removed = changes.try_next().unwrap().unwrap();
+    assert!(removed.by_service && removed.keys == item! { "p" => "b" });
+    clock.advance(Duration::from_mins(10));
+    store.maintain().unwrap();
+    tables.transact_write_items(&add(2)).unwrap();
+    assert_eq!(n(&tables), 3.into());
 }
