@@ -37,7 +37,7 @@ impl Transaction {
         }
         let buckets = objects::participant::state(&store);
         // The locks in the order of T3.
-        let mut wakes = Wakes::default();
+        let mut to_wake = Wakes::default();
         let settings = objects.settings().map_err(|stop| match stop {
             Stop::Refused(operation, error) => refused(&operations, operation, error),
             Stop::Changed(resource) => Error::Conflict { engine: Engine::Bucket, resource, attempts: 1 },
@@ -81,7 +81,7 @@ impl Transaction {
         };
         let refused_record = |operation: usize, error: stream::Error| refused(&operations, operation, error);
         streams::within_all(&streams, batch, now, &mut puts, &mut readers, &mut append, &refused_record)?;
-        apply_all(&store, feeds, &effects, &mut wakes);
+        apply_all(&store, feeds, &effects, &mut to_wake);
         if counted.is_left_to_sweep {
             buckets.extents.freed(&store);
         }

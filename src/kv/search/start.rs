@@ -90,14 +90,9 @@ impl<'a> Start<'a> {
 
     /// The key to begin a scan behind, if it is within `bounds`.
     pub(crate) fn of_scan(&self, bounds: &Bounds, outside: &str) -> Result<Vec<u8>> {
-        match self.target.index {
-            None => self.check_hash().and_then(|()| self.check_rest()).map_err(|_| mismatch())?,
-            // All keys of the index come before those of the table.
-            Some(_) => {
-                self.check_hash()?;
-                self.check_rest()?;
-            }
-        }
+        let checked = self.check_hash().and_then(|()| self.check_rest());
+        // All keys of the index come before those of the table.
+        if self.target.index.is_some() { checked } else { checked.map_err(|_| mismatch()) }?;
         let key = self.bytes()?;
         if bounds.holds(&key) { Ok(key) } else { Err(Error::validation(outside.to_owned())) }
     }
