@@ -8,6 +8,7 @@ use crate::Batch;
 use crate::clock::Timestamp;
 use crate::kv::Tables;
 use crate::kv::error::{Error, Result};
+use crate::kv::feed_locks::Wakes;
 use crate::kv::keys::Key;
 use crate::kv::names::named;
 use crate::kv::number::Number;
@@ -269,10 +270,11 @@ impl State {
         if table.expiry.load(Ordering::Relaxed) > due.saturating_mul(1000) {
             return Ok(false);
         }
+        let mut wakes = Wakes::default();
         let shape = table.shape.read();
         let (Some(space), false) = (&shape.ttl, shape.is_dropped) else { return Ok(false) };
         let known = table.expiry.swap(u64::MAX, Ordering::Relaxed);
-        let more = self.expire_step(store, table, &shape, space, due);
+        let more = self.expire_step(store, (table, &shape), space, due, &mut wakes);
         if more.is_err() {
             // What is left is still due.
             table.expiry.fetch_min(known, Ordering::Relaxed);
@@ -283,10 +285,10 @@ impl State {
     fn expire_step(
         &self,
         store: &Store,
-        table: &Table,
-        shape: &Shape,
+        (table, shape): (&Table, &Shape),
         space: &Space,
         due: u64,
+        wakes: &mut Wakes,
     ) -> Result<bool> {
         let mut range = space.range(store, expiring(due));
         let mut taken = 0;
@@ -302,7 +304,7 @@ impl State {
                 expect(store, table, second);
                 return Ok(true);
             }
-            self.expire_item(store, table, shape, second, key)?;
+            self.expire_item(store, (table, shape), second, key, wakes)?;
             taken += 1;
         }
         Ok(false)
@@ -312,10 +314,10 @@ impl State {
     fn expire_item(
         &self,
         store: &Store,
-        table: &Table,
-        shape: &Shape,
+        (table, shape): (&Table, &Shape),
         second: u64,
         key: &[u8],
+        wakes: &mut Wakes,
     ) -> Result<()> {
         let Some(ttl) = &shape.definition.ttl else { return Ok(()) };
         // What was found at a key says which partition it is in.
@@ -328,7 +330,7 @@ impl State {
         }
         let mut batch = store.batch();
         let effect = stage_item(table, shape, &mut batch, &key, Some(&before), None, true)?;
-        commit(store, self, batch, &[effect])?.forget();
+        commit(store, self, batch, &[effect], wakes)?.forget();
         Ok(())
     }
 }

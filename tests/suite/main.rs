@@ -13,6 +13,7 @@ mod kv;
 mod kv_linear;
 mod kv_many;
 mod kv_model;
+mod kv_rules;
 mod kv_threads;
 mod model;
 #[cfg(feature = "object_store")]

@@ -9,6 +9,7 @@ mod constraints;
 mod dynamodb;
 mod dynamodb_tables;
 mod kinesis;
+mod newer;
 mod sqs;
 mod types;
 
@@ -156,7 +157,7 @@ pub(crate) fn check(dialect: Dialect, operation: &str, request: &mut Value) -> R
     }
     match dialect {
         Dialect::Sqs | Dialect::SqsQuery => sqs::required(dialect, shape, request),
-        Dialect::Kinesis | Dialect::Dynamo => constraints::check(dialect, shape, request),
+        Dialect::Kinesis | Dialect::Dynamo => constraints::check(dialect, operation, shape, request),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::Batch;
 use crate::clock::Timestamp;
 use crate::kv::changes::record::{self, Change};
 use crate::kv::error::Result;
+use crate::kv::feed_locks::Wakes;
 use crate::kv::record as records;
 use crate::kv::schema::{KeyElement, StreamViewType};
 use crate::kv::state::{HIDDEN, State};
@@ -262,18 +263,17 @@ impl Feed {
     }
 
     /// The end is logged.
-    pub(crate) fn apply_end(&self, store: &Store) {
+    pub(crate) fn apply_end(&self, store: &Store, wakes: &mut Wakes) {
         let mut tail = self.tail.lock();
         tail.apply();
         tail.ended = Some(store.now());
         drop(tail);
-        self.wake();
+        wakes.add(self);
     }
 
-    /// Wakes whoever waits for records.
-    pub(crate) fn wake(&self) {
-        let waiting = std::mem::take(&mut *self.waiting.lock());
-        waiting.into_iter().for_each(Waker::wake);
+    /// Takes whoever waits for records.
+    pub(crate) fn take_waiting(&self) -> Vec<Waker> {
+        std::mem::take(&mut *self.waiting.lock())
     }
 
     /// Wakes `waker` when there is something behind `number`; false if there already is.
