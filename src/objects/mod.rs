@@ -78,6 +78,7 @@ pub(crate) mod staged;
 mod state;
 mod stats;
 mod tagging;
+mod throttle;
 mod versions;
 
 pub use attributes::{Attributes, GetAttributes, ObjectPart, ObjectParts, PartsPage};

@@ -37,6 +37,8 @@ pub(crate) enum Operation {
     PutNotification,
     /// What is known of a bucket that never had any.
     NeverSet(&'static str),
+    /// Removing that, which changes nothing.
+    UnsetNeverSet(&'static str),
     ListObjectsV1,
     ListObjectsV2,
     ListVersions,
@@ -143,6 +145,7 @@ impl Operation {
         if let Some(name) = NEVER_SET.into_iter().find(|name| query.has(name)) {
             return match method {
                 "GET" => Ok(Op::NeverSet(name)),
+                "DELETE" => Ok(Op::UnsetNeverSet(name)),
                 _ => Err(Error::header_not_implemented(name)),
             };
         }
@@ -159,8 +162,9 @@ impl Operation {
             "POST" if query.has("delete") => Ok(Op::DeleteObjects),
             "POST" if is_form(head) => Ok(Op::PostForm),
             "POST" => {
-                let message = "Bucket POST must be of the enclosure-type multipart/form-data";
-                Err(Error::new("PreconditionFailed", 412, message).with("Condition", message))
+                let message = "At least one of the pre-conditions you specified did not hold";
+                let condition = "Bucket POST must be of the enclosure-type multipart/form-data";
+                Err(Error::new("PreconditionFailed", 412, message).with("Condition", condition))
             }
             _ => not_allowed("BUCKET", "GET, HEAD, PUT, POST, DELETE"),
         }
@@ -250,6 +254,7 @@ impl Operation {
             Op::GetNotification => owner("s3:GetBucketNotification"),
             Op::PutNotification => owner("s3:PutBucketNotification"),
             Op::NeverSet(_) => owner("s3:GetBucketWebsite"),
+            Op::UnsetNeverSet(_) => owner("s3:DeleteBucketWebsite"),
             Op::GetObject | Op::HeadObject => {
                 (either("s3:GetObject", "s3:GetObjectVersion"), Need::Object(Read))
             }
@@ -299,6 +304,7 @@ impl Operation {
             Op::GetNotification => notification::get(ask),
             Op::PutNotification => notification::put(ask, body).await,
             Op::NeverSet(what) => bucket::never_set(ask, what),
+            Op::UnsetNeverSet(what) => bucket::unset_never_set(ask, what),
             Op::ListObjectsV1 => list::objects_v1(ask),
             Op::ListObjectsV2 => list::objects_v2(ask),
             Op::ListVersions => list::versions(ask),
