@@ -345,12 +345,15 @@ impl fmt::Display for StorageClass {
     }
 }
 
-/// By its name on the wire.
+/// By its name on the wire; refused if objects of a bucket cannot be of it.
 impl FromStr for StorageClass {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|class| class.name() == text);
+        // Those are of places that are no buckets as this is one.
+        let found =
+            found.filter(|class| !matches!(class, Self::Outposts | Self::Snow | Self::ExpressOnezone));
         found.ok_or_else(|| Error::InvalidStorageClass { given: text.to_owned() })
     }
 }

@@ -137,6 +137,7 @@ impl Acl {
         let root = Node::parse(text, "AccessControlPolicy").map_err(|_| invalid())?;
         let owner = root.child("Owner").and_then(|owner| owner.text_of("ID")).ok_or_else(invalid)?;
         let list = root.child("AccessControlList").ok_or_else(invalid)?;
+        Grantee::user("CanonicalUser/ID", owner, account)?;
         if owner != canonical_id(account) {
             return Err(Error::denied());
         }

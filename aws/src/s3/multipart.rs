@@ -32,6 +32,7 @@ pub(crate) async fn create(ask: &Ask<'_>) -> Result<Response<Body>> {
     request.storage_class = reply::storage_class(ask)?.unwrap_or_default();
     request.checksum_algorithm = reply::algorithm(ask, "x-amz-checksum-algorithm")?;
     request.checksum_type = reply::checksum_type(ask)?;
+    request.without_default_checksum = encryption.is_customers();
     let chosen = request.checksum_algorithm.is_some();
     let output = bucket.create_upload_async(request).await?;
     let mut answer = document::answer("InitiateMultipartUploadResult", |xml| {

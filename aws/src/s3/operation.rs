@@ -56,6 +56,8 @@ pub(crate) enum Operation {
     DeleteTags,
     GetAcl,
     PutAcl,
+    /// What concerns the lock of an object, which no bucket here has.
+    Lock,
     CreateUpload,
     UploadPart,
     CopyPart,
@@ -187,7 +189,7 @@ impl Operation {
             }
         }
         if ["retention", "legal-hold"].into_iter().any(|name| query.has(name)) {
-            return Err(Error::request("Bucket is missing Object Lock Configuration"));
+            return Ok(Op::Lock);
         }
         if let Some(name) = ["annotation", "annotations", "restore", "select", "encryption"]
             .into_iter()
@@ -268,6 +270,7 @@ impl Operation {
             Op::DeleteTags => owner(either("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging")),
             Op::GetAcl => (either("s3:GetObjectAcl", "s3:GetObjectVersionAcl"), Need::Object(ReadAcp)),
             Op::PutAcl => (either("s3:PutObjectAcl", "s3:PutObjectVersionAcl"), Need::Object(WriteAcp)),
+            Op::Lock => owner("s3:GetObjectRetention"),
             Op::AbortUpload => ("s3:AbortMultipartUpload", Need::Bucket(Write)),
             Op::ListParts => ("s3:ListMultipartUploadParts", Need::Bucket(Read)),
             Op::PostForm
@@ -321,6 +324,10 @@ impl Operation {
             Op::DeleteTags => object::delete_tags(ask).await,
             Op::GetAcl => object::get_acl(ask),
             Op::PutAcl => object::set_acl(ask, body).await,
+            Op::Lock => {
+                ask.bucket()?;
+                Err(Error::request("Bucket is missing Object Lock Configuration"))
+            }
             Op::CreateUpload => multipart::create(ask).await,
             Op::UploadPart => multipart::put_part(ask, body).await,
             Op::CopyPart => multipart::copy_part(ask).await,

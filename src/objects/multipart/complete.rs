@@ -245,7 +245,7 @@ fn object_of(
             checksum.push(&part.checksum, part.len);
         }
     }
-    let checksum = checksum.map(ChecksumOfParts::finish);
+    let checksum = checksum.filter(|_| !upload.keeps_none).map(ChecksumOfParts::finish);
     if let (Some(given), Some(checksum)) = (&request.checksum, &checksum) {
         given.verify_completed(checksum)?;
     }

@@ -37,6 +37,8 @@ pub struct CreateUpload {
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// Over what. Default: what the algorithm usually has.
     pub checksum_type: Option<ChecksumType>,
+    /// The object keeps no checksum if no algorithm is named, as the service does with keys that only the caller has.
+    pub without_default_checksum: bool,
 }
 
 impl CreateUpload {
@@ -101,6 +103,7 @@ impl Bucket {
             algorithm,
             kind,
             is_chosen,
+            keeps_none: !is_chosen && request.without_default_checksum,
             had_object: newest.is_some_and(|newest| newest.object.is_some()),
             metadata: request.metadata,
             tags: request.tags,
