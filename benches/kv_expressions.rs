@@ -15,13 +15,13 @@ use std::hint::black_box;
 use support::{ThreadTime, cpu};
 
 const CONDITION: &str = "attribute_exists(id) AND visits < :max AND (contains(tags, :tag) OR #s = :open)";
-const UPDATE: &str = "SET visits = if_not_exists(visits, :zero) + :one, owner.seen = :seen REMOVE draft";
+const UPDATE: &str = "SET visits = if_not_exists(visits, :zero) + :one, keeper.seen = :seen REMOVE draft";
 
 /// An item of about `len` bytes in 20 attributes.
 fn subject(len: usize) -> Item {
     let mut item = item! {
         "id" => "user-000017", "visits" => 42, "status" => "open", "tags" => ["a", "b", "c"],
-        "owner" => item! { "name" => "Ann", "seen" => 7 }, "draft" => true,
+        "keeper" => item! { "name" => "Ann", "seen" => 7 }, "draft" => true,
     };
     for number in 0..14 {
         item.insert(format!("field{number:02}"), "x".repeat(len / 15).into());
@@ -90,7 +90,7 @@ fn updates(c: &mut Criterion<ThreadTime>) {
             black_box(touched);
         });
     });
-    let projection = Projection::parse("id, owner.name, tags[1]", &names).unwrap();
+    let projection = Projection::parse("id, keeper.name, tags[1]", &names).unwrap();
     group.bench_function("project", |b| b.iter(|| projection.apply(black_box(&item))));
     group.finish();
 }

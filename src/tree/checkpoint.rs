@@ -53,19 +53,28 @@ impl<S: Storage> Tree<S> {
         Ok(at)
     }
 
-    /// What an active segment holds every fork would copy; from some length on it is sealed, and they share it.
-    fn seal_for_forks(&self) -> Result<()> {
+    /// What an active segment holds every fork would copy, so from some length on it is sealed. What is sealed is folded
+    /// here, once: every fork would do so by itself, into runs of its own, as soon as it is written to.
+    fn settle_for_forks(&self) -> Result<()> {
         let shift = self.structure.lock().segment_shift;
         let used = self.log.frontier().get() & ((1 << shift) - 1);
-        if used > COPIED_MAX { self.log.rotate() } else { Ok(()) }
+        if used > COPIED_MAX {
+            self.log.rotate()?;
+        }
+        // No more than that: others may be writing.
+        for _ in 0..self.waiting() {
+            self.fold_oldest()?;
+        }
+        while self.compact_step()? {}
+        Ok(())
     }
 
-    /// An independent tree in memory with the same content. Writes wait until it is made.
+    /// An independent tree in memory with the same content. Writes wait while it is made.
     pub(crate) fn fork(&self, storage: &S) -> Result<Arc<Self>> {
+        self.settle_for_forks()?;
         let _no_clearing = self.clearing.lock();
         // No batch is half in the copy.
         let _alone = self.alone();
-        self.seal_for_forks()?;
         let _no_fold = self.folding.lock();
         let (mut manifest, view) = {
             let structure = self.structure.lock();

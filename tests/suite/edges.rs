@@ -132,6 +132,24 @@ fn blobs_with_short_and_long_keys_are_moved() {
     assert_eq!(store.verify().unwrap(), []);
 }
 
+/// Otherwise each fork would fold the same segments by itself, and have them twice in memory.
+#[test]
+fn what_forks_share_is_folded_once() {
+    let store = Store::in_memory();
+    let ks = store.keyspace("ks").unwrap();
+    for key in 0..200u8 {
+        put(&store, &ks, [key], vec![key; 1000]).unwrap();
+    }
+    let forks = [store.fork().unwrap(), store.fork().unwrap()];
+    assert_eq!(store.stats().runs, 1);
+    for fork in &forks {
+        put(fork, &fork.keyspace("ks").unwrap(), "own", "value").unwrap();
+        fork.maintain().unwrap();
+        let stats = fork.stats();
+        assert_eq!((stats.runs, stats.memtables, stats.run_entries), (1, 1, store.stats().run_entries));
+    }
+}
+
 /// Forks while blobs are moved, segments folded and keyspaces created: each fork is a whole store.
 #[test]
 fn forks_are_whole_while_everything_goes_on() {
