@@ -78,6 +78,7 @@ pub(crate) mod staged;
 mod state;
 mod stats;
 mod tagging;
+mod throttle;
 mod trail;
 mod versions;
 
