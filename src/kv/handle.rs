@@ -37,14 +37,13 @@ impl Tables {
 }
 
 impl Table {
-    /// All tables.
-    pub(crate) fn tables(&self) -> &Tables {
-        &self.tables
-    }
-
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// The item with this key.

@@ -65,9 +65,11 @@ impl Target for Arc<Core> {
         delivery: &Delivery<'_>,
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> StoreResult<()>,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Vec<Waker>> {
         let (now, dials) = (store.now(), QueueEngine::of(store).dials());
-        let Some(mut state) = ToQueues::unless_refused(self.lock(store, now))? else { return append(batch) };
+        let Some(mut state) = ToQueues::unless_refused(self.lock(store, now))? else {
+            return append(batch).map(|()| Vec::new());
+        };
         let setting = Setting { core: self, store, dials: &dials, now };
         let mut sends = Sends::default();
         for arrival in delivery.arrivals {
@@ -77,15 +79,13 @@ impl Target for Arc<Core> {
         }
         if sends.is_empty() {
             drop(state);
-            return append(batch);
+            return append(batch).map(|()| Vec::new());
         }
         state.put_sends(&mut batch, &sends, now)?;
         append(batch)?;
         let mut wakers = Vec::new();
         state.apply_sends(setting, sends, &mut wakers);
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-        Ok(())
+        Ok(wakers)
     }
 }
 
@@ -133,11 +133,11 @@ mod tests {
             let delivery =
                 Delivery { target: &ToQueues, arn: queue.arn(), arrivals: std::slice::from_ref(arrival) };
             let mut len = None;
-            deliver_all(&store, &[delivery], store.batch(), &mut |batch| {
+            let woken = deliver_all(&store, &[delivery], store.batch(), &mut |batch| {
                 len = Some(batch.len());
                 store.commit(batch)?.wait()
-            })
-            .unwrap();
+            });
+            drop(woken.unwrap());
             assert_eq!(len == Some(0), arrived == 0, "{len:?}");
             assert_eq!(queue.stats().unwrap().messages(), arrived);
         }

@@ -4,8 +4,9 @@ use crate::error::{Error as StoreError, Result as StoreResult};
 use crate::store::deliver::{Deliver, Delivery, Target};
 use crate::stream::Stream;
 use crate::stream::error::{Error, Result};
-use crate::stream::participant::{Turn, wake};
+use crate::stream::participant::Turn;
 use crate::{Batch, Store};
+use std::task::Waker;
 
 /// The streams of a store as targets of deliveries. What belongs together is put under one partition key, so it stays in
 /// order.
@@ -43,7 +44,7 @@ impl Target for Stream {
         delivery: &Delivery<'_>,
         batch: Batch,
         append: &mut dyn FnMut(Batch) -> StoreResult<()>,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Vec<Waker>> {
         let mut turn = Turn::new(self);
         for arrival in delivery.arrivals {
             turn.arrive(arrival.clone());
@@ -52,7 +53,6 @@ impl Target for Stream {
             Error::Storage(fault) => fault,
             other => StoreError::invalid("delivery to a stream", other),
         };
-        wake(turn.within(batch, store.now(), &mut Vec::new(), append, &fault)?);
-        Ok(())
+        turn.within(batch, store.now(), &mut Vec::new(), append, &fault)
     }
 }

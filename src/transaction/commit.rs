@@ -4,7 +4,7 @@ use super::committed::Outputs;
 use super::error::{Engine, Error, Result};
 use super::verbs::{Operation, Parts, Transaction, refused};
 use crate::kv::deliveries::tell::Telling;
-use crate::kv::feed_locks::FeedLocks;
+use crate::kv::feed_locks::{FeedLocks, Wakes};
 use crate::kv::write::{apply_all, note_stale};
 use crate::objects::participant::Stop;
 use crate::objects::staged::Pending;
@@ -39,6 +39,7 @@ impl Transaction {
         }
         let buckets = objects::participant::state(&store);
         // The locks in the order of T3.
+        let mut to_wake = Wakes::default();
         let settings = objects.settings().map_err(|stop| match stop {
             Stop::Refused(operation, error) => refused(&operations, operation, error),
             Stop::Changed(resource) => Error::Conflict { engine: Engine::Bucket, resource, attempts: 1 },
@@ -84,7 +85,7 @@ impl Transaction {
         };
         let refused_record = |operation: usize, error: stream::Error| refused(&operations, operation, error);
         streams::within_all(&streams, batch, now, &mut puts, &mut readers, &mut append, &refused_record)?;
-        apply_all(&store, feeds, &effects);
+        apply_all(&store, feeds, &effects, &mut to_wake);
         if counted.is_left_to_sweep {
             buckets.extents.freed(&store);
         }

@@ -6,6 +6,7 @@ use super::record::Deliveries;
 use crate::Batch;
 use crate::kv::changes::record::ChangeKind;
 use crate::kv::error::Result;
+use crate::kv::feed_locks::Wakes;
 use crate::kv::keys::Key;
 use crate::kv::schema::StreamViewType;
 use crate::kv::state::Shape;
@@ -113,7 +114,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Commits the batch of the changes together with what arrives.
-    pub(crate) fn commit(self, store: &Store, batch: Batch) -> Result<Pending<()>> {
+    pub(crate) fn commit(self, store: &Store, batch: Batch, wakes: &mut Wakes) -> Result<Pending<()>> {
         if self.arrivals.is_empty() {
             return Ok(store.commit(batch)?);
         }
@@ -122,10 +123,11 @@ impl<'a> Telling<'a> {
         });
         let deliveries: Vec<_> = deliveries.collect();
         let mut pending = Pending::ready(store, ());
-        deliver_all(store, &deliveries, batch, &mut |batch| {
+        let woken = deliver_all(store, &deliveries, batch, &mut |batch| {
             pending = store.commit(batch)?;
             Ok(())
         })?;
+        wakes.then(woken);
         Ok(pending)
     }
 }

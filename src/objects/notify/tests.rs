@@ -235,7 +235,7 @@ impl Target for &Told {
         delivery: &Delivery<'_>,
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    ) -> crate::Result<Vec<std::task::Waker>> {
         let Delivery { arn, arrivals, .. } = delivery;
         for arrival in *arrivals {
             batch.put_in(self.space, &arrival.body, arn.as_bytes())?;
@@ -243,7 +243,7 @@ impl Target for &Told {
         append(batch)?;
         let told = arrivals.iter().map(|arrival| ((*arn).to_owned(), parsed(&arrival.body)));
         self.messages.lock().extend(told);
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
