@@ -36,7 +36,7 @@ fn live(disk: &SimDisk, random: &mut Random) -> Result<Timestamp, Failure> {
     make(&store, random.one_in(2))?;
     for number in 0..8 + random.below(8) as u64 {
         clock.advance(Duration::from_millis(1));
-        let queue = store.queues().get(random.pick(&QUEUES))?;
+        let queue = store.queues().get(random.pick::<&str>(&QUEUES))?;
         match random.below(10) {
             0..=3 => {
                 let len = *random.pick(&[100, 1_500, 5_000]);
