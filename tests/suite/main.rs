@@ -8,6 +8,7 @@ mod export;
 mod faults;
 mod format;
 mod golden;
+mod inside;
 mod kv;
 mod kv_linear;
 mod kv_many;

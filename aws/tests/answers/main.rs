@@ -5,6 +5,7 @@
 mod common;
 mod items;
 mod operations;
+mod queues;
 mod validation;
 
 use common::{post, post_as, router};

@@ -316,6 +316,12 @@ impl Feed {
         }
     }
 
+    /// When the record with this number was written, if it is there.
+    pub(crate) fn written(&self, store: &Store, number: u64) -> Result<Option<Timestamp>> {
+        let record = self.space.get(store, &key(number))?;
+        record.map(|record| Ok(self.head(&record)?.at)).transpose()
+    }
+
     pub(crate) fn head(&self, bytes: &[u8]) -> Result<record::Head> {
         Ok(record::head(bytes).map_err(|flaw| flaw.in_file(resource(&self.table, &self.label).as_ref()))?)
     }
