@@ -35,7 +35,7 @@ use std::fmt;
 /// let text = trail.to_string();
 /// let lines: Vec<&str> = text.lines().collect();
 /// assert_eq!(lines[0], "item id \"ann\" of users");
-/// assert!(lines[1].starts_with("  there, 29 bytes, written at "));
+/// assert!(lines[1].starts_with("  there, 22 bytes, written at "), "{}", lines[1]);
 /// assert_eq!(
 ///     &lines[2..],
 ///     [
