@@ -1,10 +1,11 @@
-"""S3, as command line tools speak it: s3cmd, and the AWS CLI."""
+"""S3, as command line tools speak it: s3cmd, rclone, and the AWS CLI."""
 
+import json
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 from pathlib import Path
 
 from server import ServerTest
@@ -13,7 +14,6 @@ TOOLS = Path(sys.executable).parent
 MIB = 1 << 20
 
 
-@unittest.skipUnless((TOOLS / "s3cmd").exists() and (TOOLS / "aws").exists(), "the tools are not installed")
 class Tools(ServerTest):
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory()
@@ -22,14 +22,9 @@ class Tools(ServerTest):
         (self.path / "small.txt").write_text("small\n")
         (self.path / "big.bin").write_bytes(os.urandom(18 * MIB))
 
-    def run_tool(self, *command, **more):
-        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
-        environment = {**os.environ, **keys, "HOME": str(self.path)}
-        done = subprocess.run(
-            [str(part) for part in command], cwd=self.path, env=environment, capture_output=True, text=True, timeout=120
-        )
-        self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
+    def run_tool(self, *command, **environment):
+        environment = {"HOME": str(self.path), **environment}
+        return self.run_program(*command, environment=environment, cwd=self.path)
 
     def same(self, name):
         self.assertEqual((self.path / name).read_bytes(), (self.path / "big.bin").read_bytes())
@@ -54,6 +49,38 @@ class Tools(ServerTest):
         s3("del", "-r", "--force", "s3://s3cmd")
         s3("rb", "s3://s3cmd")
 
+    def test_rclone(self):
+        remote = {"TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": self.endpoint, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}
+        remote |= {"CHUNK_SIZE": "5Mi", "UPLOAD_CUTOFF": "5Mi", "COPY_CUTOFF": "10Mi", "VERSIONS": "false"}
+        remote = {f"RCLONE_CONFIG_S3_{name}": value for name, value in remote.items()}
+        rclone = lambda *command: self.run_tool(TOOLS / "rclone", "--config", os.devnull, *command, **remote)
+        (self.path / "tree" / "deep").mkdir(parents=True)
+        for number in range(30):
+            (self.path / "tree" / "deep" / f"file {number} \u00e4.txt").write_text(f"{number}\n" * number)
+        os.link(self.path / "big.bin", self.path / "tree" / "big.bin")
+        rclone("mkdir", "s3:rclone")
+        rclone("copy", "tree", "s3:rclone/tree", "--metadata")
+        rclone("check", "tree", "s3:rclone/tree", "--download")
+        rclone("check", "tree", "s3:rclone/tree")
+        size = json.loads(rclone("size", "s3:rclone", "--json"))
+        self.assertEqual((size["count"], size["bytes"] > 18 * MIB), (31, True))
+        (self.path / "tree" / "deep" / "file 7 \u00e4.txt").write_text("changed")
+        (self.path / "tree" / "deep" / "file 8 \u00e4.txt").unlink()
+        rclone("sync", "tree", "s3:rclone/tree")
+        self.assertEqual(rclone("cat", "s3:rclone/tree/deep/file 7 \u00e4.txt"), "changed")
+        rclone("copyto", "s3:rclone/tree/big.bin", "s3:rclone/copied.bin")
+        rclone("moveto", "s3:rclone/tree/deep/file 9 \u00e4.txt", "s3:rclone/nine.txt")
+        listed = json.loads(rclone("lsjson", "-R", "--files-only", "--hash", "s3:rclone"))
+        self.assertEqual(len(listed), 31)
+        rclone("copyto", "s3:rclone/copied.bin", "again.bin", "--multi-thread-cutoff", "5Mi", "--multi-thread-streams", "3")
+        self.same("again.bin")
+        rclone("backend", "cleanup", "s3:rclone")
+        link = rclone("link", "s3:rclone/nine.txt").strip()
+        with urllib.request.urlopen(link) as answer:
+            self.assertEqual(answer.read(), b"9\n" * 9)
+        rclone("purge", "s3:rclone")
+        self.assertEqual(rclone("lsd", "s3:"), "")
+
     def test_aws(self):
         s3 = lambda *command: self.run_tool(TOOLS / "aws", "--endpoint-url", self.endpoint, *command)
         s3("s3", "mb", "s3://awscli")
@@ -68,6 +95,21 @@ class Tools(ServerTest):
         s3("s3api", "put-object-tagging", "--bucket", "awscli", "--key", "moved.txt", "--tagging", "TagSet=[{Key=a,Value=1}]")
         self.assertIn('"Value": "1"', s3("s3api", "get-object-tagging", "--bucket", "awscli", "--key", "moved.txt"))
         s3("s3", "rb", "s3://awscli", "--force")
+
+    def test_aws_of_other_services(self):
+        aws = lambda *command: json.loads(self.run_tool(TOOLS / "aws", "--endpoint-url", self.endpoint, *command) or "null")
+        url = aws("sqs", "create-queue", "--queue-name", "jobs")["QueueUrl"]
+        aws("sqs", "send-message", "--queue-url", url, "--message-body", "hello")
+        self.assertEqual(aws("sqs", "receive-message", "--queue-url", url)["Messages"][0]["Body"], "hello")
+        table = ["dynamodb", "create-table", "--table-name", "users", "--billing-mode", "PAY_PER_REQUEST"]
+        key = ["--attribute-definitions", "AttributeName=id,AttributeType=S", "--key-schema", "AttributeName=id,KeyType=HASH"]
+        aws(*table, *key)
+        aws("dynamodb", "put-item", "--table-name", "users", "--item", '{"id":{"S":"ann"},"n":{"N":"7"}}')
+        self.assertEqual(aws("dynamodb", "scan", "--table-name", "users")["Items"][0]["n"], {"N": "7"})
+        aws("kinesis", "create-stream", "--stream-name", "clicks", "--shard-count", "1")
+        put = aws("kinesis", "put-record", "--stream-name", "clicks", "--partition-key", "k", "--data", "aGk=")
+        self.assertEqual(put["ShardId"], "shardId-000000000000")
+        self.assertEqual(aws("sts", "get-caller-identity")["Account"], "000000000000")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ use http_body_util::BodyExt as _;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 /// Why a body broke off.
@@ -46,6 +48,11 @@ impl Body {
 
     /// All of it in one piece, if that has `len_max` bytes at most.
     pub(crate) async fn all(self, len_max: usize) -> Result<Bytes, Broken> {
+        self.all_within(len_max, &mut Room::new(usize::MAX).seat()).await
+    }
+
+    /// The same, if there is room for it besides all others. What is in memory already needs none.
+    pub(crate) async fn all_within(self, len_max: usize, seat: &mut Seat) -> Result<Bytes, Broken> {
         let mut body = match self.0 {
             Inner::Whole(bytes) if bytes.len() > len_max => return Err(Broken::TooLong),
             Inner::Whole(bytes) => return Ok(bytes),
@@ -57,6 +64,9 @@ impl Body {
             let Ok(piece) = frame.map_err(Broken::Cut)?.into_data() else { continue };
             if first.len() + all.len() + piece.len() > len_max {
                 return Err(Broken::TooLong);
+            }
+            if !seat.grow(piece.len()) {
+                return Err(Broken::NoRoom);
             }
             if first.is_empty() && all.is_empty() {
                 first = piece;
@@ -95,8 +105,49 @@ impl<T: Into<Bytes>> From<T> for Body {
 pub(crate) enum Broken {
     /// More bytes came than any request may have.
     TooLong,
+    /// Bodies of all requests together would have more bytes than the server keeps.
+    NoRoom,
     /// The caller took too long, or broke off.
     Cut(BodyError),
+}
+
+/// Bytes that bodies may have in memory, those of all requests together.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    left: Arc<AtomicUsize>,
+}
+
+/// What one body takes of a room, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    left: Arc<AtomicUsize>,
+    len: usize,
+}
+
+impl Room {
+    pub(crate) fn new(len: usize) -> Self {
+        Self { left: Arc::new(AtomicUsize::new(len)) }
+    }
+
+    pub(crate) fn seat(&self) -> Seat {
+        Seat { left: Arc::clone(&self.left), len: 0 }
+    }
+}
+
+impl Seat {
+    /// Takes more, if there is more.
+    fn grow(&mut self, by: usize) -> bool {
+        // Relaxed: nothing else hangs on the number.
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(by));
+        self.len += if taken.is_ok() { by } else { 0 };
+        taken.is_ok()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.left.fetch_add(self.len, Ordering::Relaxed);
+    }
 }
 
 /// A caller whose bytes come slower than the server waits for them.

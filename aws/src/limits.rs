@@ -25,6 +25,9 @@ pub struct Limits {
     pub head_wait: Duration,
     /// How long a body may take to come, and another second for each 64 KiB that have come. Default: 30 s.
     pub body_wait: Duration,
+    /// How long an answer may wait until whom it is for takes some of it. What is silent, as a long poll is, waits for
+    /// nobody. Default: 75 s.
+    pub answer_wait: Duration,
     /// How long requests have to end when the server is stopped. Default: 5 s.
     pub stop_wait: Duration,
 }
@@ -37,6 +40,7 @@ impl Default for Limits {
             head_len: 64 << 10,
             head_wait: Duration::from_secs(75),
             body_wait: Duration::from_secs(30),
+            answer_wait: Duration::from_secs(75),
             stop_wait: Duration::from_secs(5),
         }
     }

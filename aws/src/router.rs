@@ -3,7 +3,7 @@
 //! Whom it is for says its target header first, then the name of the action, then what it was signed for: some clients
 //! sign for something else. Bodies of objects come and go in pieces; all others are read whole before they are looked at.
 
-use crate::body::{Body, Broken, TooSlow};
+use crate::body::{Body, Broken, Room, TooSlow};
 use crate::call::{Call, RequestId};
 use crate::clock::MovableClock;
 use crate::control::{self, Control};
@@ -16,7 +16,7 @@ use crate::signature::{Scope, verify};
 use crate::{cors, dynamodb, form, kinesis, sqs, sts};
 use bytes::Bytes;
 use fourfold::Store;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, Version};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of a body that is read whole; the largest request of any service but S3 has fewer.
 pub const BODY_LEN_MAX: usize = 16 << 20;
+/// Bytes that such bodies have together, as long as they are not answered.
+pub const BODIES_LEN_MAX: usize = 512 << 20;
 
 /// Answers the requests of AWS clients from a store. Cheap to clone.
 ///
@@ -63,6 +65,7 @@ struct Shared {
     /// Keys and their accounts are the same for all services.
     face: Face,
     body_len_max: usize,
+    bodies: Room,
     /// Unlike those of other runs, so that ids of answers differ.
     run: u64,
     count: Arc<AtomicU64>,
@@ -90,6 +93,7 @@ impl Router {
             control: Control::new(store),
             face: Face::default(),
             body_len_max: BODY_LEN_MAX,
+            bodies: Room::new(BODIES_LEN_MAX),
             run,
             count: Arc::default(),
             metrics: Arc::default(),
@@ -155,6 +159,14 @@ impl Router {
         self
     }
 
+    /// Bytes at most that such bodies have together, from when they come in until they are answered. A request that would
+    /// need more is refused with 503, which clients take for "try again". Default: [`BODIES_LEN_MAX`].
+    #[must_use]
+    pub fn bodies_len_max(mut self, bytes: usize) -> Self {
+        self.change().bodies = Room::new(bytes);
+        self
+    }
+
     fn change(&mut self) -> &mut Shared {
         Arc::make_mut(&mut self.shared)
     }
@@ -201,7 +213,8 @@ impl Shared {
         if let Some(reply) = cors::preflight(&call) {
             return (("none", String::new()), reply);
         }
-        let body = match body.all(self.body_len_max).await {
+        let mut seat = self.bodies.seat();
+        let body = match body.all_within(self.body_len_max, &mut seat).await {
             Ok(body) => body,
             Err(broken) => return (("none", String::new()), unread(head, &broken)),
         };
@@ -237,10 +250,14 @@ impl Shared {
 fn unread(head: &Parts, broken: &Broken) -> Reply {
     let status = match broken {
         Broken::TooLong => 413,
+        Broken::NoRoom => 503,
         Broken::Cut(error) if error.is::<TooSlow>() => 408,
         Broken::Cut(_) => 400,
     };
     let mut reply = reply(status, "", "");
+    if matches!(broken, Broken::NoRoom) {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     // What is left of it would be taken for the next request.
     if head.version < Version::HTTP_2 {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -1,6 +1,7 @@
 //! A router on a port: HTTP/1.1 and HTTP/2 (by prior knowledge), with bounds on everything that a caller could hold.
 
 use crate::body::Body;
+use crate::drained::{Drained, Streams, seen};
 use crate::limits::Limits;
 use crate::paced::Paced;
 use crate::router::Router;
@@ -9,7 +10,7 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
@@ -23,6 +24,8 @@ use tokio::sync::Semaphore;
 
 /// The least that hyper buffers.
 const HEAD_LEN_MIN: usize = 8 << 10;
+/// Bytes of an answer that a stream of HTTP/2 keeps for a slow reader.
+const SEND_LEN_MAX: usize = 128 << 10;
 
 /// A [`Router`] on a TCP port.
 ///
@@ -69,12 +72,12 @@ impl Server {
     /// end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let limits = self.limits;
-        let mut builder = Builder::new(TokioExecutor::new());
+        let mut builder = Builder::new(Streams { wait: limits.answer_wait });
         let http1 = &mut builder.http1();
         http1.timer(TokioTimer::new()).header_read_timeout(limits.head_wait);
         http1.max_buf_size(limits.head_len.max(HEAD_LEN_MIN));
         let http2 = &mut builder.http2();
-        http2.timer(TokioTimer::new()).max_concurrent_streams(limits.streams);
+        http2.timer(TokioTimer::new()).max_concurrent_streams(limits.streams).max_send_buf_size(SEND_LEN_MAX);
         http2.max_header_list_size(u32::try_from(limits.head_len).unwrap_or(u32::MAX));
         // Who is gone without a word does not answer.
         http2.keep_alive_interval(limits.head_wait).keep_alive_timeout(limits.head_wait);
@@ -94,7 +97,8 @@ impl Server {
                 started.store(true, Ordering::Relaxed);
                 serve(router.clone(), request, limits.body_wait)
             });
-            let connection = builder.serve_connection(TokioIo::new(socket), service).into_owned();
+            let socket = TokioIo::new(Drained::new(socket, limits.answer_wait));
+            let connection = builder.serve_connection(socket, service).into_owned();
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 tokio::select! {
@@ -143,7 +147,7 @@ async fn serve(
     let request = request.map(|body| {
         if body.is_end_stream() { Body::default() } else { Body::new(Paced::new(body, body_wait)) }
     });
-    let mut answer = router.serve(request).await;
+    let mut answer = router.serve(request).await.map(seen);
     answer.headers_mut().insert(SERVER, HeaderValue::from_static("fourfold"));
     Ok(answer)
 }

@@ -279,6 +279,15 @@ impl Engine for State {
         Ok(self.extents.sweep(store)? || rules)
     }
 
+    fn find_deadline(&self, store: &Store) -> crate::Result<()> {
+        // What was freed and not deleted before the store was opened is found with the keyspaces.
+        self.extents.keyspaces(store)?;
+        match self.sweeper.find_deadline(store) {
+            Err(Error::Storage(fault)) => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
     fn next_deadline(&self) -> Option<Timestamp> {
         let freed = self.extents.has_freed().then_some(Timestamp::UNIX_EPOCH);
         [freed, self.sweeper.next_deadline()].into_iter().flatten().min()

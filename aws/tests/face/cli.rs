@@ -146,7 +146,11 @@ struct Serving {
 
 impl Serving {
     fn new(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fourfold"));
+        Self::of(&mut Command::new(env!("CARGO_BIN_EXE_fourfold")), arguments)
+    }
+
+    /// What runs the program may do something before.
+    fn of(command: &mut Command, arguments: &[&str]) -> Self {
         let command = command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -161,6 +165,20 @@ impl Serving {
         write!(
             socket,
             "POST / HTTP/1.1\r\nhost: h\r\nconnection: close\r\nx-amz-target: {target}\r\ncontent-length: {len}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// A request of S3, or to the server itself.
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        let len = body.len();
+        write!(
+            socket,
+            "{method} {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\nauthorization: AWS a:b\r\ncontent-length: {len}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
@@ -187,6 +205,47 @@ fn a_server_stops_when_told_and_finds_everything_again() {
     let server = Serving::new(&data);
     let found = server.post("AmazonSQS.GetQueueUrl", r#"{"QueueName":"jobs"}"#);
     assert!(found.starts_with("HTTP/1.1 200 OK"), "{found}");
+    assert_eq!(server.stop("-TERM"), Some(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn it_has_as_many_connections_as_the_system_allows() {
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_fourfold");
+    command.args(["-c", r#"ulimit -Sn 64; exec "$0" "$@""#, program]);
+    let server = Serving::of(&mut command, &["--memory"]);
+    let sockets: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process.id())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+    assert!(server.post("AmazonSQS.ListQueues", "{}").starts_with("HTTP/1.1 200 "), "100 before it");
+    drop(sockets);
+    assert_eq!(server.stop("-TERM"), Some(0));
+}
+
+#[test]
+fn region_and_the_length_of_a_day_are_set() {
+    let options = ["--memory", "--movable-clock", "--region", "eu-central-1", "--lifecycle-day", "60"];
+    let server = Serving::new(&options);
+    let created = server.post("Kinesis_20131202.CreateStream", r#"{"StreamName":"clicks","ShardCount":1}"#);
+    assert!(created.starts_with("HTTP/1.1 200 "), "{created}");
+    let summary = server.post("Kinesis_20131202.DescribeStreamSummary", r#"{"StreamName":"clicks"}"#);
+    assert!(summary.contains("arn:aws:kinesis:eu-central-1:000000000000:stream/clicks"), "{summary}");
+    let rules = "<LifecycleConfiguration><Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix/></Filter><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>";
+    for (method, path, body) in
+        [("PUT", "/films", ""), ("PUT", "/films?lifecycle", rules), ("PUT", "/films/a", "short")]
+    {
+        let answer = server.ask(method, path, body);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    }
+    let moved = server.ask("POST", "/_fourfold/clock", r#"{"advance_ms":180000}"#);
+    assert!(moved.starts_with("HTTP/1.1 200 "), "{moved}");
+    // It is removed behind the scenes, and soon.
+    while server.ask("GET", "/films/a", "").starts_with("HTTP/1.1 200 ") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     assert_eq!(server.stop("-TERM"), Some(0));
 }
 

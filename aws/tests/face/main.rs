@@ -1,7 +1,8 @@
-//! The face from outside: the program, the server on its port, what operations there are, subscriptions, many who wait.
+//! The face from outside: bodies in memory, the program, the server on its port, what operations there are, subscriptions, many who wait.
 #![expect(clippy::unwrap_used, reason = "a test fails where it is wrong")]
 #![expect(clippy::disallowed_methods, reason = "these are files of the test and the machine's time")]
 
+mod bodies;
 mod cli;
 mod control;
 mod keys;

@@ -62,7 +62,7 @@ impl From<Removal> for ObjectExpiration {
 }
 
 /// What rules ask of an object.
-pub(super) fn facts(object: &Stored) -> Object<'_> {
+pub(crate) fn facts(object: &Stored) -> Object<'_> {
     // Classes that no rule leads to are as warm as the standard one.
     Object { size: object.len, tags: &object.tags.0, class: object.class.name().parse().ok() }
 }

@@ -5,8 +5,8 @@ mod dynamodb;
 mod kinesis;
 mod s3;
 mod sqs;
+mod table;
 mod transport;
-mod ways;
 mod wire;
 
 use fourfold::{ManualClock, Store};

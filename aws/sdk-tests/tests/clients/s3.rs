@@ -1,11 +1,14 @@
 //! Objects: in one piece, as streams, in parts.
 
 use crate::store;
+use crate::wire::Wire;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
-use fourfold::ManualClock;
+use fourfold::{ManualClock, Store};
+use fourfold_aws::{Router, sdk};
 use http_body::{Body, Frame};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -97,4 +100,31 @@ async fn an_upload_in_parts_is_one_object() {
     assert!(done.e_tag().unwrap().ends_with("-2\""));
     let tail = s3.get_object().bucket("photos").key("film").range("bytes=-4").send().await.unwrap();
     assert_eq!(tail.body.collect().await.unwrap().into_bytes(), [1, 2, 2, 2][..]);
+}
+
+/// Over HTTP without TLS the SDK signs a stream piece by piece, and the checksum behind it.
+#[tokio::test]
+async fn the_signatures_of_a_stream_are_verified() {
+    // Of a stream it says the machine's time, whatever its clock is.
+    let store = Store::in_memory();
+    let wire = Wire::new(Router::new(store.clone()).key("AKIDEXAMPLE", "secret")).await;
+    let config = sdk::config(&store).to_builder().endpoint_url(wire.endpoint()).http_client(wire).build();
+    let with = |secret: &str| {
+        let credentials = Credentials::new("AKIDEXAMPLE", secret, None, None, "test");
+        Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&config).credentials_provider(credentials).build(),
+        )
+    };
+    let s3 = with("secret");
+    s3.create_bucket().bucket("photos").send().await.unwrap();
+    let put = |s3: &Client| {
+        let body = ByteStream::new(SdkBody::from_body_1_x(Pieces(100)));
+        s3.put_object().bucket("photos").key("film").content_length(1_000_000).body(body)
+    };
+    let done = put(&s3).send().await.unwrap();
+    assert!(done.checksum_crc32().is_some());
+    let got = s3.get_object().bucket("photos").key("film").send().await.unwrap();
+    assert_eq!(got.body.collect().await.unwrap().into_bytes().len(), 1_000_000);
+    let refused = put(&with("other")).send().await.unwrap_err().into_service_error();
+    assert_eq!(refused.meta().code(), Some("SignatureDoesNotMatch"));
 }

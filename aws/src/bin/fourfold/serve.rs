@@ -4,7 +4,7 @@ use crate::{Done, say};
 use clap::{Args, ValueEnum};
 use fourfold::objects::{Day, Dials};
 use fourfold::{Durability, Store};
-use fourfold_aws::{BODY_LEN_MAX, Limits, MovableClock, Router, Server};
+use fourfold_aws::{BODIES_LEN_MAX, BODY_LEN_MAX, Limits, MovableClock, Router, Server};
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,12 +75,21 @@ struct Bounds {
     /// Bytes of a request's body, but for objects.
     #[arg(long, value_name = "BYTES", default_value_t = BODY_LEN_MAX)]
     max_body: usize,
+    /// Bytes of all such bodies at a time; a request that needs more is to come again (503).
+    #[arg(long, value_name = "BYTES", default_value_t = BODIES_LEN_MAX)]
+    max_bodies: usize,
     /// Seconds that the head of a request may take to come, and a connection may be idle.
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().head_wait.as_secs())]
     head_timeout: u64,
     /// Seconds that a body may take to come, and one more for each 64 KiB of it.
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().body_wait.as_secs())]
     body_timeout: u64,
+    /// Seconds that an answer may wait until some of it is taken.
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().answer_wait.as_secs())]
+    answer_timeout: u64,
+    /// Seconds that requests under way have to end when the server is stopped.
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().stop_wait.as_secs())]
+    stop_timeout: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -146,6 +155,8 @@ impl Bounds {
         limits.connections = self.max_connections.max(1);
         limits.head_wait = Duration::from_secs(self.head_timeout);
         limits.body_wait = Duration::from_secs(self.body_timeout);
+        limits.answer_wait = Duration::from_secs(self.answer_timeout);
+        limits.stop_wait = Duration::from_secs(self.stop_timeout);
         limits
     }
 }
@@ -194,6 +205,7 @@ impl Opening {
 
 impl Serve {
     pub(crate) fn run(self: Box<Self>) -> Done {
+        raise_file_limit();
         let opening = self.opening();
         let router = self.router(&opening)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -228,7 +240,9 @@ impl Serve {
 
     fn router(&self, opening: &Opening) -> Result<Router, Box<dyn Error>> {
         let keys = self.who.keys()?;
-        let mut router = Router::new(opening.open()?).body_len_max(self.bounds.max_body);
+        let mut router = Router::new(opening.open()?)
+            .body_len_max(self.bounds.max_body)
+            .bodies_len_max(self.bounds.max_bodies);
         for key in keys {
             router = match key.account {
                 Some(account) if account != opening.account => router.key_of(account, key.id, key.secret),
@@ -247,6 +261,15 @@ impl Serve {
         }
         Ok(router)
     }
+}
+
+/// As many connections as the system allows: what a process may have open is less at first, for programs that cannot deal
+/// with more. If it cannot be raised, the server has fewer.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Ready when somebody asks the process to end.
