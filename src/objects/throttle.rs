@@ -51,16 +51,17 @@ impl Bucket {
     }
 
     /// [`call`](Self::call) of an operation that holds no thread.
-    pub(crate) async fn call_async<T>(
+    pub(crate) fn call_async<T>(
         &self,
         operation: &'static str,
         verb: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        let verb = async {
+    ) -> impl Future<Output = Result<T>> {
+        // Boxed, as the layers around it would each hold it whole.
+        let verb = Box::pin(verb);
+        self.store.call_async(operation, self.name(), async {
             self.admit(operation)?;
             verb.await
-        };
-        self.store.call_async(operation, self.name(), verb).await
+        })
     }
 
     fn admit(&self, operation: &str) -> Result<()> {

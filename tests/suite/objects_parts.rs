@@ -229,7 +229,7 @@ fn conditions_of_an_object_that_changed_meanwhile() {
     let store = Store::builder().clock(clock.clone()).open_in_memory();
     let bucket = store.buckets().create("bucket").unwrap();
     let etag = bucket.put("key", "1").unwrap().etag;
-    let begin = || upload(&bucket, CreateUpload::new("key"), &[5]);
+    let start = || upload(&bucket, CreateUpload::new("key"), &[5]);
     let on_match = |mut request: CompleteUpload| {
         request.if_match = Some(etag.to_string());
         bucket.complete_upload(&request).map_err(|error| (error.code(), error.details()))
@@ -242,18 +242,18 @@ fn conditions_of_an_object_that_changed_meanwhile() {
         let details = vec![("Condition", condition.to_owned()), ("Key", "key".to_owned())];
         Err(("ConditionalRequestConflict", details))
     };
-    let begun = begin();
+    let begun = start();
     clock.advance(Duration::from_millis(1));
     bucket.put("key", "1").unwrap();
     assert_eq!(on_match(begun.clone()).map(drop), conflict("If-Match"), "the same bytes, but others");
     bucket.delete("key").unwrap();
     assert_eq!(on_match(begun).map(drop).unwrap_err().0, "NoSuchKey");
     bucket.put("key", "1").unwrap();
-    let begun = begin();
+    let begun = start();
     assert_eq!(on_none(begun.clone()).map(drop).unwrap_err().0, "PreconditionFailed");
     bucket.delete("key").unwrap();
     assert_eq!(on_none(begun).map(drop), conflict("If-None-Match"));
-    on_none(begin()).unwrap();
+    on_none(start()).unwrap();
 }
 
 #[test]

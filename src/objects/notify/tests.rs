@@ -184,7 +184,7 @@ fn other_refusals() {
     ] {
         let mut rule = rule(&put, None, None);
         rule.arn = arn.to_owned();
-        assert_eq!(refused(rule), ("InvalidArgument", "The ARN is not well formed".to_owned()), "{arn}");
+        assert_eq!(refused(rule), ("InvalidArgument", "The ARN could not be parsed".to_owned()), "{arn}");
     }
     let twice = || NotificationRule { id: Some("same".into()), ..rule(&put, None, None) };
     let removed = NotificationRule { events: vec![EventType::ObjectRemoved], ..twice() };
