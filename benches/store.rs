@@ -9,6 +9,8 @@
 mod support;
 
 use criterion::{BatchSize, Criterion, Throughput};
+use fourfold::kv::{CreateTable, ScalarType, item};
+use fourfold::stream::CreateStream;
 use fourfold::{Durability, Keyspace, Store};
 use std::hint::black_box;
 use std::pin::pin;
@@ -172,27 +174,52 @@ fn async_writes(c: &mut Criterion) {
     group.finish();
 }
 
-/// A thousand forks of a store with 100 MB in it: what each costs in time and memory.
-fn forks() {
+/// A store with 100 MB in it, a quarter in each service.
+fn full() -> Store {
     let store = Store::in_memory();
-    let keyspace = store.keyspace("data").unwrap();
-    let value = value(1000);
-    for number in 0..100_000_u64 {
-        support::put(&store, &keyspace, &key(number), &value);
+    let (value, quarter) = (value(1000), sized(25_000));
+    let text: String = value.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+    store.tables().create_table(CreateTable::new("table").hash("id", ScalarType::N)).unwrap();
+    let table = store.tables().table("table");
+    let queue = store.queues().create("queue").unwrap();
+    let stream = store.streams().create("stream", CreateStream::default().shard_count(1)).unwrap();
+    let bucket = store.buckets().create("bucket").unwrap();
+    for number in 0..quarter {
+        table.put(item! { "id" => number, "text" => &*text }).unwrap();
+        queue.send(&*text).unwrap();
+        stream.put("key", &value).unwrap();
     }
+    for number in 0..quarter.div_ceil(1000) {
+        bucket.put(&format!("object-{number}"), value.repeat(1000)).unwrap();
+    }
+    store
+}
+
+/// A thousand forks of a store with 100 MB in it over four services: what each costs in time and memory.
+fn forks() {
+    const FORKS: u32 = 1000;
+    let store = full();
     let memory = status("RssAnon:");
     let start = Instant::now();
-    let forks: Vec<Store> = (0..1000).map(|_| store.fork().unwrap()).collect();
+    let forks: Vec<Store> = (0..FORKS).map(|_| store.fork().unwrap()).collect();
     let took = start.elapsed();
     let used = status("RssAnon:").saturating_sub(memory);
-    println!("1000 forks of 100 MB: {:?} each, {} KiB each", took / 1000, used / 1000);
+    println!("{FORKS} forks of 100 MB: {:?} each, {} KiB each", took / FORKS, used / u64::from(FORKS));
     // Each goes its own way.
+    let start = Instant::now();
     for (number, fork) in forks.iter().enumerate() {
-        let keyspace = fork.keyspace("data").unwrap();
-        support::put(fork, &keyspace, b"own", number.to_string().as_bytes());
+        fork.tables().table("table").put(item! { "id" => 7, "own" => number as u64 }).unwrap();
+        fork.queues().get("queue").unwrap().send("own").unwrap();
+        fork.streams().stream("stream").unwrap().put("key", "own").unwrap();
+        fork.buckets().bucket("bucket").unwrap().put("own", "own").unwrap();
     }
+    let took = start.elapsed();
     let written = status("RssAnon:").saturating_sub(memory);
-    println!("  {} KiB each with an entry of its own", written / 1000);
+    println!(
+        "  {:?} each for a first write to each of its services, {} KiB each behind them",
+        took / FORKS,
+        written / u64::from(FORKS),
+    );
 }
 
 fn main() {

@@ -9,13 +9,14 @@
 mod support;
 
 use criterion::{Criterion, Throughput};
+use fourfold::faults::Failure;
 use fourfold::kv::{CreateTable, GetItem, Item, PutItem, ScalarType, UpdateItem, item};
 use fourfold::objects::{Bucket, PutObject};
 use fourfold::queue::Queue;
 use fourfold::stream::{CreateStream, PutRecord, Stream};
 use fourfold::{Store, kv::Tables};
 use std::time::Instant;
-use support::{ThreadTime, cpu, scatter, sized};
+use support::{ThreadTime, cpu, scatter, sized, thread_time};
 
 struct World {
     store: Store,
@@ -124,6 +125,67 @@ fn pairs(c: &mut Criterion<ThreadTime>) {
     group.finish();
 }
 
+/// A name, and an operation of one verb.
+type Single = (&'static str, fn(&World, u64), fn(&World, u64));
+
+const SINGLES: [Single; 3] = [
+    (
+        "put item",
+        |world, number| drop(world.tables.put_item(put(number)).unwrap()),
+        |world, number| drop(world.store.transaction().run(|tx| tx.put_item(put(number))).unwrap()),
+    ),
+    (
+        "send",
+        |world, _| drop(world.queue.send("message").unwrap()),
+        |world, _| drop(world.store.transaction().run(|tx| tx.send(&world.queue, "message")).unwrap()),
+    ),
+    (
+        "put record",
+        |world, _| {
+            world.stream.put("key", "record").unwrap();
+        },
+        |world, _| {
+            let record = PutRecord::new("key", "record");
+            world.store.transaction().run(|tx| tx.put_record(&world.stream, &record)).unwrap();
+        },
+    ),
+];
+
+/// What single verbs pay for what surrounds them: by themselves, with a fault planned that never comes, and as a transaction
+/// of one operation. Ratios of CPU time within rounds that take turns, so that what else the machine does falls out; their
+/// median, and in brackets the second lowest and highest.
+fn guards() {
+    const ROUNDS: usize = 25;
+    let count = sized(20_000);
+    for (name, single, together) in SINGLES {
+        let mut took = vec![[0.0; 4]; ROUNDS];
+        for round in &mut took {
+            // The first form stands twice: how far its ratio is from one is noise.
+            for (form, time) in round.iter_mut().enumerate() {
+                let world = world();
+                if form == 2 {
+                    world.store.faults().on("DeleteTable").nth(u64::MAX).fail(Failure::Internal);
+                }
+                let work = if form == 3 { together } else { single };
+                let start = thread_time();
+                (0..count).for_each(|number| work(&world, number));
+                *time = thread_time().saturating_sub(start).as_secs_f64();
+            }
+        }
+        let ratio = |form: usize| {
+            let mut ratios: Vec<f64> = took.iter().map(|round| round[form] / round[0]).collect();
+            ratios.sort_by(f64::total_cmp);
+            format!("{:.3} ({:.3}-{:.3})", ratios[ROUNDS / 2], ratios[1], ratios[ROUNDS - 2])
+        };
+        println!(
+            "{name}: itself again {}, with faults armed {}, as a transaction {}",
+            ratio(1),
+            ratio(2),
+            ratio(3),
+        );
+    }
+}
+
 /// Threads that read two items and write them, among few or many: how often they have to try.
 fn conflicts() {
     for items in [2, 100, 10_000] {
@@ -166,5 +228,6 @@ fn main() {
     let mut c = cpu();
     pairs(&mut c);
     c.final_summary();
+    guards();
     conflicts();
 }

@@ -135,6 +135,7 @@ pub mod stream;
 pub mod bare;
 pub mod objects;
 
+mod inventory;
 mod targets;
 
 pub mod transaction;
@@ -144,6 +145,7 @@ pub mod sim;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Corruption, Error, Fault, Result};
+pub use inventory::Inventory;
 pub use log::Durability;
 pub use position::Position;
 pub use store::{

@@ -43,10 +43,18 @@ impl Control {
     pub(crate) fn answer(&self, metrics: &Metrics, method: &Method, path: &str, body: &[u8]) -> Reply {
         match (method.as_str(), path) {
             ("GET" | "HEAD", "health") => json(200, &Value::map([("status", Some("ok".into()))])),
-            ("GET" | "HEAD", "metrics") => reply(200, METRICS_TYPE, metrics.text(&self.store().stats())),
+            ("GET" | "HEAD", "metrics") => {
+                let store = self.store();
+                let text = metrics.text(&store.stats()) + &metrics.gauges.text(&store);
+                reply(200, METRICS_TYPE, text)
+            }
             ("GET" | "HEAD", "clock") => self.time(),
             ("POST", "clock") => self.advance(body),
-            ("POST", "reset") => self.reset(),
+            ("POST", "reset") => {
+                let reply = self.reset();
+                metrics.gauges.forget();
+                reply
+            }
             (_, "health" | "metrics" | "clock" | "reset") => error(405, "Method not allowed."),
             _ => error(404, "There are /_fourfold/health, metrics, clock and reset."),
         }

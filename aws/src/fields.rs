@@ -33,11 +33,6 @@ impl Fields {
         }
     }
 
-    /// The structure that a body is; no body is a structure without members.
-    pub(crate) fn from_json(body: &[u8], dialect: Dialect) -> Result<Self> {
-        Self::of(Self::tree(body, dialect)?, dialect)
-    }
-
     /// The tree that a body is. Only SQS takes no body for one without members.
     pub(crate) fn tree(body: &[u8], dialect: Dialect) -> Result<Value> {
         if body.is_empty() && dialect == Dialect::Sqs {

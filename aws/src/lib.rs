@@ -18,6 +18,7 @@ mod drained;
 mod dynamodb;
 mod fields;
 mod form;
+mod gauges;
 mod kinesis;
 mod limits;
 mod metrics;

@@ -1,5 +1,6 @@
 //! What was asked and how long it took, and what the store consists of, in the text form of Prometheus.
 
+use crate::gauges::Gauges;
 use fourfold::Stats;
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ type Name = (&'static str, String);
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     operations: Mutex<BTreeMap<Name, Operation>>,
+    pub(crate) gauges: Gauges,
 }
 
 /// Counts of one operation.
@@ -105,7 +107,7 @@ impl Operation {
     }
 }
 
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+pub(crate) fn head(text: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 

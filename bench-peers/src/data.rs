@@ -104,6 +104,13 @@ impl Values {
         Self { pool, len }
     }
 
+    /// The same of 64 different letters, for engines that take texts.
+    pub fn text(len: usize, seed: u64) -> Self {
+        let mut text = Self::new(len, seed);
+        text.pool.iter_mut().for_each(|byte| *byte = b'0' + (*byte & 63));
+        text
+    }
+
     pub fn get(&self, i: u64) -> &[u8] {
         let at = i.wrapping_mul(4_294_967_291) as usize % (self.pool.len() - self.len);
         &self.pool[at..at + self.len]

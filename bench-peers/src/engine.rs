@@ -5,11 +5,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-#[cfg(feature = "ours")]
-use crate::engines::ours;
+use bytes::Bytes;
+
 #[cfg(feature = "rocksdb")]
 use crate::engines::rocksdb;
-use crate::engines::{fjall, lmdb, okaywal, plain, redb};
+#[cfg(feature = "sqlite")]
+use crate::engines::sqlite;
+use crate::engines::{commitlog, files, fjall, lmdb, object_store, okaywal, plain, redb};
+#[cfg(feature = "ours")]
+use crate::engines::{our_objects, our_queue, our_stream, ours};
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -74,7 +78,60 @@ pub trait Log: Send + Sync {
     fn append(&self, records: &[&[u8]]) -> Result<()>;
 }
 
-/// A log made of a map: records under consecutive numbers.
+/// A queue: who receives a message has it for a while, and it comes back unless it is deleted.
+pub trait Queue: Send + Sync {
+    /// Sends all of `bodies` in one call.
+    fn send(&self, bodies: &[&str]) -> Result<()>;
+
+    /// Receives up to `max` messages, shows them, and deletes them by another call. Says how many there were.
+    ///
+    /// At [`Class::Power`] the deletion is synced; that the messages were received need not be.
+    fn take(&self, max: usize, see: &mut dyn FnMut(&[u8])) -> Result<usize>;
+}
+
+/// Records that stay, in the order in which they were put.
+pub trait Stream: Send + Sync {
+    /// Puts all of `records` in one call.
+    fn put(&self, records: &[&[u8]]) -> Result<()>;
+
+    /// From the first record on.
+    fn reader(&self) -> Result<Box<dyn Reader + '_>>;
+
+    /// A reader gets copies. Else it sees the records where the engine has them.
+    fn copies(&self) -> bool {
+        false
+    }
+}
+
+pub trait Reader: Send {
+    /// Shows up to `max` records and says how many; none at the end.
+    fn read(&mut self, max: usize, see: &mut dyn FnMut(&[u8])) -> Result<usize>;
+}
+
+/// Objects under keys that look like paths.
+pub trait Objects: Send + Sync {
+    /// Whole or not at all, whoever reads meanwhile.
+    fn put(&self, key: &str, data: &Bytes) -> Result<()>;
+
+    /// Copies the object into `to`; an engine whose API makes a copy by itself leaves it at that. Says how long it is.
+    fn get(&self, key: &str, to: &mut Vec<u8>) -> Result<usize>;
+
+    /// Writes objects to list, in whatever way is fast.
+    fn fill(&self, keys: &[String], data: &Bytes) -> Result<()> {
+        keys.iter().try_for_each(|key| self.put(key, data))
+    }
+
+    /// The first 1000 keys with this prefix, sorted; says how many.
+    fn page(&self, prefix: &str) -> Result<usize>;
+
+    /// What stands before the first `/`, once each; says how many.
+    fn prefixes(&self) -> Result<usize>;
+
+    /// All keys, sorted; says how many.
+    fn all(&self) -> Result<usize>;
+}
+
+/// A log or a stream made of a map: records under consecutive numbers.
 struct KvLog {
     kv: Box<dyn Kv>,
     next: AtomicU64,
@@ -92,8 +149,38 @@ impl Log for KvLog {
     }
 }
 
+impl Stream for KvLog {
+    fn put(&self, records: &[&[u8]]) -> Result<()> {
+        self.append(records)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader + '_>> {
+        Ok(Box::new(KvReader { kv: self.kv.as_ref(), next: 0 }))
+    }
+}
+
+struct KvReader<'a> {
+    kv: &'a dyn Kv,
+    next: u64,
+}
+
+impl Reader for KvReader<'_> {
+    fn read(&mut self, max: usize, see: &mut dyn FnMut(&[u8])) -> Result<usize> {
+        let (from, mut seen) = (self.next, 0);
+        self.kv.range(&from.to_be_bytes(), &(from + max as u64).to_be_bytes(), &mut |_, value| {
+            seen += 1;
+            see(value);
+        })?;
+        self.next += seen as u64;
+        Ok(seen)
+    }
+}
+
 type OpenKv = fn(&Path, Options) -> Result<Box<dyn Kv>>;
 type OpenLog = fn(&Path, Class) -> Result<Box<dyn Log>>;
+type OpenQueue = fn(&Path, Class) -> Result<Box<dyn Queue>>;
+type OpenStream = fn(&Path, Class) -> Result<Box<dyn Stream>>;
+type OpenObjects = fn(&Path, Class) -> Result<Box<dyn Objects>>;
 
 pub struct Engine {
     pub name: &'static str,
@@ -101,76 +188,168 @@ pub struct Engine {
     pub survives: &'static str,
     kv: Option<OpenKv>,
     log: Option<OpenLog>,
+    queue: Option<OpenQueue>,
+    stream: Option<OpenStream>,
+    objects: Option<OpenObjects>,
     /// The same engine with weaker promises; measured in the rows that write and wait for no device.
-    pub variant: bool,
-    /// Worth a row beside the logs: a log is what its writes begin with.
-    pub is_log: bool,
+    weaker: bool,
+    /// Measured in the rows that write.
+    pub only_writes: bool,
+    /// A map that is worth a row beside the logs: a log is what its writes begin with.
+    is_log: bool,
 }
 
 impl Engine {
     pub fn kv(&self, dir: &Path, options: Options) -> Result<Box<dyn Kv>> {
-        if self.variant && options.class == Class::Power {
-            return Err(Unsupported.into());
-        }
+        self.promises(options.class)?;
         self.kv.ok_or(Unsupported)?(dir, options)
     }
 
     pub fn log(&self, dir: &Path, class: Class) -> Result<Box<dyn Log>> {
-        if self.variant && class == Class::Power {
-            return Err(Unsupported.into());
-        }
-        match (self.log, self.kv) {
-            (Some(open), _) => open(dir, class),
-            (None, Some(open)) => {
-                let kv = open(dir, Options { class, pile_up: false })?;
-                Ok(Box::new(KvLog { kv, next: AtomicU64::new(0) }))
-            }
-            (None, None) => Err(Unsupported.into()),
+        self.promises(class)?;
+        match self.log {
+            Some(open) => open(dir, class),
+            None => Ok(Box::new(self.kv_log(dir, class)?)),
         }
     }
 
-    const fn map(name: &'static str, survives: &'static str, open: OpenKv) -> Self {
-        Self { name, survives, kv: Some(open), log: None, variant: false, is_log: true }
+    pub fn queue(&self, dir: &Path, class: Class) -> Result<Box<dyn Queue>> {
+        self.promises(class)?;
+        self.queue.ok_or(Unsupported)?(dir, class)
     }
 
-    const fn journal(name: &'static str, survives: &'static str, open: OpenLog) -> Self {
-        Self { name, survives, kv: None, log: Some(open), variant: false, is_log: true }
+    pub fn stream(&self, dir: &Path, class: Class) -> Result<Box<dyn Stream>> {
+        self.promises(class)?;
+        match self.stream {
+            Some(open) => open(dir, class),
+            None => Ok(Box::new(self.kv_log(dir, class)?)),
+        }
+    }
+
+    pub fn objects(&self, dir: &Path, class: Class) -> Result<Box<dyn Objects>> {
+        self.promises(class)?;
+        self.objects.ok_or(Unsupported)?(dir, class)
+    }
+
+    fn promises(&self, class: Class) -> Result<()> {
+        if self.weaker && class == Class::Power { Err(Unsupported.into()) } else { Ok(()) }
+    }
+
+    fn kv_log(&self, dir: &Path, class: Class) -> Result<KvLog> {
+        let kv = self.kv(dir, Options { class, pile_up: false })?;
+        Ok(KvLog { kv, next: AtomicU64::new(0) })
+    }
+
+    pub fn is(&self, family: Family) -> bool {
+        match family {
+            Family::Map => self.kv.is_some(),
+            Family::Log => self.log.is_some() || (self.kv.is_some() && self.is_log),
+            Family::Queue => self.queue.is_some(),
+            Family::Stream => self.stream.is_some() || self.kv.is_some(),
+            Family::Objects => self.objects.is_some(),
+        }
+    }
+
+    const fn new(name: &'static str, survives: &'static str) -> Self {
+        Self {
+            name,
+            survives,
+            kv: None,
+            log: None,
+            queue: None,
+            stream: None,
+            objects: None,
+            weaker: false,
+            only_writes: false,
+            is_log: true,
+        }
+    }
+
+    const fn map(self, open: OpenKv) -> Self {
+        Self { kv: Some(open), ..self }
+    }
+
+    const fn journal(self, open: OpenLog) -> Self {
+        Self { log: Some(open), ..self }
+    }
+
+    const fn queues(self, open: OpenQueue) -> Self {
+        Self { queue: Some(open), ..self }
+    }
+
+    const fn streams(self, open: OpenStream) -> Self {
+        Self { stream: Some(open), ..self }
+    }
+
+    const fn buckets(self, open: OpenObjects) -> Self {
+        Self { objects: Some(open), ..self }
     }
 
     const fn weaker(self) -> Self {
-        Self { variant: true, ..self }
+        Self { weaker: true, only_writes: true, ..self }
     }
 
-    const fn only_map(self) -> Self {
+    const fn only_writes(self) -> Self {
+        Self { only_writes: true, ..self }
+    }
+
+    const fn no_log(self) -> Self {
         Self { is_log: false, ..self }
     }
+}
 
-    pub fn is_map(&self) -> bool {
-        self.kv.is_some()
-    }
+/// What a workload asks an engine to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    Map,
+    Log,
+    Queue,
+    Stream,
+    Objects,
 }
 
 const PROCESS: &str = "the end of the process";
 const FLUSHED: &str = "what left the engine's own buffer";
+const POWER: &str = "always the loss of power";
 
 pub const ENGINES: &[Engine] = &[
     #[cfg(feature = "ours")]
-    Engine::map("ours", PROCESS, ours::open),
+    Engine::new("ours", PROCESS)
+        .map(ours::open)
+        .queues(our_queue::open)
+        .streams(our_stream::open)
+        .buckets(our_objects::open),
     #[cfg(feature = "ours")]
-    Engine::map("ours-buffered", FLUSHED, ours::open_buffered).weaker(),
+    Engine::new("ours-buffered", FLUSHED)
+        .map(ours::open_buffered)
+        .queues(our_queue::open_buffered)
+        .streams(our_stream::open_buffered)
+        .buckets(our_objects::open_buffered)
+        .weaker(),
     #[cfg(feature = "ours")]
-    Engine::journal("our-log", PROCESS, ours::open_log),
+    Engine::new("ours-no-md5", PROCESS).buckets(our_objects::open_no_md5).only_writes(),
     #[cfg(feature = "ours")]
-    Engine::journal("our-log-buffered", FLUSHED, ours::open_log_buffered).weaker(),
-    Engine::map("fjall", PROCESS, fjall::open),
-    Engine::map("fjall-buffered", FLUSHED, fjall::open_buffered).weaker(),
+    Engine::new("our-log", PROCESS).journal(ours::open_log),
+    #[cfg(feature = "ours")]
+    Engine::new("our-log-buffered", FLUSHED).journal(ours::open_log_buffered).weaker(),
+    Engine::new("fjall", PROCESS).map(fjall::open).queues(fjall::open_queue),
+    Engine::new("fjall-buffered", FLUSHED).map(fjall::open_buffered).weaker(),
+    Engine::new("fjall-leases", POWER).queues(fjall::open_queue_leases),
     #[cfg(feature = "rocksdb")]
-    Engine::map("rocksdb", PROCESS, rocksdb::open),
+    Engine::new("rocksdb", PROCESS).map(rocksdb::open),
     #[cfg(feature = "rocksdb")]
-    Engine::map("rocksdb-buffered", FLUSHED, rocksdb::open_buffered).weaker(),
-    Engine::map("lmdb", "the end of the process; a power loss may corrupt the file", lmdb::open).only_map(),
-    Engine::map("redb", "nothing: back to the last durable commit", redb::open).only_map(),
-    Engine::journal("okaywal", "always the loss of power", okaywal::open),
-    Engine::journal("pwrite", PROCESS, plain::open),
-    Engine::journal("pwrite-64k", FLUSHED, plain::open_batched).weaker(),
+    Engine::new("rocksdb-buffered", FLUSHED).map(rocksdb::open_buffered).weaker(),
+    Engine::new("lmdb", "the end of the process; a power loss may corrupt the file").map(lmdb::open).no_log(),
+    Engine::new("redb", "nothing: back to the last durable commit")
+        .map(redb::open)
+        .no_log()
+        .queues(redb::open_queue),
+    #[cfg(feature = "sqlite")]
+    Engine::new("sqlite", PROCESS).queues(sqlite::open),
+    Engine::new("okaywal", POWER).journal(okaywal::open).streams(okaywal::open_stream),
+    Engine::new("pwrite", PROCESS).journal(plain::open),
+    Engine::new("pwrite-64k", FLUSHED).journal(plain::open_batched).weaker(),
+    Engine::new("commitlog", PROCESS).streams(commitlog::open),
+    Engine::new("files", PROCESS).buckets(files::open),
+    Engine::new("object_store", PROCESS).buckets(object_store::open),
 ];

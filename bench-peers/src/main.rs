@@ -15,6 +15,7 @@ mod data;
 mod engine;
 mod engines;
 mod measure;
+mod naive;
 mod report;
 mod workload;
 
@@ -154,16 +155,18 @@ fn parent(args: &Args) -> Result<()> {
 }
 
 fn applies(engine: &Engine, workload: &Workload) -> bool {
-    let able = if matches!(workload.kind, Kind::Log(_)) { engine.is_log } else { engine.is_map() };
-    able && (workload.kind.writes() || !engine.variant)
+    engine.is(workload.kind.family()) && (workload.kind.writes() || !engine.only_writes)
 }
 
 /// Runs a child; `None` if the engine cannot do this.
 fn measure_one(args: &Args, engine: &Engine, workload: &Workload) -> Result<Option<Metrics>> {
-    let loaded = workload.kind == Kind::Load || workload.kind.reads_load();
+    let lists = workload.kind.lists();
+    let loaded = workload.kind == Kind::Load || workload.kind.reads_load() || lists;
     let name = if loaded { format!("{}-{}", engine.name, workload.value) } else { "fresh".into() };
     let dir = args.dir.join(name);
-    if !workload.kind.reads_load() {
+    if lists {
+        fs::create_dir_all(&dir)?;
+    } else if !workload.kind.reads_load() {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir)?;
     }

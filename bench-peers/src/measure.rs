@@ -93,10 +93,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// `nanos` are the times of calls, in any order.
+    pub fn new(steps: u64, wall: f64, foreground: f64, mut nanos: Vec<u64>) -> Self {
+        nanos.sort_unstable();
+        Self { steps, wall, foreground, nanos }
+    }
+
     /// In microseconds.
     pub fn percentile(&self, percent: usize) -> f64 {
-        let at = (self.nanos.len() * percent / 100).min(self.nanos.len() - 1);
-        self.nanos[at] as f64 / 1e3
+        let at = (self.nanos.len() * percent / 100).min(self.nanos.len().saturating_sub(1));
+        self.nanos.get(at).map_or(0.0, |nanos| *nanos as f64 / 1e3)
     }
 }
 

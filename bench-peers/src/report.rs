@@ -53,8 +53,7 @@ pub fn print(samples: &[Sample]) {
 }
 
 fn print_ratios(workload: &Workload, rows: &[&Sample]) {
-    let (ours, peers): (Vec<&Engine>, Vec<&Engine>) =
-        ENGINES.iter().partition(|e| e.name.starts_with("our"));
+    let (ours, peers): (Vec<&Engine>, Vec<&Engine>) = ENGINES.iter().partition(|e| e.name.starts_with("our"));
     for ours in ours {
         for metric in workload.compare {
             let mut line = String::new();
@@ -95,7 +94,8 @@ fn number(value: f64) -> String {
     match value {
         v if v >= 100.0 => format!("{v:.0}"),
         v if v >= 10.0 => format!("{v:.1}"),
-        v => format!("{v:.2}"),
+        v if v >= 1.0 => format!("{v:.2}"),
+        v => format!("{v:.4}"),
     }
 }
 

@@ -1,5 +1,9 @@
 //! The workloads, as they run in a child process: one engine, one workload, one round.
 
+mod objects;
+mod queue;
+mod stream;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::hint::black_box;
@@ -9,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::data::{self, KEY, Key, PER_PARTITION, Values};
-use crate::engine::{Class, Engine, Kv, Options, Result};
+use crate::engine::{Class, Engine, Family, Kv, Options, Result};
 use crate::measure::{self, Run, Until, drive};
 
 pub type Metrics = BTreeMap<&'static str, f64>;
@@ -34,16 +38,55 @@ pub enum Kind {
     Durable,
     /// Open after the process ended in the middle, with at most 128 MiB in the log.
     Crash,
+    /// Messages sent, received and deleted, this many per call; half of the threads send.
+    Queue(usize),
+    /// Puts of this many records each.
+    StreamPut(usize),
+    /// Reads of this many records each, copied out.
+    StreamRead(usize),
+    /// The same where the engine has them.
+    StreamView(usize),
+    ObjectPut,
+    ObjectGet,
+    /// Lists of 100 000 keys, 1000 below each of 100 prefixes: a page of one prefix, the prefixes, all.
+    ListPage,
+    ListPrefixes,
+    ListAll,
 }
 
 impl Kind {
+    pub fn family(self) -> Family {
+        match self {
+            Self::Log(_) => Family::Log,
+            Self::Queue(_) => Family::Queue,
+            Self::StreamPut(_) | Self::StreamRead(_) | Self::StreamView(_) => Family::Stream,
+            Self::ObjectPut | Self::ObjectGet => Family::Objects,
+            kind if kind.lists() => Family::Objects,
+            _ => Family::Map,
+        }
+    }
+
+    /// Leaves its data to the others of these.
+    pub fn lists(self) -> bool {
+        matches!(self, Self::ListPage | Self::ListPrefixes | Self::ListAll)
+    }
+
     pub fn reads_load(self) -> bool {
         matches!(self, Self::Open | Self::Get | Self::Range | Self::Mix | Self::Put | Self::Space)
     }
 
     /// Rows in which weaker promises make a difference.
     pub fn writes(self) -> bool {
-        matches!(self, Self::Log(_) | Self::Load | Self::Mix | Self::Put)
+        matches!(
+            self,
+            Self::Log(_)
+                | Self::Load
+                | Self::Mix
+                | Self::Put
+                | Self::Queue(_)
+                | Self::StreamPut(_)
+                | Self::ObjectPut
+        )
     }
 }
 
@@ -100,6 +143,34 @@ pub const WORKLOADS: &[Workload] = &[
     row("durable-32", Kind::Durable, 100, 32, Power, &["k/s"]),
     row("crash-100", Kind::Crash, 100, 1, Process, &["open ms"]),
     row("crash-1k", Kind::Crash, 1024, 1, Process, &["open ms"]),
+    row("queue-b1", Kind::Queue(1), 256, 2, Process, &["tot k/s", "k/s"]),
+    row("queue-b10", Kind::Queue(10), 256, 2, Process, &["tot k/s", "k/s"]),
+    row("queue-b10-4x4", Kind::Queue(10), 256, 8, Process, &["tot k/s", "k/s"]),
+    row("queue-b10-4k", Kind::Queue(10), 4096, 2, Process, &["tot k/s", "k/s"]),
+    row("queue-durable-b1", Kind::Queue(1), 256, 2, Power, &["k/s"]),
+    row("queue-durable-b10", Kind::Queue(10), 256, 2, Power, &["k/s"]),
+    row("queue-durable-b10-4x4", Kind::Queue(10), 256, 8, Power, &["k/s"]),
+    row("queue-durable-b10-4k", Kind::Queue(10), 4096, 2, Power, &["k/s"]),
+    row("stream-put-b1", Kind::StreamPut(1), 1024, 1, Process, &["fg k/s", "tot k/s"]),
+    row("stream-put-b100", Kind::StreamPut(100), 1024, 1, Process, &["fg k/s", "tot k/s"]),
+    row("stream-read-b1", Kind::StreamRead(1), 1024, 1, Process, &["fg k/s"]),
+    row("stream-read-b100", Kind::StreamRead(100), 1024, 1, Process, &["fg k/s"]),
+    row("stream-view-b1", Kind::StreamView(1), 1024, 1, Process, &["fg k/s"]),
+    row("stream-view-b100", Kind::StreamView(100), 1024, 1, Process, &["fg k/s"]),
+    row("stream-durable-b1", Kind::StreamPut(1), 1024, 1, Power, &["k/s"]),
+    row("stream-durable-b100", Kind::StreamPut(100), 1024, 1, Power, &["k/s"]),
+    row("object-put-4k", Kind::ObjectPut, 4 << 10, 1, Process, &["fg k/s", "tot k/s"]),
+    row("object-put-1m", Kind::ObjectPut, 1 << 20, 1, Process, &["fg k/s", "tot k/s"]),
+    row("object-put-64m", Kind::ObjectPut, 64 << 20, 1, Process, &["fg k/s", "tot k/s"]),
+    row("object-get-4k", Kind::ObjectGet, 4 << 10, 1, Process, &["fg k/s"]),
+    row("object-get-1m", Kind::ObjectGet, 1 << 20, 1, Process, &["fg k/s"]),
+    row("object-get-64m", Kind::ObjectGet, 64 << 20, 1, Process, &["fg k/s"]),
+    row("object-list-page", Kind::ListPage, 0, 1, Process, &["fg k/s"]),
+    row("object-list-prefixes", Kind::ListPrefixes, 0, 1, Process, &["fg k/s"]),
+    row("object-list-all", Kind::ListAll, 0, 1, Process, &["fg k/s"]),
+    row("object-durable-4k", Kind::ObjectPut, 4 << 10, 1, Power, &["p50 us", "p99 us", "k/s"]),
+    row("object-durable-1m", Kind::ObjectPut, 1 << 20, 1, Power, &["p50 us", "k/s"]),
+    row("object-durable-64m", Kind::ObjectPut, 64 << 20, 1, Power, &["p50 us", "k/s"]),
 ];
 
 /// Operations prepared for a time slice; it wraps around if an engine is faster.
@@ -134,6 +205,13 @@ impl Child<'_> {
             Kind::RangeRuns => self.runs(|kv| self.range(kv)),
             Kind::Durable => self.durable(),
             Kind::Crash => self.crash(),
+            Kind::Queue(batch) => self.queue(batch),
+            Kind::StreamPut(records) => self.stream_put(records),
+            Kind::StreamRead(records) => self.stream_read(records, true),
+            Kind::StreamView(records) => self.stream_read(records, false),
+            Kind::ObjectPut => self.object_put(),
+            Kind::ObjectGet => self.object_get(),
+            Kind::ListPage | Kind::ListPrefixes | Kind::ListAll => self.list(),
         }
     }
 

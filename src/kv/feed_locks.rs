@@ -7,6 +7,7 @@ use crate::kv::state::State;
 use crate::kv::write::Effect;
 use crate::store::Store;
 use parking_lot::MutexGuard;
+use std::task::Waker;
 
 /// The tails of some feeds, held until the batch is logged, so that records are seen in the order of their numbers.
 pub(crate) struct FeedLocks<'a>(Vec<(&'a Feed, MutexGuard<'a, Tail>)>);
@@ -41,11 +42,28 @@ impl<'a> FeedLocks<'a> {
     }
 
     /// The batch is logged.
-    pub(crate) fn apply(self) {
+    pub(crate) fn apply(self, wakes: &mut Wakes) {
         for (feed, mut tail) in self.0 {
             tail.apply();
             drop(tail);
-            feed.wake();
+            wakes.add(feed);
         }
+    }
+}
+
+/// Whoever waited for change records, and is woken when this goes out of scope. A waker may do anything, so whoever locks
+/// something makes this first: then it goes last, with no lock held, also if something fails behind the append.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(Vec<Waker>);
+
+impl Wakes {
+    pub(crate) fn add(&mut self, feed: &Feed) {
+        self.0.append(&mut feed.take_waiting());
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
     }
 }

@@ -42,6 +42,10 @@ impl Table {
         &self.name
     }
 
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// The item with this key.
     ///
     /// # Errors

@@ -72,6 +72,14 @@ impl Hot {
         let count = counts.entry(part.to_vec()).or_insert(start);
         count[usize::from(kind == Kind::Write)] += units;
     }
+
+    /// Read and write units of all partitions, if anything was counted. The sum is exact: a count that gives way is taken
+    /// over.
+    pub(crate) fn used(&self) -> Option<[f64; 2]> {
+        let counts = self.0.lock();
+        let add = |sum: [f64; 2], units: &[f64; 2]| [sum[0] + units[0], sum[1] + units[1]];
+        (!counts.is_empty()).then(|| counts.values().fold([0.0; 2], add))
+    }
 }
 
 fn sum(units: &[f64; 2]) -> f64 {

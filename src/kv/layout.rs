@@ -6,7 +6,7 @@ use crate::kv::item;
 use crate::kv::keys::{Key, Scalar, push_ordered};
 use crate::kv::record::{Definition, IndexDefinition};
 use crate::kv::schema::{KeyElement, KeyType, ProjectionType, ScalarType};
-use crate::kv::value::{AttributeValue, Item, Type};
+use crate::kv::value::{Item, Type};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -15,7 +15,8 @@ pub const PARTITION_KEY_LEN_MAX: usize = 2048;
 /// Bytes of the value of a sort key, at most.
 pub const SORT_KEY_LEN_MAX: usize = 1024;
 
-const KEY_MISMATCH: &str = "The provided key element does not match the schema";
+pub(crate) const KEY_MISMATCH: &str = "The provided key element does not match the schema";
+const INDEX_MISMATCH: &str = "One or more parameter values were invalid: Type mismatch for Index Key ";
 
 /// An attribute that a key uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,10 @@ impl KeyAttribute {
     }
 
     /// As conditions on keys know it.
+    fn kind(&self) -> Type {
+        self.for_conditions().kind
+    }
+
     pub(crate) fn for_conditions(&self) -> expr::KeyAttribute<'_> {
         let kind = match self.scalar_type {
             ScalarType::S => Type::S,
@@ -108,12 +113,27 @@ impl TableLayout {
     }
 
     /// The key attributes of an item.
+    /// The key that an item to be put in a batch has, which is refused as a given key is.
+    pub(crate) fn key_of_batch_item(&self, item: &Item) -> Result<Key> {
+        self.key(&self.key_item(item))
+    }
+
     pub(crate) fn key_item(&self, item: &Item) -> Item {
         pick(item, self.attributes())
     }
 }
 
 /// A key of values that are not too long.
+/// The refusal of an item that does not fit an index, where an update expression made it what it is.
+pub(crate) fn made_by_update(error: Error) -> Error {
+    match &error {
+        Error::Validation { message, .. } if message.starts_with(INDEX_MISMATCH) => Error::validation(
+            "The update expression attempted to update the secondary index key to unsupported type",
+        ),
+        _ => error,
+    }
+}
+
 fn assemble(partition: Scalar<'_>, sort: Option<Scalar<'_>>) -> Result<Key> {
     check_partition_len(partition)?;
     check_sort_len(sort.map_or(0, Scalar::len))?;
@@ -127,13 +147,20 @@ pub(crate) fn pick<'a>(item: &Item, attributes: impl Iterator<Item = &'a KeyAttr
         .collect()
 }
 
+const EMPTY_KEY: &str = "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
+                         contain an empty ";
+
+/// Is it the refusal of a key attribute that is empty?
+pub(crate) fn is_empty_key(error: &Error) -> bool {
+    matches!(error, Error::Validation { message, .. } if message.starts_with(EMPTY_KEY))
+}
+
 fn refuse_empty(scalar: Scalar<'_>, attribute: &KeyAttribute) -> Result<()> {
     if scalar.len() > 0 {
         return Ok(());
     }
     Err(Error::validation(format!(
-        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
-         {} value. Key: {}",
+        "{EMPTY_KEY}{} value. Key: {}",
         word(attribute.scalar_type),
         attribute.name
     )))
@@ -250,7 +277,7 @@ impl IndexLayout {
     fn scalar<'a>(&self, item: &'a Item, attribute: &KeyAttribute) -> Result<Option<Scalar<'a>>> {
         let Some(value) = item.get(&attribute.name) else { return Ok(None) };
         let scalar =
-            Scalar::of(value, attribute.scalar_type).ok_or_else(|| self.mismatch(attribute, value))?;
+            Scalar::of(value, attribute.scalar_type).ok_or_else(|| self.mismatch(attribute, value.kind()))?;
         if scalar.len() == 0 {
             return Err(Error::validation(format!(
                 "One or more parameter values are not valid. A value specified for a secondary index key is not \
@@ -264,15 +291,22 @@ impl IndexLayout {
         Ok(Some(scalar))
     }
 
-    fn mismatch(&self, attribute: &KeyAttribute, value: &AttributeValue) -> Error {
+    fn mismatch(&self, attribute: &KeyAttribute, found: Type) -> Error {
         Error::validation(format!(
-            "One or more parameter values were invalid: Type mismatch for Index Key {} Expected: {} Actual: {} \
-             IndexName: {}",
+            "{INDEX_MISMATCH}{} Expected: {} Actual: {} IndexName: {}",
             attribute.name,
             attribute.scalar_type,
-            value.kind().as_str(),
+            found.as_str(),
             self.name
         ))
+    }
+
+    /// Refuses a value of this type for a key attribute of another.
+    pub(crate) fn check_kind(&self, name: &str, kind: Type) -> Result<()> {
+        match self.attributes().find(|attribute| attribute.name == name && attribute.kind() != kind) {
+            Some(attribute) => Err(self.mismatch(attribute, kind)),
+            None => Ok(()),
+        }
     }
 
     /// The record of an item's entry: the item's own if the index holds all of it.

@@ -71,10 +71,12 @@ pub(crate) mod search;
 pub mod serde;
 pub(crate) mod stale;
 pub(crate) mod state;
+mod stats;
 pub(crate) mod stored;
 pub(crate) mod sweep;
 pub(crate) mod tables;
 pub(crate) mod throttle;
+mod trail;
 pub(crate) mod transact;
 pub(crate) mod ttl;
 mod value;
@@ -110,6 +112,7 @@ pub use search::page::{PAGE_BYTES_MAX, Page};
 pub use search::query::Query;
 pub use search::scan::{SEGMENTS_MAX, Scan};
 pub use search::target::Select;
+pub use stats::{CapacityUsed, ChangeStats, IndexStats, TableStats};
 pub use tables::create::CreateTable;
 pub use tables::describe::{IndexDescription, TableDescription, ThroughputDescription};
 pub use tables::limits::Limits;
@@ -120,6 +123,7 @@ pub use tables::validate::{
     GLOBAL_INDEXES_MAX, INDEX_KEYS_MAX, KEY_NAME_LEN_MAX, LOCAL_INDEXES_MAX, NON_KEY_ATTRIBUTES_MAX,
     NON_KEY_ATTRIBUTES_TOTAL_MAX,
 };
+pub use trail::{IndexEntry, PresentItem, Trail};
 pub use transact::get::{TransactGet, TransactGetItems, TransactGetOutput};
 pub use transact::prepare::{TRANSACTION_ACTIONS_MAX, TRANSACTION_BYTES_MAX};
 pub use transact::tokens::TOKEN_AGE;

@@ -10,7 +10,8 @@ use crate::kv::Tables;
 use crate::kv::capacity::Bill;
 use crate::kv::error::{Error, Result};
 use crate::kv::keys::Key;
-use crate::kv::request::ReturnValues;
+use crate::kv::layout::made_by_update;
+use crate::kv::request::{ReturnValues, Within};
 use crate::kv::search::page::{Page, Search};
 use crate::kv::search::query::Query;
 use crate::kv::search::walk::Walk;
@@ -40,10 +41,10 @@ pub(crate) type Prepared = (Arc<Table>, Write);
 impl Tables {
     /// Reads the request.
     pub(crate) fn prepare_check(&self, request: &ConditionCheck) -> Result<Prepared> {
-        let condition = request.when.prepare().map_err(Error::in_request)?;
+        let condition = request.when.prepare(Within::Alone).map_err(Error::in_request)?;
         let shows_failed = request.when.return_on_failure;
         let table = self.state.table(&self.store, &request.table)?;
-        Ok((table, Write { action: Action::Check, condition, shows_failed, returns: ReturnValues::None }))
+        Ok((table, Write::of(Action::Check, condition, shows_failed, ReturnValues::None)))
     }
 }
 
@@ -137,14 +138,15 @@ impl Items {
         throttle::admit_write(tables, &table, &shape, Some(&key))?;
         let items = shape.items.id();
         let id = self.touch(operation, &table, items, key.hash);
-        let (returns, is_blind) = (write.returns, write.is_blind());
+        let (returns, is_blind, is_expression) = (write.returns, write.is_blind(), write.is_expression());
         let record = if is_blind { None } else { overlay.get(&shape.items, &key.bytes)? };
         let before = record.map(Before::new);
         let Some(Becomes { after, parts }) = write.outcome(before.as_ref(), given)? else {
             return Ok(WriteOutput::default());
         };
         if let Some(after) = &after {
-            shape.check_entries(&after.item, &key)?;
+            let fits = shape.check_entries(&after.item, &key);
+            fits.map_err(|error| if is_expression { made_by_update(error) } else { error })?;
         }
         let record = after.as_ref().map(|after| Bytes::copy_from_slice(&after.record));
         // What can fail comes first: a refused write leaves nothing behind.

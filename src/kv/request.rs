@@ -111,20 +111,32 @@ pub struct ConditionParts {
     pub return_on_failure: bool,
 }
 
+/// What a write is a part of, on which depends how its expressions are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// Nothing: it is a request of its own.
+    Alone,
+    Transaction,
+}
+
 impl ConditionParts {
     /// Reads the condition, the only expression of its request.
-    pub(crate) fn prepare(&self) -> Result<Option<Condition>> {
+    pub(crate) fn prepare(&self, within: Within) -> Result<Option<Condition>> {
         self.check_mixture(&[], &[])?;
-        Ok(self.prepare_with(&[ExpressionKind::Condition], |_, _| Ok(()))?.1)
+        Ok(self.prepare_with(within, &[ExpressionKind::Condition], |_, _| Ok(()))?.1)
     }
 
     /// Reads another expression of the same request, then the condition. `kinds` are those that the request can have.
     pub(crate) fn prepare_with<T>(
         &self,
+        within: Within,
         kinds: &[ExpressionKind],
         other: impl FnOnce(&mut Placeholders<'_>, &mut bool) -> Result<T>,
     ) -> Result<(T, Option<Condition>)> {
         let mut placeholders = Placeholders::new(self.names.as_ref(), self.values.as_ref())?;
+        if within == Within::Transaction {
+            placeholders.tell_sizes();
+        }
         let mut is_text = false;
         let other = other(&mut placeholders, &mut is_text)?;
         let condition = read_condition(
@@ -210,12 +222,14 @@ pub(crate) fn prepare_update(
     update: Option<&Expr<Update>>,
     attribute_updates: Option<&BTreeMap<String, AttributeUpdate>>,
     when: &ConditionParts,
+    within: Within,
 ) -> Result<(Update, Option<Condition>)> {
     when.check_mixture(
         &[("AttributeUpdates", attribute_updates.is_some())],
         &[("UpdateExpression", update.is_some())],
     )?;
-    when.prepare_with(&[ExpressionKind::Update, ExpressionKind::Condition], |placeholders, is_text| {
+    let kinds = [ExpressionKind::Update, ExpressionKind::Condition];
+    when.prepare_with(within, &kinds, |placeholders, is_text| {
         let parse =
             |update: &Expr<Update>| update.read(is_text, |text| Update::parse_with(text, placeholders));
         match attribute_updates {
@@ -288,11 +302,14 @@ pub(crate) fn prepare_query(request: &Query) -> Result<PreparedQuery> {
     check_select(what)?;
     let mut placeholders = Placeholders::new(what.names.as_ref(), what.values.as_ref())?;
     let mut is_text = false;
+    // All expressions are read before it is asked whether the first one is a condition on keys.
     let keys = match (&request.key_condition, &request.key_conditions) {
-        (Some(keys), _) => {
-            keys.read(&mut is_text, |text| KeyCondition::parse_with(text, &mut placeholders))?
+        (Some(Expr::Text(text)), _) => {
+            is_text = true;
+            Keys::Text(Condition::parse_with(ExpressionKind::KeyCondition, text, &mut placeholders)?)
         }
-        (None, Some(older)) => legacy::key_conditions(older)?,
+        (Some(Expr::Ready(keys)), _) => Keys::Ready(keys.clone()),
+        (None, Some(older)) => Keys::Ready(older_keys(older, what.index.is_some())?),
         (None, None) => {
             return Err(Error::validation(
                 "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
@@ -301,7 +318,26 @@ pub(crate) fn prepare_query(request: &Query) -> Result<PreparedQuery> {
     };
     let (filter, projection) = what.read(&mut placeholders, &mut is_text)?;
     finish(placeholders, is_text, &[ExpressionKind::Filter, ExpressionKind::KeyCondition])?;
+    let keys = match keys {
+        Keys::Text(condition) => KeyCondition::from_condition(&condition)?,
+        Keys::Ready(keys) => keys,
+    };
     Ok(PreparedQuery { keys, filter, projection })
+}
+
+/// A condition on keys, which may have turned out to be none.
+enum Keys {
+    Text(Condition),
+    Ready(KeyCondition),
+}
+
+/// The older form of a condition on keys. A table has two key attributes at most; an index can have more.
+fn older_keys(older: &BTreeMap<String, LegacyCondition>, of_index: bool) -> Result<KeyCondition> {
+    let keys = legacy::key_conditions(older)?;
+    if !of_index && older.len() > 2 {
+        return Err(Error::request("Conditions can be of length 1 or 2 only"));
+    }
+    Ok(keys)
 }
 
 pub(crate) fn prepare_scan(request: &Scan) -> Result<PreparedScan> {
@@ -309,6 +345,7 @@ pub(crate) fn prepare_scan(request: &Scan) -> Result<PreparedScan> {
     what.check_mixture(&[("ScanFilter", what.legacy_filter.is_some())], &[])?;
     check_select(what)?;
     let mut placeholders = Placeholders::new(what.names.as_ref(), what.values.as_ref())?;
+    placeholders.tell_sizes();
     let mut is_text = false;
     let (filter, projection) = what.read(&mut placeholders, &mut is_text)?;
     finish(placeholders, is_text, &[ExpressionKind::Filter])?;
@@ -351,7 +388,7 @@ pub(crate) fn check_return_values(values: Option<ReturnValues>, others: &[Return
     match values {
         None | Some(ReturnValues::None) => Ok(()),
         Some(values) if others.contains(&values) => Ok(()),
-        Some(_) => Err(Error::validation("Return values set to invalid value")),
+        Some(_) => Err(Error::request("ReturnValues can only be ALL_OLD or NONE")),
     }
 }
 

@@ -149,6 +149,9 @@ impl State {
             tables.insert(name.clone(), Arc::new(Table::open(store, self, &name, definition)?));
         }
         drop(tables);
+        if !self.has_old() {
+            self.forget_later(store);
+        }
         self.is_loaded.store(true, Ordering::Release);
         Ok(())
     }
@@ -303,6 +306,13 @@ impl Engine for State {
             Err(Error::Storage(error)) => Err(error),
             // Nothing that a sweep does is refused.
             Err(_) => Ok(false),
+        }
+    }
+
+    fn find_deadline(&self, store: &Store) -> crate::Result<()> {
+        match self.find_expiries(store) {
+            Err(Error::Storage(error)) => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -23,12 +23,27 @@ impl State {
         let now = store.now();
         // Relaxed: sweeps are the only writers, and doing it twice does no harm.
         if now.as_millis() >= self.forget_at.load(Ordering::Relaxed) {
-            self.forget_at.store((now + FORGET_EVERY).as_millis(), Ordering::Relaxed);
+            self.forget_later(store);
             let _control = self.control.lock();
             self.feeds.sweep(store)?;
             self.tokens.sweep(store)?;
         }
         Ok(more)
+    }
+
+    /// Is there something that will be too old?
+    pub(crate) fn has_old(&self) -> bool {
+        !self.feeds.all().is_empty() || !self.tokens.is_empty()
+    }
+
+    pub(crate) fn forget_later(&self, store: &Store) {
+        self.forget_at.store((store.now() + FORGET_EVERY).as_millis(), Ordering::Relaxed);
+    }
+
+    /// Finds out when items expire, where that was not asked since the store was opened.
+    pub(crate) fn find_expiries(&self, store: &Store) -> Result<()> {
+        self.load(store)?;
+        self.tables().iter().try_for_each(|table| self.find_expiry(store, table))
     }
 
     /// When there is something to do next.
@@ -37,8 +52,7 @@ impl State {
             // A sweep finds out.
             return Some(Timestamp::UNIX_EPOCH);
         }
-        let has_old = !self.feeds.all().is_empty() || !self.tokens.is_empty();
-        let forget = has_old.then(|| Timestamp::from_millis(self.forget_at.load(Ordering::Relaxed)));
+        let forget = self.has_old().then(|| Timestamp::from_millis(self.forget_at.load(Ordering::Relaxed)));
         let delay = self.dials.read().expiry_delay;
         let tables = self.tables();
         tables.iter().filter_map(|table| table.deadline(delay)).chain(forget).min()

@@ -8,6 +8,7 @@ use crate::Batch;
 use crate::clock::Timestamp;
 use crate::kv::Tables;
 use crate::kv::error::{Error, Result};
+use crate::kv::feed_locks::Wakes;
 use crate::kv::keys::Key;
 use crate::kv::names::named;
 use crate::kv::number::Number;
@@ -205,8 +206,17 @@ pub(crate) fn stage(
     Ok(new)
 }
 
+/// Entries of items that expire, when those of the second `due` do.
+fn expiring(due: u64) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let oldest = due.saturating_sub(AGE_MAX_SECS);
+    (Bound::Included(oldest.to_be_bytes().to_vec()), Bound::Unbounded)
+}
+
 /// An item expires in this second: the sweep comes no later.
 pub(crate) fn expect(store: &Store, table: &Table, second: u64) {
+    if second < store.now().as_secs().saturating_sub(AGE_MAX_SECS) {
+        return;
+    }
     let at = Timestamp::from_secs(second).as_millis().max(1);
     // Relaxed: the sweep reads it again after it was woken.
     let known = table.expiry.fetch_min(at, Ordering::Relaxed);
@@ -215,20 +225,56 @@ pub(crate) fn expect(store: &Store, table: &Table, second: u64) {
     }
 }
 
+/// When the next item of a table expires, as far as that is known.
+pub(crate) fn expected(table: &Table) -> Option<Timestamp> {
+    match table.expiry.load(Ordering::Relaxed) {
+        0 | u64::MAX => None,
+        at => Some(Timestamp::from_millis(at)),
+    }
+}
+
 impl State {
+    /// Items of this second and earlier ones have expired.
+    fn second_due(&self, store: &Store) -> u64 {
+        let delay = self.dials.read().expiry_delay;
+        store.now().as_millis().saturating_sub(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)) / 1000
+    }
+
+    /// Finds the second in which the first item of a table expires, if that is not known.
+    pub(crate) fn find_expiry(&self, store: &Store, table: &Table) -> Result<()> {
+        let shape = table.shape.read();
+        let (Some(space), false) = (&shape.ttl, shape.is_dropped) else { return Ok(()) };
+        if table.expiry.load(Ordering::Relaxed) != 0 {
+            return Ok(());
+        }
+        // Before looking: a writer that lowers it meanwhile is not passed over.
+        table.expiry.store(u64::MAX, Ordering::Relaxed);
+        let mut range = space.range(store, expiring(self.second_due(store)));
+        let found = match range.advance() {
+            Ok(found) => found,
+            Err(error) => {
+                table.expiry.store(0, Ordering::Relaxed);
+                return Err(error.into());
+            }
+        };
+        if let Some(second) = range.key().first_chunk().filter(|_| found) {
+            expect(store, table, u64::from_be_bytes(*second));
+        }
+        Ok(())
+    }
+
     /// Deletes some of the items of a table that have expired. Are there more?
     pub(crate) fn expire(&self, store: &Store, table: &Table) -> Result<bool> {
-        let now = store.now();
-        let delay = self.dials.read().expiry_delay;
-        let due = now.as_millis().saturating_sub(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)) / 1000;
+        let due = self.second_due(store);
         // Relaxed: a writer that lowers it meanwhile wakes the sweep again.
         if table.expiry.load(Ordering::Relaxed) > due.saturating_mul(1000) {
             return Ok(false);
         }
+        let mut wakes = Wakes::default();
         let shape = table.shape.read();
         let (Some(space), false) = (&shape.ttl, shape.is_dropped) else { return Ok(false) };
         let known = table.expiry.swap(u64::MAX, Ordering::Relaxed);
-        let more = self.expire_step(store, table, &shape, space, due);
+        let more = self.expire_step(store, (table, &shape), space, due, &mut wakes);
         if more.is_err() {
             // What is left is still due.
             table.expiry.fetch_min(known, Ordering::Relaxed);
@@ -239,14 +285,12 @@ impl State {
     fn expire_step(
         &self,
         store: &Store,
-        table: &Table,
-        shape: &Shape,
+        (table, shape): (&Table, &Shape),
         space: &Space,
         due: u64,
+        wakes: &mut Wakes,
     ) -> Result<bool> {
-        let oldest = due.saturating_sub(AGE_MAX_SECS);
-        let mut range =
-            space.range(store, (Bound::Included(oldest.to_be_bytes().to_vec()), Bound::Unbounded));
+        let mut range = space.range(store, expiring(due));
         let mut taken = 0;
         while range.advance()? {
             let found = range.key();
@@ -260,7 +304,7 @@ impl State {
                 expect(store, table, second);
                 return Ok(true);
             }
-            self.expire_item(store, table, shape, second, key)?;
+            self.expire_item(store, (table, shape), second, key, wakes)?;
             taken += 1;
         }
         Ok(false)
@@ -270,10 +314,10 @@ impl State {
     fn expire_item(
         &self,
         store: &Store,
-        table: &Table,
-        shape: &Shape,
+        (table, shape): (&Table, &Shape),
         second: u64,
         key: &[u8],
+        wakes: &mut Wakes,
     ) -> Result<()> {
         let Some(ttl) = &shape.definition.ttl else { return Ok(()) };
         // What was found at a key says which partition it is in.
@@ -286,7 +330,7 @@ impl State {
         }
         let mut batch = store.batch();
         let effect = stage_item(table, shape, &mut batch, &key, Some(&before), None, true)?;
-        commit(store, self, batch, &[effect])?.forget();
+        commit(store, self, batch, &[effect], wakes)?.forget();
         Ok(())
     }
 }

@@ -238,7 +238,7 @@ impl AttributeValue {
     }
 
     fn validate_below(&self, levels: usize) -> Result<()> {
-        let Some(below) = levels.checked_sub(1) else { return Err(Error::validation(TOO_DEEP)) };
+        let Some(below) = levels.checked_sub(1) else { return Err(Error::request(TOO_DEEP)) };
         match self {
             Self::M(map) => map.values().try_for_each(|value| value.validate_below(below)),
             Self::L(list) => list.iter().try_for_each(|value| value.validate_below(below)),
@@ -292,9 +292,7 @@ impl Item {
     pub(crate) fn validate_values(&self) -> Result<()> {
         for (name, value) in &self.0 {
             if name.is_empty() {
-                return Err(Error::validation(
-                    "One or more parameter values were invalid: An attribute name may not be empty",
-                ));
+                return Err(Error::request("Empty attribute name"));
             }
             if name.len() > NAME_LEN_MAX {
                 return Err(Error::validation(format!(

@@ -7,7 +7,8 @@
 use crate::Batch;
 use crate::kv::changes::record::{Change, ChangeKind};
 use crate::kv::error::Result;
-use crate::kv::feed_locks::FeedLocks;
+use crate::kv::expr::Path;
+use crate::kv::feed_locks::{FeedLocks, Wakes};
 use crate::kv::item;
 use crate::kv::keys::Key;
 use crate::kv::schema::StreamViewType;
@@ -110,6 +111,24 @@ pub(crate) fn shape_of<'a>(store: &Store, table: &'a Table) -> Result<RwLockRead
 }
 
 impl Shape {
+    /// Refuses paths into keys of the table or of an index, which hold nothing but themselves.
+    pub(crate) fn check_scalars<'a>(&self, paths: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+        let nested: Vec<&str> = paths.into_iter().filter(|path| path.is_nested()).map(Path::root).collect();
+        if nested.is_empty() {
+            return Ok(());
+        }
+        let of_table = self.layout.attributes().map(|key| ("Key", key));
+        let of_indexes = self.indexes.iter().flat_map(|index| index.layout.attributes());
+        let mut keys = of_table.chain(of_indexes.map(|key| ("IndexKey", key)));
+        match keys.find(|(_, key)| nested.contains(&&*key.name)) {
+            Some((what, key)) => Err(crate::kv::Error::validation(format!(
+                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: {what}: {}",
+                key.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// The item at `key`.
     pub(crate) fn before(&self, store: &Store, key: &Key) -> Result<Option<Before>> {
         let Some(record) = self.items.get(store, &key.bytes)? else { return Ok(None) };
@@ -222,18 +241,19 @@ pub(crate) fn commit(
     state: &State,
     mut batch: Batch,
     effects: &[Effect<'_>],
+    wakes: &mut Wakes,
 ) -> Result<Pending<()>> {
     let mut feeds = FeedLocks::of(effects);
     feeds.stage(store, state, &mut batch, effects)?;
     note_stale(store, state, effects)?;
     let pending = store.commit(batch)?;
-    apply_all(store, feeds, effects);
+    apply_all(store, feeds, effects, wakes);
     Ok(pending)
 }
 
 /// Applies effects whose batch is logged.
-pub(crate) fn apply_all(store: &Store, feeds: FeedLocks<'_>, effects: &[Effect<'_>]) {
-    feeds.apply();
+pub(crate) fn apply_all(store: &Store, feeds: FeedLocks<'_>, effects: &[Effect<'_>], wakes: &mut Wakes) {
+    feeds.apply(wakes);
     for effect in effects {
         apply(store, effect);
     }

@@ -102,7 +102,7 @@ impl Bucket {
     /// # Errors
     /// As for [`get_object`](Self::get_object).
     pub fn attributes(&self, request: &GetAttributes) -> Result<Attributes> {
-        self.store.call("GetObjectAttributes", self.name(), || self.do_attributes(request))
+        self.call("GetObjectAttributes", || self.do_attributes(request))
     }
 
     fn do_attributes(&self, request: &GetAttributes) -> Result<Attributes> {

@@ -194,7 +194,13 @@ impl Buckets {
         if fits {
             return Ok(());
         }
-        Err(Error::IllegalLocationConstraint { given: given.map(str::to_owned) })
+        match given {
+            // Where no name is needed its own is none.
+            Some(given) if given == region || !is_region(given) => {
+                Err(Error::InvalidLocationConstraint { given: given.to_owned() })
+            }
+            _ => Err(Error::IllegalLocationConstraint { given: given.map(str::to_owned) }),
+        }
     }
 
     /// The bucket of this name.
@@ -294,6 +300,13 @@ impl Buckets {
         }
         Ok(page)
     }
+}
+
+/// Is it the name of a region, such as `eu-west-1`, or one of old?
+fn is_region(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let Some((words, number)) = text.rsplit_once('-') else { return text == "EU" };
+    words.contains('-') && words.split('-').all(is_word) && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Where a bucket needs no location.

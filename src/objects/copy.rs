@@ -17,11 +17,18 @@ use crate::objects::staged::Pending;
 use crate::objects::state::{Both, BucketState, Settings};
 use crate::objects::versions::{Versions, View};
 use crate::objects::{Bucket, ETag, Metadata, PartOutput, StorageClass, Tags, VersionId};
+use crate::store::Snapshot;
 use bytes::Bytes;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 /// How often a copy whose source changes while it is read begins anew.
 const ATTEMPTS: usize = 3;
+
+/// Bytes that a task reads before it lets others go first: a few milliseconds of hashing.
+const REST_AFTER: usize = 2 << 20;
 
 /// What is copied.
 ///
@@ -203,6 +210,8 @@ pub struct PartCopyOutput {
     pub last_modified: Timestamp,
     /// The version that was copied; none while its bucket was never versioned.
     pub source_version_id: Option<VersionId>,
+    /// Was a checksum chosen when the upload was begun? The service speaks of no other.
+    pub chose_checksum: bool,
 }
 
 /// The source of a copy, as it was found.
@@ -247,7 +256,7 @@ impl Bucket {
     /// over 5 GiB, or a copy onto itself that changes nothing; `PreconditionFailed`; those of a put. `ConditionalRequestConflict`
     /// if the source changes again and again while it is read.
     pub fn copy(&self, request: CopyObject) -> Result<CopyOutput> {
-        self.store.call("CopyObject", self.name(), || Ok(self.stage_copy(request)?.wait()?))
+        self.call("CopyObject", || Ok(at_once(self.stage_copy(request, Pace::Thread))?.wait()?))
     }
 
     /// [`copy`](Self::copy) that holds no thread while it waits for the disk.
@@ -255,12 +264,11 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn copy_async(&self, request: CopyObject) -> Result<CopyOutput> {
-        self.store
-            .call_async("CopyObject", self.name(), async { Ok(self.stage_copy(request)?.done().await?) })
+        self.call_async("CopyObject", async { Ok(self.stage_copy(request, Pace::Task).await?.done().await?) })
             .await
     }
 
-    fn stage_copy(&self, request: CopyObject) -> Result<Pending<CopyOutput>> {
+    async fn stage_copy(&self, request: CopyObject, pace: Pace) -> Result<Pending<CopyOutput>> {
         check_key(&request.key)?;
         request.metadata.iter().try_for_each(Metadata::check)?;
         request.tags.iter().try_for_each(|tags| tags.check(OBJECT_TAGS_MAX))?;
@@ -273,8 +281,9 @@ impl Bucket {
         let from = self.state.bucket(&self.store, &request.source.bucket)?;
         let is_itself = from.versions.id() == self.bucket.versions.id() && request.source.key == request.key;
         for _ in 0..ATTEMPTS {
-            let (seen, digests) =
-                self.examine(&from, &request.source, request.checksum_algorithm, Purpose::Object)?;
+            let (seen, digests) = self
+                .examine(&from, &request.source, request.checksum_algorithm, Purpose::Object, pace)
+                .await?;
             if is_itself && !request.changes_something() {
                 return Err(Error::request(
                     "This copy request is illegal because it is trying to copy an object to itself without \
@@ -282,15 +291,29 @@ impl Bucket {
                      attributes.",
                 ));
             }
-            let settings = Both::of(&from, &self.bucket)?;
-            let _keys = self.state.lock_both((&from, &request.source.key), (&self.bucket, &request.key));
-            let source = find(&from, settings.one(), &request.source, View::Now(&self.store))?;
-            if !source.is(&seen) {
-                continue;
+            if let Some(copied) = self.copy_seen(&from, &request, &conditions, &seen, digests)? {
+                return Ok(copied);
             }
-            return self.write_copy(request, &conditions, settings.other(), source, digests);
         }
-        Err(Error::ConditionalRequestConflict { key: request.source.key })
+        Err(Error::ConditionalRequestConflict { key: request.source.key, condition: None })
+    }
+
+    /// Copies a source that was looked at, if it still is what it was.
+    fn copy_seen(
+        &self,
+        from: &BucketState,
+        request: &CopyObject,
+        conditions: &WriteConditions,
+        seen: &Source,
+        digests: Digests,
+    ) -> Result<Option<Pending<CopyOutput>>> {
+        let settings = Both::of(from, &self.bucket)?;
+        let _keys = self.state.lock_both((from, &request.source.key), (&self.bucket, &request.key));
+        let source = find(from, settings.one(), &request.source, View::Now(&self.store))?;
+        if !source.is(seen) {
+            return Ok(None);
+        }
+        self.write_copy(request.clone(), conditions, settings.other(), source, digests).map(Some)
     }
 
     fn write_copy(
@@ -340,7 +363,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchUpload`; for the source as for [`copy`](Self::copy); `InvalidArgument` for a range that is not within the source.
     pub fn upload_part_copy(&self, request: &UploadPartCopy) -> Result<PartCopyOutput> {
-        self.store.call("UploadPartCopy", self.name(), || Ok(self.stage_part_copy(request)?.wait()?))
+        self.call("UploadPartCopy", || Ok(at_once(self.stage_part_copy(request, Pace::Thread))?.wait()?))
     }
 
     /// [`upload_part_copy`](Self::upload_part_copy) that holds no thread while it waits for the disk.
@@ -348,56 +371,70 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn upload_part_copy_async(&self, request: &UploadPartCopy) -> Result<PartCopyOutput> {
-        self.store
-            .call_async("UploadPartCopy", self.name(), async {
-                Ok(self.stage_part_copy(request)?.done().await?)
-            })
-            .await
+        self.call_async("UploadPartCopy", async {
+            Ok(self.stage_part_copy(request, Pace::Task).await?.done().await?)
+        })
+        .await
     }
 
-    fn stage_part_copy(&self, request: &UploadPartCopy) -> Result<Pending<PartCopyOutput>> {
+    async fn stage_part_copy(&self, request: &UploadPartCopy, pace: Pace) -> Result<Pending<PartCopyOutput>> {
         check_number(request.part_number)?;
         drop(self.bucket.settings()?);
         let (_, upload) = self.upload(&request.key, &request.upload_id)?;
         let from = self.state.bucket(&self.store, &request.source.bucket)?;
         let range = request.range.as_deref();
         for _ in 0..ATTEMPTS {
-            let (seen, digests) =
-                self.examine(&from, &request.source, Some(upload.algorithm), Purpose::Part(range))?;
-            let (Some(md5), Some(checksum)) = (digests.md5, digests.checksum) else { continue };
-            let settings = Both::of(&from, &self.bucket)?;
-            let _keys = self.state.lock_both((&from, &request.source.key), (&self.bucket, &request.key));
-            let source = find(&from, settings.one(), &request.source, View::Now(&self.store))?;
-            if !source.is(&seen) {
-                continue;
+            let (seen, digests) = self
+                .examine(&from, &request.source, Some(upload.algorithm), Purpose::Part(range), pace)
+                .await?;
+            if let Some(copied) = self.copy_part_seen(&from, request, &seen, digests)? {
+                return Ok(copied);
             }
-            let (id, _) = self.upload(&request.key, &request.upload_id)?;
-            let (start, end) = stretch(range, source.object.len)?;
-            let mut references = References::default();
-            let mut batch = self.store.batch();
-            let pieces = match &source.object.content {
-                Content::Pieces(pieces) => {
-                    let pieces = cut(pieces, start, end - start);
-                    references.make(&pieces);
-                    pieces
-                }
-                Content::Inline(bytes) => {
-                    let (written, pieces) = self.outline(bytes, start, end)?;
-                    batch = written;
-                    pieces
-                }
-            };
-            let modified = self.store.now();
-            let part = PartRecord { modified, len: end - start, digest: md5, checksum, pieces };
-            let output = PartCopyOutput {
-                part: PartOutput { etag: ETag::new(md5, 0), checksum },
-                last_modified: modified,
-                source_version_id: source.shown,
-            };
-            let batch = self.put_part(id.nonce, request.part_number, &part, batch, &mut references)?;
-            return Ok(self.commit(batch, &references)?.map(|()| output));
         }
-        Err(Error::ConditionalRequestConflict { key: request.source.key.clone() })
+        Err(Error::ConditionalRequestConflict { key: request.source.key.clone(), condition: None })
+    }
+
+    /// Copies a part from a source that was looked at, if it still is what it was.
+    fn copy_part_seen(
+        &self,
+        from: &BucketState,
+        request: &UploadPartCopy,
+        seen: &Source,
+        digests: Digests,
+    ) -> Result<Option<Pending<PartCopyOutput>>> {
+        let (Some(md5), Some(checksum)) = (digests.md5, digests.checksum) else { return Ok(None) };
+        let settings = Both::of(from, &self.bucket)?;
+        let _keys = self.state.lock_both((from, &request.source.key), (&self.bucket, &request.key));
+        let source = find(from, settings.one(), &request.source, View::Now(&self.store))?;
+        if !source.is(seen) {
+            return Ok(None);
+        }
+        let (id, upload) = self.upload(&request.key, &request.upload_id)?;
+        let (start, end) = stretch(request.range.as_deref(), source.object.len)?;
+        let mut references = References::default();
+        let mut batch = self.store.batch();
+        let pieces = match &source.object.content {
+            Content::Pieces(pieces) => {
+                let pieces = cut(pieces, start, end - start);
+                references.make(&pieces);
+                pieces
+            }
+            Content::Inline(bytes) => {
+                let (written, pieces) = self.outline(bytes, start, end)?;
+                batch = written;
+                pieces
+            }
+        };
+        let modified = self.store.now();
+        let part = PartRecord { modified, len: end - start, digest: md5, checksum, pieces };
+        let output = PartCopyOutput {
+            part: PartOutput { etag: ETag::new(md5, 0), checksum },
+            last_modified: modified,
+            source_version_id: source.shown,
+            chose_checksum: upload.is_chosen,
+        };
+        let batch = self.put_part(id.nonce, request.part_number, &part, batch, &mut references)?;
+        Ok(Some(self.commit(batch, &references)?.map(|()| output)))
     }
 
     /// A short body as an extent, which parts need.
@@ -411,17 +448,16 @@ impl Bucket {
     }
 
     /// The source, and what of it has to be computed: for a part, everything.
-    fn examine(
+    async fn examine(
         &self,
         from: &Arc<BucketState>,
         source: &CopySource,
         algorithm: Option<ChecksumAlgorithm>,
         purpose: Purpose<'_>,
+        pace: Pace,
     ) -> Result<(Source, Digests)> {
         let snapshot = self.store.snapshot();
-        let settings = from.settings()?;
-        let found = find(from, &settings, source, View::Then(&snapshot))?;
-        drop(settings);
+        let found = look_at(from, source, &snapshot)?;
         let object = &found.object;
         let (is_part, range) = match purpose {
             Purpose::Object => (false, None),
@@ -441,9 +477,15 @@ impl Bucket {
         let mut checksum = needs_checksum.then(|| ChecksumHasher::new(wanted));
         if md5.is_some() || checksum.is_some() {
             let range = is_part.then_some(ContentRange { start, end, size: object.len });
+            let mut since_rest = 0;
             for bytes in self.body(snapshot, object.clone(), range)? {
                 let bytes = bytes?;
                 md5.iter_mut().chain(&mut checksum).for_each(|hasher| hasher.update(&bytes));
+                since_rest += bytes.len();
+                if since_rest >= REST_AFTER {
+                    since_rest = 0;
+                    pace.rest().await;
+                }
             }
         }
         let digests = Digests {
@@ -452,6 +494,47 @@ impl Bucket {
         };
         Ok((found, digests))
     }
+}
+
+/// Whose time it takes to read what is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// The caller's thread.
+    Thread,
+    /// That of an executor, which others want too.
+    Task,
+}
+
+impl Pace {
+    /// Lets others go first.
+    async fn rest(self) {
+        let mut is_rested = self == Self::Thread;
+        poll_fn(|context| {
+            if is_rested {
+                return Poll::Ready(());
+            }
+            is_rested = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// The outcome of a copy at the [pace of a thread](Pace::Thread), which never waits.
+fn at_once<T>(copy: impl Future<Output = T>) -> T {
+    let mut copy = pin!(copy);
+    loop {
+        if let Poll::Ready(outcome) = copy.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return outcome;
+        }
+    }
+}
+
+/// The source of a copy as of a snapshot.
+fn look_at(from: &BucketState, source: &CopySource, snapshot: &Snapshot) -> Result<Source> {
+    let settings = from.settings()?;
+    find(from, &settings, source, View::Then(snapshot))
 }
 
 /// The source of a copy as it is.

@@ -138,7 +138,7 @@ impl Bucket {
     /// `NoSuchBucket`, `KeyTooLongError`, `InvalidArgument` for an id that cannot be, `PreconditionFailed` if the object is
     /// another than must match, `NoSuchKey` if there is none.
     pub fn delete_object(&self, request: &DeleteObject) -> Result<DeleteOutput> {
-        self.store.call("DeleteObject", self.name(), || Ok(self.stage_delete(request)?.wait()?))
+        self.call("DeleteObject", || Ok(self.stage_delete(request)?.wait()?))
     }
 
     /// [`delete_object`](Self::delete_object) that holds no thread while it waits for the disk.
@@ -146,9 +146,7 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_object_async(&self, request: &DeleteObject) -> Result<DeleteOutput> {
-        self.store
-            .call_async("DeleteObject", self.name(), async { Ok(self.stage_delete(request)?.done().await?) })
-            .await
+        self.call_async("DeleteObject", async { Ok(self.stage_delete(request)?.done().await?) }).await
     }
 
     pub(crate) fn stage_delete(&self, request: &DeleteObject) -> Result<Pending<DeleteOutput>> {
@@ -170,7 +168,7 @@ impl Bucket {
     /// # Errors
     /// `MalformedXML` for no or too many requests, `NoSuchBucket`; faults of the store.
     pub fn delete_many(&self, requests: &[DeleteObject]) -> Result<Vec<Result<DeleteOutput>>> {
-        self.store.call("DeleteObjects", self.name(), || self.do_delete_many(requests))
+        self.call("DeleteObjects", || self.do_delete_many(requests))
     }
 
     fn do_delete_many(&self, requests: &[DeleteObject]) -> Result<Vec<Result<DeleteOutput>>> {
@@ -186,7 +184,7 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_many_async(&self, requests: &[DeleteObject]) -> Result<Vec<Result<DeleteOutput>>> {
-        self.store.call_async("DeleteObjects", self.name(), self.do_delete_many_async(requests)).await
+        self.call_async("DeleteObjects", self.do_delete_many_async(requests)).await
     }
 
     async fn do_delete_many_async(&self, requests: &[DeleteObject]) -> Result<Vec<Result<DeleteOutput>>> {

@@ -2,6 +2,7 @@
 
 use crate::objects::limits::PART_LEN_MIN;
 use crate::objects::{Buckets, Day};
+use std::sync::atomic::Ordering;
 
 /// What a test may turn: [`Buckets::set_dials`]. By default everything is as the service has it.
 ///
@@ -27,17 +28,22 @@ pub struct Dials {
     pub part_len_min: u64,
     /// How long a day of lifecycle rules is. Default: 24 hours.
     pub day: Day,
+    /// Buckets refuse with [`SlowDown`](crate::objects::Error::SlowDown) what goes over the rates of one partition of the
+    /// service: [reads](crate::objects::limits::READS_PER_SECOND) and
+    /// [writes](crate::objects::limits::WRITES_PER_SECOND) of a second. Default: no limits.
+    pub throttle: bool,
 }
 
 impl Default for Dials {
     fn default() -> Self {
-        Self { part_len_min: PART_LEN_MIN, day: Day::default() }
+        Self { part_len_min: PART_LEN_MIN, day: Day::default(), throttle: false }
     }
 }
 
 impl Buckets {
     /// Turns the dials, for all buckets of this store, until it is closed.
     pub fn set_dials(&self, dials: Dials) {
+        self.state.is_throttled.store(dials.throttle, Ordering::Relaxed);
         *self.state.dials.write() = dials;
         self.state.sweeper.begin(&self.store);
     }

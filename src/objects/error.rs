@@ -64,6 +64,11 @@ pub enum Error {
         /// What was given; none: the region needs one.
         given: Option<String>,
     },
+    /// A location that is none, or that of the region where a bucket needs none.
+    InvalidLocationConstraint {
+        /// What was given.
+        given: String,
+    },
     /// The versioning of a bucket cannot be set to this.
     IllegalVersioningConfiguration,
     /// The key has no current object.
@@ -132,10 +137,12 @@ pub enum Error {
         /// Of the object as it is.
         etag: ETag,
     },
-    /// The object was changed while it was being copied.
+    /// The object was changed while it was being copied, or since the upload that is to replace it was begun.
     ConditionalRequestConflict {
         /// The key.
         key: String,
+        /// The name of the condition's header, if there was one.
+        condition: Option<&'static str>,
     },
     /// Something else is being done with the bucket.
     OperationAborted {
@@ -207,6 +214,8 @@ pub enum Error {
         message: &'static str,
         /// Its key.
         key: String,
+        /// Its value, if that is the reason.
+        value: Option<String>,
     },
     /// The bucket has no tags.
     NoSuchTagSet {
@@ -231,6 +240,8 @@ pub enum Error {
     Lifecycle(LifecycleError),
     /// Notification rules that cannot be.
     Notification(NotificationError),
+    /// Too many requests; only with [`Dials::throttle`](crate::objects::Dials::throttle).
+    SlowDown,
     /// A fault of the store below.
     Storage(crate::Error),
     /// A failure that a test asked for: see [`faults`](crate::faults).
@@ -260,6 +271,7 @@ impl Error {
             Self::InvalidBucketName { .. } => "InvalidBucketName",
             Self::TooManyBuckets { .. } => "TooManyBuckets",
             Self::IllegalLocationConstraint { .. } => "IllegalLocationConstraintException",
+            Self::InvalidLocationConstraint { .. } => "InvalidLocationConstraint",
             Self::IllegalVersioningConfiguration => "IllegalVersioningConfigurationException",
             Self::NoSuchKey { .. } => "NoSuchKey",
             Self::NoSuchVersion { .. } => "NoSuchVersion",
@@ -291,14 +303,16 @@ impl Error {
             Self::Lifecycle(error) => error.code(),
             Self::Notification(error) => error.code(),
             Self::Injected(injected) => injected.code,
+            Self::SlowDown => "SlowDown",
             Self::Storage(_) => "InternalError",
         }
     }
 
-    /// Whose fault it is: the store's for [`Storage`](Self::Storage), the caller's for all others.
+    /// Whose fault it is: the store's for [`Storage`](Self::Storage), the service's for [`SlowDown`](Self::SlowDown), the caller's for
+    /// all others.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Storage(_) => Fault::Service,
+            Self::Storage(_) | Self::SlowDown => Fault::Service,
             Self::Injected(injected) => injected.fault(),
             _ => Fault::Caller,
         }
@@ -324,6 +338,7 @@ impl Error {
             Self::PreconditionFailed { .. } => 412,
             Self::InvalidRange { .. } | Self::InvalidPartNumber { .. } => 416,
             Self::NotImplemented { .. } | Self::Notification(NotificationError::NoEventBus) => 501,
+            Self::SlowDown => 503,
             Self::Storage(_) => 500,
             Self::Injected(injected) => injected.status,
             _ => 400,
@@ -340,10 +355,13 @@ impl Error {
             | Self::OperationAborted { bucket }
             | Self::NoSuchTagSet { bucket }
             | Self::NoSuchSetting { bucket, .. } => vec![("BucketName", bucket.clone())],
+            Self::InvalidLocationConstraint { given } => vec![("LocationConstraint", given.clone())],
             Self::InvalidBucketName { name } => vec![("BucketName", name.clone())],
             Self::IllegalLocationConstraint { .. } | Self::IllegalVersioningConfiguration => Vec::new(),
-            Self::NoSuchKey { key, .. } | Self::ConditionalRequestConflict { key } => {
-                vec![("Key", key.clone())]
+            Self::NoSuchKey { key, .. } => vec![("Key", key.clone())],
+            Self::ConditionalRequestConflict { key, condition } => {
+                let condition = condition.map(|condition| ("Condition", condition.to_owned()));
+                condition.into_iter().chain([("Key", key.clone())]).collect()
             }
             Self::NoSuchVersion { key, version_id } => {
                 vec![("Key", key.clone()), ("VersionId", version_id.clone())]
@@ -397,7 +415,10 @@ impl Error {
                 ("UploadId", upload_id.clone()),
             ],
             Self::InvalidStorageClass { given } => vec![("StorageClassRequested", given.clone())],
-            Self::InvalidTag { key, .. } => vec![("TagKey", key.clone())],
+            Self::InvalidTag { key, value, .. } => {
+                let value = value.iter().map(|value| ("TagValue", value.clone()));
+                std::iter::once(("TagKey", key.clone())).chain(value).collect()
+            }
             Self::Checksum(error) => error.details(),
             Self::Lifecycle(error) => error.details(),
             Self::Notification(error) => error.details(),
@@ -463,6 +484,7 @@ impl Error {
             Self::BucketNotEmpty { .. } => "The bucket you tried to delete is not empty",
             Self::InvalidBucketName { .. } => "The specified bucket is not valid.",
             Self::TooManyBuckets { .. } => "You have attempted to create more buckets than allowed",
+            Self::InvalidLocationConstraint { .. } => "The specified location-constraint is not valid",
             Self::IllegalVersioningConfiguration => "The Versioning element must be specified",
             Self::NoSuchKey { .. } => "The specified key does not exist.",
             Self::NoSuchVersion { .. } => "The specified version does not exist.",
@@ -503,6 +525,7 @@ impl Error {
             }
             Self::InvalidStorageClass { .. } => "The storage class you specified is not valid",
             Self::NoSuchTagSet { .. } => "The TagSet does not exist",
+            Self::SlowDown => "Please reduce your request rate.",
             _ => "The request body terminated unexpectedly",
         }
     }

@@ -213,7 +213,7 @@ impl Extents {
 
     /// Deletes some chunks of extents that nobody refers to. Are there more?
     pub(crate) fn sweep(&self, store: &Store) -> Result<bool> {
-        let Some(_one_at_a_time) = self.sweeping.try_lock() else { return Ok(false) };
+        let _one_at_a_time = self.sweeping.lock();
         let Some(spaces) = self.spaces(store)? else { return Ok(false) };
         if !self.has_freed() {
             return Ok(false);

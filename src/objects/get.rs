@@ -84,6 +84,8 @@ pub struct ObjectInfo {
     pub storage_class: StorageClass,
     /// The checksum that is kept.
     pub checksum: Option<Checksum>,
+    /// The checksum of the part, if one of a multipart object was asked for.
+    pub part_checksum: Option<Checksum>,
     /// Headers and user metadata.
     pub metadata: Metadata,
     /// How many tags it has.
@@ -132,7 +134,7 @@ impl Bucket {
     /// `PreconditionFailed`, `NotModified`, `InvalidRange`, `InvalidPartNumber`, `NoSuchBucket`.
     #[expect(clippy::needless_pass_by_value, reason = "a request is made for one call")]
     pub fn get_object(&self, request: GetObject) -> Result<GetOutput> {
-        self.store.call("GetObject", self.name(), || self.do_get_object(&request))
+        self.call("GetObject", || self.do_get_object(&request))
     }
 
     fn do_get_object(&self, request: &GetObject) -> Result<GetOutput> {
@@ -190,7 +192,7 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub fn head_object(&self, request: &GetObject) -> Result<HeadOutput> {
-        self.store.call("HeadObject", self.name(), || self.do_head_object(request))
+        self.call("HeadObject", || self.do_head_object(request))
     }
 
     fn do_head_object(&self, request: &GetObject) -> Result<HeadOutput> {
@@ -225,6 +227,9 @@ impl Bucket {
             version_id: settings.shown(version.id()),
             storage_class: object.class,
             checksum: object.checksum,
+            part_checksum: request.part_number.and_then(|number| {
+                object.parts.get((number as usize).checked_sub(1)?).and_then(|part| part.checksum)
+            }),
             metadata: object.metadata.clone(),
             tag_count: object.tags.len(),
             parts_count: object.etag.parts(),
@@ -252,8 +257,10 @@ impl Versions<'_> {
         };
         match (version.object.take(), id) {
             (Some(object), _) => Ok((version, object)),
-            (None, None) => Err(Error::NoSuchKey { key: self.key.to_owned(), marker: Some(version.id()) }),
-            (None, Some(_)) => Err(Error::MethodNotAllowed { method, marker: version.id() }),
+            (None, None) if method != "PUT" => {
+                Err(Error::NoSuchKey { key: self.key.to_owned(), marker: Some(version.id()) })
+            }
+            (None, _) => Err(Error::MethodNotAllowed { method, marker: version.id() }),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::objects::error::{Error, Result};
 use std::fmt;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of an id; 32 characters of text.
 pub(crate) const ID_LEN: usize = 24;
@@ -138,15 +139,30 @@ impl std::str::FromStr for VersionId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UploadId(pub(crate) Id);
 
+/// What of an upload's nonce is not chance.
+const KEY_MASK: u128 = u32::MAX as u128;
+
+/// What the id of an upload has of its key, so that a marker of a listing that goes with another can be told.
+fn key_of(key: &str) -> u32 {
+    (xxh3_64(key.as_bytes()) >> 32) as u32
+}
+
 impl UploadId {
     /// The upload that a text names.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         Id::parse(text).map(Self).ok_or_else(|| Error::NoSuchUpload { upload_id: text.to_owned() })
     }
 
-    /// As a marker of a listing: None if it is none.
-    pub(crate) fn parse_marker(text: &str) -> Option<Self> {
-        Id::parse(text).map(Self)
+    /// A new one, of a key: the lower half of its nonce is the key's.
+    pub(crate) fn of_key(key: &str, seq: u64, random: u128) -> Self {
+        let nonce = random & !KEY_MASK | u128::from(key_of(key));
+        Self(Id { seq, nonce })
+    }
+
+    /// As a marker of a listing: None if it is none of this key.
+    pub(crate) fn parse_marker(text: &str, key: &str) -> Option<Self> {
+        let is_of_key = |id: &Id| id.nonce & KEY_MASK == u128::from(key_of(key));
+        Id::parse(text).filter(is_of_key).map(Self)
     }
 }
 

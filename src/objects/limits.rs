@@ -29,6 +29,11 @@ pub const BUCKETS_MAX: u32 = 10_000;
 /// Longest text of a stored setting, in bytes: that of the service's longest, a CORS configuration of 64 KB.
 pub const SETTING_LEN_MAX: usize = 64 << 10;
 
+/// Reads of a bucket in a second that the service gives at least; only with [`Dials::throttle`](crate::objects::Dials).
+pub const READS_PER_SECOND: u32 = 5_500;
+/// The same of writes and deletions.
+pub const WRITES_PER_SECOND: u32 = 3_500;
+
 /// Names and values of [attributes](crate::objects::Metadata::attributes) together, in bytes.
 pub const ATTRIBUTES_LEN_MAX: usize = 64 << 10;
 

@@ -2,7 +2,9 @@
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::objects::error::{Error, Result};
-use crate::objects::limits::{ATTRIBUTES_LEN_MAX, TAG_KEY_LEN_MAX, TAG_VALUE_LEN_MAX, USER_METADATA_LEN_MAX};
+use crate::objects::limits::{
+    ATTRIBUTES_LEN_MAX, OBJECT_TAGS_MAX, TAG_KEY_LEN_MAX, TAG_VALUE_LEN_MAX, USER_METADATA_LEN_MAX,
+};
 use std::fmt;
 use std::str::FromStr;
 
@@ -202,19 +204,24 @@ impl Tags {
     }
 
     pub(crate) fn check(&self, count_max: usize) -> Result<()> {
-        let invalid = |key: &str, message| Err(Error::InvalidTag { message, key: key.to_owned() });
+        let invalid =
+            |key: &str, message| Err(Error::InvalidTag { message, key: key.to_owned(), value: None });
         for (index, (key, value)) in self.0.iter().enumerate() {
             if self.0[..index].iter().any(|(known, _)| known == key) {
                 return invalid(key, "Cannot provide multiple Tags with the same key");
             }
             if key.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("aws:")) {
-                return invalid(key, "Your TagKey cannot be prefixed with aws:");
+                let is_objects = count_max == OBJECT_TAGS_MAX;
+                let of_bucket = "System tags cannot be added/updated by requester";
+                let message = if is_objects { "Your TagKey cannot be prefixed with aws:" } else { of_bucket };
+                return invalid(key, message);
             }
             if key.is_empty() || !is_tag_text(key, TAG_KEY_LEN_MAX) {
                 return invalid(key, "The TagKey you have provided is invalid");
             }
             if !is_tag_text(value, TAG_VALUE_LEN_MAX) {
-                return invalid(key, "The TagValue you have provided is invalid");
+                let message = "The TagValue you have provided is invalid";
+                return Err(Error::InvalidTag { message, key: key.clone(), value: Some(value.clone()) });
             }
         }
         if self.len() > count_max {
@@ -338,12 +345,15 @@ impl fmt::Display for StorageClass {
     }
 }
 
-/// By its name on the wire.
+/// By its name on the wire; refused if objects of a bucket cannot be of it.
 impl FromStr for StorageClass {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|class| class.name() == text);
+        // Those are of places that are no buckets as this is one.
+        let found =
+            found.filter(|class| !matches!(class, Self::Outposts | Self::Snow | Self::ExpressOnezone));
         found.ok_or_else(|| Error::InvalidStorageClass { given: text.to_owned() })
     }
 }

@@ -78,6 +78,8 @@ pub(crate) mod staged;
 mod state;
 mod stats;
 mod tagging;
+mod throttle;
+mod trail;
 mod versions;
 
 pub use attributes::{Attributes, GetAttributes, ObjectPart, ObjectParts, PartsPage};
@@ -96,9 +98,9 @@ pub use etag::ETag;
 pub use get::{GetObject, GetOutput, HeadOutput, ObjectInfo};
 pub use id::{UploadId, VersionId};
 pub use lifecycle::{
-    Day, Expiration, LifecycleAnd, LifecycleConfiguration, LifecycleError, LifecycleFilter, LifecycleRule,
-    LifecycleStatus, LifecycleTag, NoncurrentExpiration, NoncurrentTransition, ObjectExpiration, Transition,
-    TransitionClass, TransitionMinimum,
+    Action as LifecycleAction, Day, Expiration, LifecycleAnd, LifecycleConfiguration, LifecycleError,
+    LifecycleFilter, LifecycleRule, LifecycleStatus, LifecycleTag, NoncurrentExpiration,
+    NoncurrentTransition, ObjectExpiration, Transition, TransitionClass, TransitionMinimum,
 };
 pub use list::{
     ListObjects, ListObjectsV1, ListUploads, ListVersions, ObjectEntry, ObjectPage, ObjectPageV1,
@@ -115,6 +117,7 @@ pub use range::ContentRange;
 pub use settings::{Setting, Versioning};
 pub use stats::BucketStats;
 pub use tagging::Tagging;
+pub use trail::{NextAction, ObjectTrail, Trail, UploadTrail, VersionTrail};
 
 use crate::objects::extents::References;
 use crate::objects::notify::Calls;

@@ -191,7 +191,7 @@ impl ObjectWriter {
     /// As for [`Bucket::put_object`].
     pub fn finish(self) -> Result<PutOutput> {
         let bucket = self.bucket.clone();
-        bucket.store.call("PutObject", bucket.name(), || Ok(self.stage()?.wait()?))
+        bucket.call("PutObject", || Ok(self.stage()?.wait()?))
     }
 
     /// [`finish`](Self::finish) that holds no thread while it waits for the disk.
@@ -200,7 +200,7 @@ impl ObjectWriter {
     /// The same.
     pub async fn finish_async(self) -> Result<PutOutput> {
         let bucket = self.bucket.clone();
-        bucket.store.call_async("PutObject", bucket.name(), async { Ok(self.stage()?.done().await?) }).await
+        bucket.call_async("PutObject", async { Ok(self.stage()?.done().await?) }).await
     }
 
     fn stage(self) -> Result<Pending<PutOutput>> {

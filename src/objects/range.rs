@@ -69,6 +69,9 @@ pub(crate) fn of_copy(header: &str, size: u64) -> Result<(u64, u64)> {
              zero-based offsets of the first and last bytes to copy",
         ));
     };
+    if first >= size {
+        return Err(Error::request("The specified copy range is invalid for the source object size"));
+    }
     if last >= size {
         return Err(Error::argument(
             "x-amz-copy-source-range",

@@ -122,7 +122,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn versioning(&self) -> Result<Versioning> {
-        self.store.call("GetBucketVersioning", self.name(), || self.do_versioning())
+        self.call("GetBucketVersioning", || self.do_versioning())
     }
 
     fn do_versioning(&self) -> Result<Versioning> {
@@ -134,8 +134,7 @@ impl Bucket {
     /// # Errors
     /// `IllegalVersioningConfigurationException` for [`Off`](Versioning::Off).
     pub fn set_versioning(&self, versioning: Versioning) -> Result<()> {
-        self.store
-            .call("PutBucketVersioning", self.name(), || Ok(self.stage_versioning(versioning)?.wait()?))
+        self.call("PutBucketVersioning", || Ok(self.stage_versioning(versioning)?.wait()?))
     }
 
     /// [`set_versioning`](Self::set_versioning), async.
@@ -143,10 +142,7 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_versioning_async(&self, versioning: Versioning) -> Result<()> {
-        self.store
-            .call_async("PutBucketVersioning", self.name(), async {
-                Ok(self.stage_versioning(versioning)?.done().await?)
-            })
+        self.call_async("PutBucketVersioning", async { Ok(self.stage_versioning(versioning)?.done().await?) })
             .await
     }
 
@@ -165,7 +161,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchTagSet` if there are none.
     pub fn bucket_tags(&self) -> Result<Tags> {
-        self.store.call("GetBucketTagging", self.name(), || self.do_bucket_tags())
+        self.call("GetBucketTagging", || self.do_bucket_tags())
     }
 
     fn do_bucket_tags(&self) -> Result<Tags> {
@@ -181,7 +177,7 @@ impl Bucket {
     /// # Errors
     /// `InvalidTag`, `BadRequest` for too many.
     pub fn set_bucket_tags(&self, tags: Tags) -> Result<()> {
-        self.store.call("PutBucketTagging", self.name(), || Ok(self.stage_tags(tags)?.wait()?))
+        self.call("PutBucketTagging", || Ok(self.stage_tags(tags)?.wait()?))
     }
 
     /// [`set_bucket_tags`](Self::set_bucket_tags), async.
@@ -189,9 +185,7 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_bucket_tags_async(&self, tags: Tags) -> Result<()> {
-        self.store
-            .call_async("PutBucketTagging", self.name(), async { Ok(self.stage_tags(tags)?.done().await?) })
-            .await
+        self.call_async("PutBucketTagging", async { Ok(self.stage_tags(tags)?.done().await?) }).await
     }
 
     fn stage_tags(&self, tags: Tags) -> Result<Pending<()>> {

@@ -28,14 +28,17 @@ impl<T> Pending<T> {
     }
 
     /// Blocks until the change is durable.
-    pub(crate) fn wait(self) -> crate::Result<T> {
+    pub(crate) fn wait(mut self) -> crate::Result<T> {
+        // What arrived is visible already.
+        self.calls.wake();
         let output = self.change.wait()?;
         self.calls.run();
         Ok(output)
     }
 
     /// [`wait`](Self::wait) that holds no thread.
-    pub(crate) async fn done(self) -> crate::Result<T> {
+    pub(crate) async fn done(mut self) -> crate::Result<T> {
+        self.calls.wake();
         let output = self.change.done().await?;
         self.calls.run();
         Ok(output)

@@ -14,6 +14,7 @@ use crate::objects::names;
 use crate::objects::notify::{Calls, Functions, NOTIFICATION, NotificationConfiguration};
 use crate::objects::record::malformed;
 use crate::objects::staged::Pending;
+use crate::objects::throttle::Meter;
 use crate::store::catalog::{Resource, ResourceKind, dangling};
 use crate::store::engine::Engine;
 use crate::store::space::Space;
@@ -21,6 +22,7 @@ use crate::store::{Batch, Store};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Locks of keys. A power of two.
@@ -37,6 +39,8 @@ pub(crate) struct State {
     pub(crate) functions: Functions,
     pub(crate) sweeper: Sweeper,
     pub(crate) dials: RwLock<Dials>,
+    /// The dial that every call looks at.
+    pub(crate) is_throttled: AtomicBool,
 }
 
 /// A bucket in use.
@@ -47,6 +51,7 @@ pub(crate) struct BucketState {
     pub(crate) nulls: Space,
     pub(crate) uploads: Space,
     settings: RwLock<Settings>,
+    pub(crate) meter: Meter,
 }
 
 /// What is held shared by every change of an object and alone by a change of the bucket.
@@ -187,6 +192,7 @@ impl State {
             functions: Functions::default(),
             sweeper: Sweeper::default(),
             dials: RwLock::default(),
+            is_throttled: AtomicBool::new(false),
         }
     }
 
@@ -226,6 +232,7 @@ impl State {
             nulls: space(1)?,
             uploads: space(2)?,
             settings: RwLock::new(Settings::of(record)?),
+            meter: Meter::default(),
         });
         self.buckets.write().insert(Arc::clone(&bucket.name), Arc::clone(&bucket));
         Ok(bucket)
@@ -270,6 +277,15 @@ impl Engine for State {
             Err(_) => false,
         };
         Ok(self.extents.sweep(store)? || rules)
+    }
+
+    fn find_deadline(&self, store: &Store) -> crate::Result<()> {
+        // What was freed and not deleted before the store was opened is found with the keyspaces.
+        self.extents.keyspaces(store)?;
+        match self.sweeper.find_deadline(store) {
+            Err(Error::Storage(fault)) => Err(fault),
+            _ => Ok(()),
+        }
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {

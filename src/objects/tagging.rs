@@ -25,7 +25,7 @@ impl Bucket {
     /// # Errors
     /// As for [`get_object`](Self::get_object).
     pub fn tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
-        self.store.call("GetObjectTagging", self.name(), || self.do_tagging(key, version_id))
+        self.call("GetObjectTagging", || self.do_tagging(key, version_id))
     }
 
     fn do_tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
@@ -39,9 +39,7 @@ impl Bucket {
     /// # Errors
     /// As for [`tagging`](Self::tagging); `InvalidTag`, `BadRequest` for more than 10.
     pub fn set_tagging(&self, key: &str, version_id: Option<&str>, tags: Tags) -> Result<Tagging> {
-        self.store.call("PutObjectTagging", self.name(), || {
-            Ok(self.stage_tagging(key, version_id, tags, "PUT")?.wait()?)
-        })
+        self.call("PutObjectTagging", || Ok(self.stage_tagging(key, version_id, tags, "PUT")?.wait()?))
     }
 
     /// [`set_tagging`](Self::set_tagging) that holds no thread while it waits for the disk.
@@ -54,11 +52,10 @@ impl Bucket {
         version_id: Option<&str>,
         tags: Tags,
     ) -> Result<Tagging> {
-        self.store
-            .call_async("PutObjectTagging", self.name(), async {
-                Ok(self.stage_tagging(key, version_id, tags, "PUT")?.done().await?)
-            })
-            .await
+        self.call_async("PutObjectTagging", async {
+            Ok(self.stage_tagging(key, version_id, tags, "PUT")?.done().await?)
+        })
+        .await
     }
 
     /// Removes the tags of an object.
@@ -66,7 +63,7 @@ impl Bucket {
     /// # Errors
     /// As for [`tagging`](Self::tagging).
     pub fn delete_tagging(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
-        self.store.call("DeleteObjectTagging", self.name(), || {
+        self.call("DeleteObjectTagging", || {
             Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.wait()?)
         })
     }
@@ -76,11 +73,10 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_tagging_async(&self, key: &str, version_id: Option<&str>) -> Result<Tagging> {
-        self.store
-            .call_async("DeleteObjectTagging", self.name(), async {
-                Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.done().await?)
-            })
-            .await
+        self.call_async("DeleteObjectTagging", async {
+            Ok(self.stage_tagging(key, version_id, Tags::default(), "DELETE")?.done().await?)
+        })
+        .await
     }
 
     /// Sets an [attribute](crate::objects::Metadata::attributes) of an object, or removes it. It stays the same version,

@@ -60,9 +60,7 @@ impl Queue {
     fn stage_attributes(&self, attributes: &QueueAttributes) -> Staged<()> {
         // The target of dead letters is looked at without this queue's lock.
         let wanted = self.core.lock_as_it_is().live.settings.changed(attributes)?;
-        if attributes.get("RedrivePolicy").is_some() {
-            self.queues().check_redrive(self.arn(), &wanted)?;
-        }
+        self.queues().check_redrive(self.arn(), attributes, &wanted)?;
         self.change(|state, setting, wakers| {
             let Setting { core, store, now, .. } = setting;
             // What has expired is gone, whatever the next retention period is.
@@ -86,7 +84,16 @@ impl Queue {
     /// # Errors
     /// What `edit` says, [`QueueDoesNotExist`](Error::QueueDoesNotExist).
     pub fn edit_policy(&self, edit: impl FnOnce(Option<&str>) -> Result<String>) -> Result<()> {
-        let staged: Staged<()> = self.change(|state, setting, _| {
+        Ok(self.stage_policy(edit)?.wait()?)
+    }
+
+    /// [`edit_policy`](Self::edit_policy) that holds no thread while it waits for the disk.
+    pub async fn edit_policy_async(&self, edit: impl FnOnce(Option<&str>) -> Result<String>) -> Result<()> {
+        Ok(self.stage_policy(edit)?.done().await?)
+    }
+
+    fn stage_policy(&self, edit: impl FnOnce(Option<&str>) -> Result<String>) -> Staged<()> {
+        self.change(|state, setting, _| {
             let mut live = state.live.clone();
             let policy = live.settings.render().remove("Policy");
             let edited = QueueAttributes::from_iter([("Policy", edit(policy.as_deref())?)]);
@@ -97,8 +104,7 @@ impl Queue {
             let pending = setting.store.commit(batch)?;
             state.live = live;
             Ok(pending)
-        });
-        Ok(staged?.wait()?)
+        })
     }
 
     /// The attributes of these names, or with `All` all that have a value, as the service spells them. Counts of messages
@@ -158,16 +164,29 @@ impl Queue {
         &self,
         tags: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        self.store.call("TagQueue", self.name(), || self.do_tag(tags))
+        self.store.call("TagQueue", self.name(), || Ok(self.stage_tag(tags)?.wait()?))
     }
 
-    fn do_tag<K: Into<String>, V: Into<String>>(&self, tags: impl IntoIterator<Item = (K, V)>) -> Result<()> {
+    /// [`tag`](Self::tag) that holds no thread while it waits for the disk.
+    pub async fn tag_async<K: Into<String>, V: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        self.store
+            .call_async("TagQueue", self.name(), async { Ok(self.stage_tag(tags)?.done().await?) })
+            .await
+    }
+
+    fn stage_tag<K: Into<String>, V: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Staged<()> {
         let tags: BTreeMap<String, String> =
             tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         if tags.is_empty() {
-            return Err(Error::MissingParameter { parameter: "Tags" });
+            return Err(Error::missing("Tags"));
         }
-        Ok(self.stage_tags(|all| all.extend(tags))?.wait()?)
+        self.stage_tags(|all| all.extend(tags))
     }
 
     /// Removes tags; those that are not there are none.
@@ -175,15 +194,21 @@ impl Queue {
     /// # Errors
     /// [`MissingParameter`](Error::MissingParameter) for no keys.
     pub fn untag(&self, keys: &[impl AsRef<str>]) -> Result<()> {
-        self.store.call("UntagQueue", self.name(), || self.do_untag(keys))
+        self.store.call("UntagQueue", self.name(), || Ok(self.stage_untag(keys)?.wait()?))
     }
 
-    fn do_untag(&self, keys: &[impl AsRef<str>]) -> Result<()> {
+    /// [`untag`](Self::untag) that holds no thread while it waits for the disk.
+    pub async fn untag_async(&self, keys: &[impl AsRef<str>]) -> Result<()> {
+        self.store
+            .call_async("UntagQueue", self.name(), async { Ok(self.stage_untag(keys)?.done().await?) })
+            .await
+    }
+
+    fn stage_untag(&self, keys: &[impl AsRef<str>]) -> Staged<()> {
         if keys.is_empty() {
-            return Err(Error::MissingParameter { parameter: "TagKeys" });
+            return Err(Error::missing("TagKeys"));
         }
-        let staged = self.stage_tags(|all| all.retain(|key, _| keys.iter().all(|gone| gone.as_ref() != key)));
-        Ok(staged?.wait()?)
+        self.stage_tags(|all| all.retain(|key, _| keys.iter().all(|gone| gone.as_ref() != key)))
     }
 
     fn stage_tags(&self, edit: impl FnOnce(&mut BTreeMap<String, String>)) -> Staged<()> {

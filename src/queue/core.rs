@@ -104,6 +104,8 @@ pub(super) struct State {
     pub(super) spaces: Spaces,
     pub(super) index: Index,
     is_loaded: bool,
+    /// While it is not loaded: when there is something to sweep.
+    pub(super) ahead: Option<Timestamp>,
     pub(super) is_deleted: bool,
     /// Move tasks out of this queue, by their start.
     pub(super) tasks: BTreeMap<u64, Task>,
@@ -129,6 +131,7 @@ impl Core {
             spaces: Spaces::find(store, name, &resource.ids)?,
             index: Index::new(is_fifo),
             is_loaded: false,
+            ahead: None,
             is_deleted: false,
             tasks: BTreeMap::new(),
             waiters: Waiters::default(),
@@ -203,8 +206,14 @@ impl State {
 impl Core {
     /// Puts other bytes where the first message that was received is kept, and gives what was there.
     pub(super) fn overwrite_first(&self, store: &Store, bytes: &[u8]) -> bytes::Bytes {
+        let seq = *self.lock_as_it_is().index.leases.keys().next().unwrap();
+        self.overwrite(store, seq, bytes)
+    }
+
+    /// Puts other bytes where a message without a group is kept, and gives what was there.
+    pub(super) fn overwrite(&self, store: &Store, seq: u64, bytes: &[u8]) -> bytes::Bytes {
         let state = self.lock_as_it_is();
-        let (seq, space) = (*state.index.leases.keys().next().unwrap(), &state.spaces.messages);
+        let space = &state.spaces.messages;
         let key = keys::message("", seq);
         let before = space.get(store, key.as_ref()).unwrap().unwrap();
         let mut batch = store.batch();

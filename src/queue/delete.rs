@@ -9,7 +9,6 @@ use crate::queue::index::Lease;
 use crate::queue::keys;
 use crate::queue::limits::VISIBILITY_SECONDS_MAX;
 use crate::queue::receipt::{self, Receipt};
-use crate::queue::rules;
 use crate::{Batch, Store};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,6 +26,9 @@ pub(super) struct Changes {
 }
 
 pub(super) fn parse(core: &Core, handle: &str) -> Result<Receipt> {
+    if handle.trim().is_empty() {
+        return Err(Error::missing("ReceiptHandle"));
+    }
     let receipt = receipt::decode(core.identity.salt, handle);
     receipt.ok_or_else(|| Error::ReceiptHandleIsInvalid { handle: handle.to_owned() })
 }
@@ -106,7 +108,11 @@ impl State {
         (handle, seconds): (&str, i32),
         now: Timestamp,
     ) -> Result<()> {
-        rules::in_range(Some(seconds), 0..=VISIBILITY_SECONDS_MAX, "VisibilityTimeout")?;
+        if !(0..=VISIBILITY_SECONDS_MAX).contains(&seconds) {
+            let reason =
+                format_args!("VisibilityTimeout must be an integer between 0 and {VISIBILITY_SECONDS_MAX}.");
+            return Err(Error::parameter(seconds, "VisibilityTimeout", reason));
+        }
         let receipt = parse(core, handle)?;
         let is_expired = receipt.seq < self.cutoff(now);
         let Some(lease) = self.index.leases.get(&receipt.seq).filter(|_| !is_expired) else {
@@ -124,7 +130,8 @@ impl State {
             return Err(expired(handle));
         }
         if !lease.is_in_flight {
-            return Err(Error::MessageNotInflight);
+            // The service minds only if somebody ended the delivery, not if its time did.
+            return if lease.is_given_back() { Err(Error::MessageNotInflight) } else { Ok(()) };
         }
         let until = now + Duration::from_secs(u64::from(seconds.cast_unsigned()));
         let cap = Duration::from_secs(u64::from(VISIBILITY_SECONDS_MAX.cast_unsigned()));
@@ -134,7 +141,7 @@ impl State {
             );
             return Err(Error::parameter(seconds, "VisibilityTimeout", reason));
         }
-        changes.ends.insert(receipt.seq, until);
+        changes.ends.insert(receipt.seq, if seconds == 0 { lease.received } else { until });
         Ok(())
     }
 

@@ -53,9 +53,11 @@ impl Target for Arc<Core> {
         delivery: &Delivery<'_>,
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> StoreResult<()>,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Vec<Waker>> {
         let (now, dials) = (store.now(), QueueEngine::of(store).dials());
-        let Some(mut state) = ToQueues::unless_refused(self.lock(store, now))? else { return append(batch) };
+        let Some(mut state) = ToQueues::unless_refused(self.lock(store, now))? else {
+            return append(batch).map(|()| Vec::new());
+        };
         let setting = Setting { core: self, store, dials: &dials, now };
         let mut sends = Sends::default();
         for body in delivery.bodies {
@@ -68,9 +70,7 @@ impl Target for Arc<Core> {
         append(batch)?;
         let mut wakers = Vec::new();
         state.apply_sends(setting, sends, &mut wakers);
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-        Ok(())
+        Ok(wakers)
     }
 }
 
@@ -95,11 +95,11 @@ mod tests {
         for (queue, arrived) in [(&fifo, 0), (&standard, 1)] {
             let delivery = Delivery { target: &ToQueues, arn: queue.arn(), group: "", bodies: &bodies };
             let mut len = None;
-            deliver_all(&store, &[delivery], store.batch(), &mut |batch| {
+            let woken = deliver_all(&store, &[delivery], store.batch(), &mut |batch| {
                 len = Some(batch.len());
                 store.commit(batch)?.wait()
-            })
-            .unwrap();
+            });
+            drop(woken.unwrap());
             assert_eq!(len == Some(0), arrived == 0, "{len:?}");
             assert_eq!(queue.stats().unwrap().messages(), arrived);
         }

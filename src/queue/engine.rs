@@ -40,7 +40,10 @@ pub(super) struct QueueEngine {
 
 impl QueueEngine {
     pub(super) fn of(store: &Store) -> Arc<Self> {
-        store.engine(ResourceKind::Queue, Self::default)
+        let engine = store.engine(ResourceKind::Queue, Self::default);
+        // So that it knows from the first what time brings about. Who asks for a queue is told of a failure.
+        let _ = engine.load(store);
+        engine
     }
 
     pub(super) fn dials(&self) -> Arc<Dials> {
@@ -71,7 +74,9 @@ impl QueueEngine {
                     if live.is_moving {
                         moving.insert(name.clone());
                     }
-                    Slot::Live(Arc::new(Core::new(store, &name, &resource, *live)?))
+                    let core = Core::new(store, &name, &resource, *live)?;
+                    core.look_ahead(store);
+                    Slot::Live(Arc::new(core))
                 }
             };
             names.insert(name, slot);
@@ -152,8 +157,8 @@ impl QueueEngine {
         Ok(live.collect())
     }
 
-    /// Queues that are in use, and so have an index.
-    fn loaded(&self) -> Vec<Arc<Core>> {
+    /// Queues that are there.
+    fn live(&self) -> Vec<Arc<Core>> {
         let names = self.names.read();
         let live = names.values().filter_map(|slot| match slot {
             Slot::Live(core) => Some(Arc::clone(core)),
@@ -191,11 +196,14 @@ impl Engine for QueueEngine {
     fn maintain(&self, store: &Store) -> StoreResult<bool> {
         let mut more = self.move_step(store).map_err(queue::error::storage)?;
         let now = store.now();
-        for core in self.loaded() {
-            let mut state = core.lock_as_it_is();
-            if state.is_loaded() && !state.is_deleted {
-                state.index.advance(now);
-                more |= state.expire(&core, store, now)?;
+        for core in self.live() {
+            if core.is_asleep(now) {
+                continue;
+            }
+            match core.lock(store, now) {
+                Ok(mut state) => more |= state.expire(&core, store, now)?,
+                Err(Error::QueueDoesNotExist) => {}
+                Err(error) => return Err(queue::error::storage(error)),
             }
         }
         self.forget_names(store, now)?;
@@ -204,9 +212,9 @@ impl Engine for QueueEngine {
 
     fn next_deadline(&self) -> Option<Timestamp> {
         let mut deadline = self.next_move();
-        for core in self.loaded() {
+        for core in self.live() {
             let state = core.lock_as_it_is();
-            let sweep = if state.is_loaded() && !state.is_deleted { state.next_sweep() } else { None };
+            let sweep = if state.is_deleted { None } else { state.next_sweep() };
             deadline = deadline.into_iter().chain(sweep).min();
         }
         let names = self.names.read();

@@ -3,8 +3,9 @@
 use crate::Fault;
 use crate::call::Refusal;
 use crate::faults::{Injected, Service};
-use crate::queue::limits::{BATCH_ENTRIES_MAX, BATCH_LEN_MAX};
+use crate::queue::limits::{BATCH_ENTRIES_MAX, BATCH_LEN_MAX, STATEMENTS_MAX};
 use crate::store::Store;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The result of an operation on a queue.
@@ -45,6 +46,11 @@ pub enum Error {
     OverLimit {
         /// How many there may be.
         limit: usize,
+    },
+    /// An access policy would have too many statements.
+    PolicyTooLong {
+        /// How many.
+        statements: usize,
     },
     /// The message waits to be received: its visibility cannot be changed.
     MessageNotInflight,
@@ -95,7 +101,7 @@ pub enum Error {
     /// A parameter that must be there is not.
     MissingParameter {
         /// Which.
-        parameter: &'static str,
+        parameter: Cow<'static, str>,
     },
     /// Not possible in this state.
     UnsupportedOperation {
@@ -129,6 +135,11 @@ impl Error {
     }
 
     #[cold]
+    pub(super) fn missing(parameter: impl Into<Cow<'static, str>>) -> Self {
+        Self::MissingParameter { parameter: parameter.into() }
+    }
+
+    #[cold]
     pub(super) fn unknown_attribute(name: &str) -> Self {
         Self::InvalidAttributeName { message: format!("Unknown Attribute {name}.") }
     }
@@ -145,7 +156,7 @@ impl Error {
             Self::QueueNameExists { .. } => "QueueNameExists",
             Self::QueueDeletedRecently => "QueueDeletedRecently",
             Self::PurgeQueueInProgress { .. } => "PurgeQueueInProgress",
-            Self::OverLimit { .. } => "OverLimit",
+            Self::OverLimit { .. } | Self::PolicyTooLong { .. } => "OverLimit",
             Self::MessageNotInflight => "MessageNotInflight",
             Self::ReceiptHandleIsInvalid { .. } => "ReceiptHandleIsInvalid",
             Self::BatchEntryIdsNotDistinct { .. } => "BatchEntryIdsNotDistinct",
@@ -198,7 +209,10 @@ impl Error {
     /// The HTTP status that goes with it.
     pub fn status(&self) -> u16 {
         match self {
-            Self::PurgeQueueInProgress { .. } | Self::OverLimit { .. } | Self::RequestThrottled => 403,
+            Self::PurgeQueueInProgress { .. }
+            | Self::OverLimit { .. }
+            | Self::PolicyTooLong { .. }
+            | Self::RequestThrottled => 403,
             Self::ResourceNotFound { .. } => 404,
             Self::Storage(_) => 500,
             Self::Injected(injected) => injected.status,
@@ -248,6 +262,9 @@ impl fmt::Display for Error {
             }
             Self::OverLimit { limit } => {
                 write!(f, "The maximum number of in flight messages is reached: {limit}.")
+            }
+            Self::PolicyTooLong { statements } => {
+                write!(f, "{statements} Statements were found, maximum allowed is {STATEMENTS_MAX}.")
             }
             Self::MessageNotInflight => f.write_str("The specified message isn't in flight."),
             Self::ReceiptHandleIsInvalid { handle } => {

@@ -7,10 +7,13 @@ use crate::queue::core::{Core, State};
 use crate::queue::index::PLAIN;
 use crate::queue::keys;
 use crate::queue::lane::NOTHING;
+use crate::queue::load::load_tasks;
 use std::time::Duration;
 
 /// Messages swept at once.
 const STEP: usize = 1000;
+/// Groups that are looked at in a queue that is not loaded.
+const GROUPS_SEEN_MAX: usize = 64;
 
 impl State {
     /// Removes a bounded number of expired messages, and says whether there may be more.
@@ -95,8 +98,50 @@ impl State {
 
     /// When sweeping is worth it: some time after the oldest message expired, so that many go at once.
     pub(super) fn next_sweep(&self) -> Option<Timestamp> {
-        let (oldest, _) = self.index.oldest()?;
+        if !self.is_loaded() {
+            return self.ahead;
+        }
+        self.index.oldest().map(|(oldest, _)| self.sweep_of(oldest))
+    }
+
+    fn sweep_of(&self, oldest: u64) -> Timestamp {
         let retention = u64::from(self.live.settings.retention);
-        Some(keys::time_of(oldest) + Duration::from_secs(retention + (retention / 16).max(1)))
+        keys::time_of(oldest) + Duration::from_secs(retention + (retention / 16).max(1))
+    }
+
+    /// When there is something to sweep, by a look at the first message of each group. It may be at once, if there are many.
+    fn first_sweep(&self, store: &Store) -> Result<Option<Timestamp>> {
+        let (mut from, mut oldest) = (Vec::new(), None::<u64>);
+        for _ in 0..GROUPS_SEEN_MAX {
+            let mut range = self.spaces.messages.range(store, from.as_slice()..);
+            if !range.advance()? {
+                return Ok(oldest.map(|oldest| self.sweep_of(oldest)));
+            }
+            let Some((group, first)) = keys::parse_message(range.key()) else { break };
+            oldest = Some(oldest.map_or(first, |oldest| oldest.min(first)));
+            from = keys::behind_group(group);
+        }
+        Ok(Some(Timestamp::UNIX_EPOCH))
+    }
+}
+
+impl Core {
+    /// What time will bring about in a queue that is not loaded yet: sweeping, and the steps of a move task.
+    pub(super) fn look_ahead(&self, store: &Store) {
+        let mut state = self.lock_as_it_is();
+        // What cannot be read is due at once: then it is found again, and reported.
+        state.ahead = state.first_sweep(store).unwrap_or(Some(Timestamp::UNIX_EPOCH));
+        if state.live.is_moving {
+            match load_tasks(&state, &self.identity, store) {
+                Ok(tasks) => state.tasks = tasks,
+                Err(_) => state.ahead = Some(Timestamp::UNIX_EPOCH),
+            }
+        }
+    }
+
+    /// Is it not loaded, and has nothing to be swept?
+    pub(super) fn is_asleep(&self, now: Timestamp) -> bool {
+        let state = self.lock_as_it_is();
+        !state.is_loaded() && state.ahead.is_none_or(|at| at > now)
     }
 }

@@ -5,7 +5,7 @@ use crate::queue::core::{Core, State};
 use crate::queue::delete::{Changes, Deletions};
 use crate::queue::engine::QueueEngine;
 use crate::queue::error::{Error, Result};
-use crate::queue::limits::{BATCH_LEN_MAX, PAGE_MAX};
+use crate::queue::limits::{BATCH_LEN_MAX, PAGE_MAX, VISIBILITY_SECONDS_MAX};
 use crate::queue::message::{Message, SendMessage, Sent};
 use crate::queue::queues::{QueuePage, Queues, decode_token};
 use crate::queue::receive::{Receive, Setting};
@@ -140,8 +140,9 @@ impl Queue {
             entries.iter().try_for_each(|entry| state.check_deduplication(&entry.value))?;
             state.throttle_send(setting, None)?;
             let (mut sends, mut ids) = (Sends::default(), Vec::with_capacity(entries.len()));
-            for BatchEntry { id, value } in entries {
-                match send::check(&value, self.is_fifo()).and_then(|()| state.check_len(&value)) {
+            for (BatchEntry { id, value }, number) in entries.into_iter().zip(1..) {
+                let checked = send::check_entry(&value, self.is_fifo(), number);
+                match checked.and_then(|()| state.check_len(&value)) {
                     Ok(()) => {
                         state.decide_send(setting, &mut sends, value);
                         ids.push(id);
@@ -238,10 +239,12 @@ impl Queue {
     }
 
     /// Changes how long a received message stays invisible: so many seconds (0 to 43,200) from now on, in all at most
-    /// twelve hours since it was received. With 0 it is visible at once. The next delivery is not affected.
+    /// twelve hours since it was received. With 0 it is visible at once. The next delivery is not affected. In a standard
+    /// queue nothing happens to a message whose time has ended already.
     ///
     /// # Errors
-    /// [`ReceiptHandleIsInvalid`](Error::ReceiptHandleIsInvalid), [`MessageNotInflight`](Error::MessageNotInflight);
+    /// [`ReceiptHandleIsInvalid`](Error::ReceiptHandleIsInvalid); [`MessageNotInflight`](Error::MessageNotInflight) for a
+    /// message that was made visible before its time;
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for a time out of range, a message that is gone, and in a
     /// FIFO queue a delivery that has ended.
     pub fn change_visibility(&self, receipt_handle: &str, seconds: i32) -> Result<()> {
@@ -260,6 +263,10 @@ impl Queue {
     }
 
     fn stage_visibility(&self, handle: &str, seconds: i32) -> Staged<()> {
+        if !(0..=VISIBILITY_SECONDS_MAX).contains(&seconds) {
+            let reason = format_args!("Must be between 0 and {VISIBILITY_SECONDS_MAX}.");
+            return Err(Error::parameter(seconds, "VisibilityTimeout", reason));
+        }
         self.change(|state, setting, wakers| {
             let mut changes = Changes::default();
             let wanted = (handle, seconds);
@@ -350,7 +357,7 @@ impl Queue {
         max_results: Option<i32>,
         next_token: Option<&str>,
     ) -> Result<QueuePage> {
-        rules::in_range(max_results, 1..=PAGE_MAX, "MaxResults")?;
+        let max_results = rules::page_len(max_results, PAGE_MAX)?;
         let from = next_token.map(decode_token).transpose()?.unwrap_or_default();
         self.check_exists()?;
         let mut sources = self.engine.list(&self.store, "", &from)?;

@@ -23,7 +23,8 @@ const CACHED_LEN_MAX: usize = 4 << 20;
 /// How many delays that have ended make clearing the keyspace worth it.
 const STALE_MAX: usize = 1024;
 
-/// The last delivery of a message that was received and is still there.
+/// The last delivery of a message that was received and is still there. One that was ended before its time ends where it
+/// began.
 #[derive(Clone, Debug)]
 pub(super) struct Lease {
     pub(super) lane: usize,
@@ -35,6 +36,11 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// Was it ended by somebody, and not by the clock?
+    pub(super) fn is_given_back(&self) -> bool {
+        self.until <= self.received
+    }
+
     pub(super) fn record(&self, group: Option<Arc<str>>) -> LeaseRecord {
         LeaseRecord {
             group,
@@ -188,13 +194,11 @@ impl Index {
         if wanted == lane.rank {
             return;
         }
-        if let Some((weight, turn)) = lane.rank {
-            self.ready.remove(&(weight, turn, at));
-        }
+        self.unrank(at);
         if let Some((weight, turn)) = wanted {
             self.ready.insert((weight, turn, at));
         }
-        lane.rank = wanted;
+        self.lanes[at].rank = wanted;
     }
 
     /// All lanes in the order of their first messages, as after loading.
@@ -286,8 +290,16 @@ impl Index {
             self.hold(at, seq, until);
         } else {
             self.lanes[at].give_back(seq);
+            // A group that had its turn is behind those that wait, though nothing of it is in flight.
+            self.unrank(at);
         }
         self.rank(at);
+    }
+
+    fn unrank(&mut self, at: usize) {
+        if let Some((weight, turn)) = self.lanes[at].rank.take() {
+            self.ready.remove(&(weight, turn, at));
+        }
     }
 
     fn hold(&mut self, at: usize, seq: u64, until: Timestamp) {

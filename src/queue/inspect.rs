@@ -2,12 +2,12 @@
 
 use crate::Store;
 use crate::clock::Timestamp;
-use crate::queue::Queue;
 use crate::queue::core::State;
 use crate::queue::error::Result;
 use crate::queue::lane::NOTHING;
 use crate::queue::message::{Message, Stored};
 use crate::queue::receive::{Setting, deliver};
+use crate::queue::{Queue, Queues};
 use crate::queue::{identify, keys};
 use std::fmt;
 use std::sync::Arc;
@@ -121,11 +121,17 @@ impl fmt::Display for Seen {
             (1, Some(first)) => write!(f, ", received once, first {first}")?,
             (count, Some(first)) => write!(f, ", received {count} times, first {first}")?,
         }
-        match self.state {
-            MessageState::Visible => f.write_str(", visible"),
-            MessageState::InFlight { until } => write!(f, ", in flight until {until}"),
-            MessageState::Delayed { until } => write!(f, ", delayed until {until}"),
-            MessageState::Blocked => f.write_str(", behind another one of its group"),
+        write!(f, ", {}", self.state)
+    }
+}
+
+impl fmt::Display for MessageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Visible => f.write_str("visible"),
+            Self::InFlight { until } => write!(f, "in flight until {until}"),
+            Self::Delayed { until } => write!(f, "delayed until {until}"),
+            Self::Blocked => f.write_str("behind another one of its group"),
         }
     }
 }
@@ -202,9 +208,16 @@ impl Queue {
     }
 }
 
+impl Queues {
+    /// How many there are.
+    pub(crate) fn how_many(&self) -> crate::Result<usize> {
+        Ok(self.engine.list(&self.store, "", "")?.len())
+    }
+}
+
 impl State {
     /// A message as it looks now; nothing if it has expired.
-    fn see(&self, setting: Setting<'_>, message: &Arc<Stored>, now: Timestamp) -> Option<Seen> {
+    pub(super) fn see(&self, setting: Setting<'_>, message: &Arc<Stored>, now: Timestamp) -> Option<Seen> {
         let identity = &setting.core.identity;
         let seq = message.seq;
         if seq < self.cutoff(now) {

@@ -18,6 +18,8 @@ pub const TOKEN_LEN_MAX: usize = 128;
 pub const ATTRIBUTES_MAX: usize = 10;
 /// Bytes of an attribute's name, and of its type (model).
 pub const ATTRIBUTE_NAME_LEN_MAX: usize = 256;
+/// Statements of a queue's access policy (quota).
+pub const STATEMENTS_MAX: usize = 20;
 /// Tags of a queue (quota).
 pub const TAGS_MAX: usize = 50;
 /// Messages of one receive (model).

@@ -129,7 +129,8 @@ impl State {
     }
 }
 
-fn load_tasks(state: &State, identity: &Identity, store: &Store) -> Result<BTreeMap<u64, Task>> {
+/// The move tasks that are known.
+pub(super) fn load_tasks(state: &State, identity: &Identity, store: &Store) -> Result<BTreeMap<u64, Task>> {
     let mut tasks = BTreeMap::new();
     let mut range = state.spaces.facts.prefix(store, keys::TASK);
     while range.advance()? {
@@ -138,4 +139,33 @@ fn load_tasks(state: &State, identity: &Identity, store: &Store) -> Result<BTree
         tasks.insert(number.unwrap_or_default(), task);
     }
     Ok(tasks)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Store;
+    use crate::queue::{BatchEntry, SendMessage};
+
+    /// Messages in memory, and of those that are not: nothing.
+    fn loaded(backlog: usize) -> (usize, usize, usize, u64) {
+        let store = Store::in_memory();
+        let queue = store.queues().create("queue").unwrap();
+        for _ in 0..backlog / 10 {
+            let entries = (0..10).map(|n| BatchEntry::new(n.to_string(), SendMessage::new("x")));
+            queue.send_batch(entries.collect()).unwrap();
+        }
+        assert_eq!(queue.receive(5).unwrap().len(), 5);
+        let fork = store.fork().unwrap();
+        let copy = fork.queues().get("queue").unwrap();
+        let state = copy.core.lock(&fork, fork.now()).unwrap();
+        let lanes = || state.index.lanes.iter();
+        let cached = lanes().map(|lane| lane.cache.len() + lane.returned.len()).sum();
+        (cached, state.index.leases.len(), lanes().count(), state.index.len() - backlog as u64)
+    }
+
+    #[test]
+    fn what_is_loaded_does_not_grow_with_the_backlog() {
+        assert_eq!(loaded(100), (0, 5, 1, 0));
+        assert_eq!(loaded(20_000), loaded(100));
+    }
 }

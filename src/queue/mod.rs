@@ -118,6 +118,7 @@ mod take;
 mod task;
 mod throttle;
 mod tokens;
+mod trail;
 mod waiters;
 
 #[cfg(any(fuzzing, all(test, not(fourfold_loom))))]
@@ -136,3 +137,4 @@ pub use queues::{QueuePage, Queues};
 pub use receive::Receive;
 pub use receiving::Receiving;
 pub use task::TaskStatus;
+pub use trail::{GivenUp, GivesUp, Stay, Trail};

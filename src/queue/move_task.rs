@@ -18,7 +18,7 @@ use crate::queue::receive::Setting;
 use crate::queue::rules;
 use crate::queue::take::Cursor;
 use crate::queue::task::{Task, TaskStatus};
-use crate::queue::{identify, keys};
+use crate::queue::{identify, keys, redrive};
 use crate::store::pending::Pending;
 use crate::{Batch, Store};
 use base64::Engine;
@@ -82,8 +82,8 @@ impl Queues {
     ///
     /// # Errors
     /// [`ResourceNotFound`](Error::ResourceNotFound) for a queue that is not there,
-    /// [`InvalidParameterValue`](Error::InvalidParameterValue) if no queue sends its dead letters to the source, or for the
-    /// rate; [`UnsupportedOperation`](Error::UnsupportedOperation) while another task of the source runs.
+    /// [`InvalidParameterValue`](Error::InvalidParameterValue) if no queue sends its dead letters to the source, while
+    /// another task of the source runs, for queues of different kinds, or for the rate.
     pub fn start_move(
         &self,
         source_arn: &str,
@@ -95,6 +95,20 @@ impl Queues {
         })
     }
 
+    /// [`start_move`](Self::start_move) that holds no thread while it waits for the disk.
+    pub async fn start_move_async(
+        &self,
+        source_arn: &str,
+        destination_arn: Option<&str>,
+        rate: Option<i32>,
+    ) -> Result<String> {
+        self.store
+            .call_async("StartMessageMoveTask", source_arn, async {
+                Ok(self.stage_move(source_arn, destination_arn, rate)?.done().await?)
+            })
+            .await
+    }
+
     fn stage_move(
         &self,
         source_arn: &str,
@@ -102,8 +116,10 @@ impl Queues {
         rate: Option<i32>,
     ) -> Result<Pending<String>> {
         if rate.is_some_and(|rate| !(1..=MOVE_RATE_MAX).contains(&rate)) {
-            let reason = "Must be an integer from 1 to 500, if provided.";
-            return Err(Error::parameter(rate.unwrap_or_default(), "MaxNumberOfMessagesPerSecond", reason));
+            return Err(Error::invalid(format!(
+                "Value for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: You must enter a number that's \
+                 between 1 and {MOVE_RATE_MAX}."
+            )));
         }
         let source = self.named(source_arn, "SourceArn")?;
         // One that is being cancelled is in nobody's way.
@@ -113,17 +129,21 @@ impl Queues {
         if !everybody.iter().any(|queue| queue.lock_as_it_is().is_source_of(source_arn)) {
             return Err(Error::invalid("Source queue must be configured as a Dead Letter Queue."));
         }
+        if destination.as_ref().is_some_and(|queue| queue.identity.is_fifo != source.identity.is_fifo) {
+            return Err(Error::invalid(
+                "The source queue and destination queue must be of the same queue type.",
+            ));
+        }
         let destination = destination.map(|queue| queue.identity.name.to_string());
         if destination.as_deref() == Some(&source.identity.name) {
             return Err(Error::invalid("Source queue arn and destination queue arn cannot be the same."));
         }
         self.handle(source).change(|state, setting, _| {
             if state.tasks.values().any(|task| task.status.is_active()) {
-                return Err(Error::UnsupportedOperation {
-                    message: "There is already a task running. Only one active task is allowed for a source queue arn \
-                              at a given time."
-                        .to_owned(),
-                });
+                return Err(Error::invalid(
+                    "There is already a task running. Only one active task is allowed for a source queue arn at a \
+                     given time.",
+                ));
             }
             let task = Task {
                 id: setting.store.random().uuid(),
@@ -148,6 +168,12 @@ impl Queues {
         let missing = || Error::ResourceNotFound {
             message: format!("The resource that you specified for the {parameter} parameter doesn't exist."),
         };
+        if redrive::service_of(arn).is_none() {
+            return Err(Error::invalid(format!(
+                "You must use this format to specify the {parameter}: \
+                 arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
+            )));
+        }
         self.engine.by_arn(&self.store, arn)?.ok_or_else(missing)
     }
 
@@ -158,13 +184,22 @@ impl Queues {
     /// [`InvalidParameterValue`](Error::InvalidParameterValue) for what is no handle,
     /// [`ResourceNotFound`](Error::ResourceNotFound) if there is no such task or it runs no more.
     pub fn cancel_move(&self, handle: &str) -> Result<u64> {
-        self.store.call("CancelMessageMoveTask", "", || self.do_cancel_move(handle))
+        self.store.call("CancelMessageMoveTask", "", || Ok(self.stage_cancel_move(handle)?.wait()?))
     }
 
-    fn do_cancel_move(&self, handle: &str) -> Result<u64> {
+    /// [`cancel_move`](Self::cancel_move) that holds no thread while it waits for the disk.
+    pub async fn cancel_move_async(&self, handle: &str) -> Result<u64> {
+        self.store
+            .call_async("CancelMessageMoveTask", "", async {
+                Ok(self.stage_cancel_move(handle)?.done().await?)
+            })
+            .await
+    }
+
+    fn stage_cancel_move(&self, handle: &str) -> Result<Pending<u64>> {
         let (id, source_arn) = decode_handle(handle)?;
         let source = self.named(&source_arn, "SourceArn")?;
-        let pending = self.handle(source).change(|state, setting, _| {
+        self.handle(source).change(|state, setting, _| {
             let running = state.tasks.iter().find(|(_, task)| task.status == TaskStatus::Running);
             let Some((number, task)) = running.filter(|(_, task)| uuid(task.id) == id) else {
                 return Err(Error::ResourceNotFound { message: "Task does not exist.".to_owned() });
@@ -178,8 +213,7 @@ impl Queues {
             state.live = live;
             setting.store.wake_sweeper();
             Ok(pending.map(|()| moved))
-        })?;
-        Ok(pending.wait()?)
+        })
     }
 
     /// The last tasks of a source queue, newest first: `max` (1 to 10) of them, by default one.
@@ -192,7 +226,7 @@ impl Queues {
     }
 
     fn do_list_moves(&self, source_arn: &str, max: Option<i32>) -> Result<Vec<MoveTask>> {
-        rules::in_range(max, 1..=MOVE_TASKS_MAX, "MaxResults")?;
+        let max = rules::page_len(max, MOVE_TASKS_MAX)?;
         let source = self.named(source_arn, "SourceArn")?;
         // What is being cancelled is seen so, once at least.
         let is_cancelling =
@@ -540,4 +574,51 @@ fn decode_handle(handle: &str) -> Result<(String, String)> {
     let (id, arn) = (fields.remove("taskId"), fields.remove("sourceArn"));
     let id = id.filter(|id| identify::parse(id).is_some());
     id.zip(arn).ok_or_else(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::{NewQueue, QueueAttributes, Receive};
+
+    #[test]
+    fn what_could_not_be_moved_stays_where_it_was() {
+        let store = Store::in_memory();
+        let queues = store.queues();
+        let [failed, elsewhere] = ["failed", "elsewhere"].map(|name| queues.create(name).unwrap());
+        let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 5);
+        queues.create(NewQueue::new("jobs").attributes(attributes)).unwrap();
+        for body in ["one", "two", "three"] {
+            failed.send(body).unwrap();
+        }
+        // The first is read ahead; the one behind it came back, and is not to be read.
+        let received = failed.receive(Receive::new().max_messages(3)).unwrap();
+        failed.change_visibility(received[1].receipt_handle(), 0).unwrap();
+        failed.change_visibility(received[0].receipt_handle(), 0).unwrap();
+        failed.change_visibility(received[2].receipt_handle(), 0).unwrap();
+        let second = received[1].stored.seq;
+        let whole = failed.core.overwrite(&store, second, b"");
+        queues.start_move(failed.arn(), Some(elsewhere.arn()), None).unwrap();
+        assert!(store.maintain().is_err());
+        let task = || {
+            let state = failed.core.lock_as_it_is();
+            state.tasks.values().map(|task| (task.status, task.moved)).collect::<Vec<_>>()
+        };
+        assert_eq!(task(), [(TaskStatus::Running, 0)]);
+        assert_eq!((failed.stats_of(&store), elsewhere.stats_of(&store)), (3, 0));
+        failed.core.overwrite(&store, second, &whole);
+        store.maintain().unwrap();
+        assert_eq!(task(), [(TaskStatus::Completed, 3)]);
+        assert_eq!((failed.stats_of(&store), elsewhere.stats_of(&store)), (0, 3));
+        let bodies: Vec<_> =
+            elsewhere.receive(10).unwrap().iter().map(|message| message.body().to_owned()).collect();
+        assert_eq!(bodies, ["one", "two", "three"]);
+    }
+
+    impl crate::queue::Queue {
+        /// Its messages, without the step of a task that looking at them takes.
+        fn stats_of(&self, store: &Store) -> u64 {
+            self.core.lock(store, store.now()).unwrap().index.len()
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! All queues of a store: creating, finding, listing and deleting them.
 
 use crate::queue::Queue;
-use crate::queue::attributes::NewQueue;
+use crate::queue::attributes::{NewQueue, QueueAttributes};
 use crate::queue::core::{Core, SPACES, Spaces, State};
 use crate::queue::dials::Dials;
 use crate::queue::engine::QueueEngine;
@@ -92,7 +92,7 @@ impl Queues {
         if tags.len() > TAGS_MAX {
             return Err(too_many_tags(&name));
         }
-        self.check_redrive(&self.store.arn("sqs", &name), &settings)?;
+        self.check_redrive(&self.store.arn("sqs", &name), &attributes, &settings)?;
         let now = self.store.now();
         let mut pending = None;
         let make = || {
@@ -145,17 +145,28 @@ impl Queues {
     }
 
     /// May dead letters of the queue with this ARN go where its settings send them?
-    pub(super) fn check_redrive(&self, arn: &str, settings: &Settings) -> Result<()> {
-        let Some(policy) = &settings.redrive else { return Ok(()) };
-        let refuse = |reason: &str| Err(Error::parameter(policy.to_json(), "RedrivePolicy", reason));
+    pub(super) fn check_redrive(
+        &self,
+        arn: &str,
+        given: &QueueAttributes,
+        settings: &Settings,
+    ) -> Result<()> {
+        let (Some(text), Some(policy)) = (given.get("RedrivePolicy"), &settings.redrive) else {
+            return Ok(());
+        };
+        let refuse = |reason: &str| Err(Error::parameter(text, "RedrivePolicy", reason));
+        // An ARN's fifth part is the account.
+        if policy.target_arn.split(':').nth(4) != Some(self.store.account()) {
+            return refuse("Dead letter target owner should be same as the source.");
+        }
+        if policy.target_arn.ends_with(FIFO_SUFFIX) != settings.is_fifo {
+            return refuse("Dead-letter queue must be same type of queue as the source..");
+        }
         let Some(target) = self.engine.by_arn(&self.store, &policy.target_arn)? else {
             return refuse("Dead letter target does not exist.");
         };
-        if target.identity.is_fifo != settings.is_fifo {
-            return refuse("Dead-letter queue must be same type of queue as the source.");
-        }
         if target.identity.arn == arn {
-            return refuse("Dead letter target owner should be same as the source, and another queue.");
+            return refuse("Dead letter target should be another queue than the source.");
         }
         let target = target.lock_as_it_is();
         if target.live.settings.allow.as_ref().is_some_and(|allow| !allow.allows(arn)) {
@@ -187,7 +198,7 @@ impl Queues {
     }
 
     fn do_list(&self, prefix: &str, max_results: Option<i32>, next_token: Option<&str>) -> Result<QueuePage> {
-        rules::in_range(max_results, 1..=PAGE_MAX, "MaxResults")?;
+        let max_results = rules::page_len(max_results, PAGE_MAX)?;
         let from = next_token.map(decode_token).transpose()?.unwrap_or_default();
         let found = self.engine.list(&self.store, prefix, &from)?;
         Ok(self.page(found, max_results))

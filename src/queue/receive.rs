@@ -78,7 +78,12 @@ impl Receive {
 
     /// Checks it against a queue.
     pub(super) fn check(&self, is_fifo: bool) -> Result<()> {
-        rules::in_range(self.max_messages, 1..=RECEIVE_MAX, "MaxNumberOfMessages")?;
+        if let Some(max) = self.max_messages
+            && !(1..=RECEIVE_MAX).contains(&max)
+        {
+            let reason = format_args!("Must be between 1 and {RECEIVE_MAX}, if provided.");
+            return Err(Error::parameter(max, "MaxNumberOfMessages", reason));
+        }
         rules::in_range(self.wait, 0..=WAIT_SECONDS_MAX, "WaitTimeSeconds")?;
         rules::in_range(self.visibility_timeout, 0..=VISIBILITY_SECONDS_MAX, "VisibilityTimeout")?;
         match &self.attempt_id {

@@ -19,6 +19,9 @@ fn is_word(text: &str, max: usize) -> bool {
 
 /// A queue's name against its kind.
 pub(super) fn queue_name(name: &str, is_fifo: bool) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid("Queue name cannot be empty"));
+    }
     let stem = name.strip_suffix(FIFO_SUFFIX);
     match (is_fifo, stem) {
         (true, Some(stem)) if is_word(stem, QUEUE_NAME_LEN_MAX - FIFO_SUFFIX.len()) => Ok(()),
@@ -67,8 +70,10 @@ pub(super) fn token(value: &str, name: &str) -> Result<()> {
 
 /// Is every character one that XML 1.0 has?
 pub(super) fn is_legal_text(text: &str) -> bool {
-    // Most texts are printable ASCII, which needs no decoding.
-    text.bytes().all(|byte| (0x20..0x80).contains(&byte))
+    // Most texts have neither control characters nor what U+FFFE and U+FFFF begin with, and need no decoding. All bytes
+    // are looked at, many at once.
+    let is_fine = |byte| (byte >= 0x20 && byte != 0xef) || matches!(byte, b'\t' | b'\n' | b'\r');
+    text.bytes().fold(true, |all, byte| all & is_fine(byte))
         || text.chars().all(|c| {
             matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
         })
@@ -77,18 +82,20 @@ pub(super) fn is_legal_text(text: &str) -> bool {
 /// Everything about a message that does not depend on its queue.
 pub(super) fn message(message: &SendMessage) -> Result<()> {
     if message.body == Text::default() {
-        return Err(Error::MissingParameter { parameter: "MessageBody" });
+        return Err(Error::missing("MessageBody"));
     }
     if !is_legal_text(message.body.as_str()) {
         return Err(Error::InvalidMessageContents);
     }
     attributes(&message.attributes)?;
     for (name, attribute) in &message.system_attributes {
-        if name != "AWSTraceHeader" || attribute.data_type() != "String" {
+        if name != "AWSTraceHeader" {
+            return Err(Error::invalid(format!("Message system attribute name '{name}' is invalid.")));
+        }
+        if attribute.data_type() != "String" {
             return Err(Error::invalid(format!(
-                "Message system attribute '{name}' of type '{}' is not supported: the only one is 'AWSTraceHeader' of \
-                 type 'String'.",
-                attribute.data_type()
+                "The type of message (system) attribute '{name}' is invalid. You must use only the following \
+                 supported type: String."
             )));
         }
         attribute_value(name, attribute)?;
@@ -113,7 +120,7 @@ fn attributes(attributes: &Attributes) -> Result<()> {
     }
     for (name, attribute) in attributes {
         attribute_name(name)?;
-        attribute_type(name, attribute.data_type())?;
+        attribute_type(name, attribute)?;
         attribute_value(name, attribute)?;
     }
     Ok(())
@@ -121,12 +128,13 @@ fn attributes(attributes: &Attributes) -> Result<()> {
 
 fn attribute_name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::invalid("Message (user) attribute names must not be empty."));
+        return Err(Error::invalid("The request must contain non-empty message (user) attribute names."));
     }
     if name.len() > ATTRIBUTE_NAME_LEN_MAX {
-        return Err(Error::invalid("Message (user) attribute names must be shorter than 256 Bytes"));
+        return Err(Error::invalid("Message (user) attribute name must be shorter than 256 bytes."));
     }
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
+    // Letters of any script: the service takes them, though it documents those of English alone.
+    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
         return Err(Error::invalid(
             "Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens \
              and underscores.",
@@ -143,21 +151,23 @@ fn attribute_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn attribute_type(name: &str, data_type: &str) -> Result<()> {
+fn attribute_type(name: &str, attribute: &MessageAttribute) -> Result<()> {
+    let data_type = attribute.data_type();
     if data_type.is_empty() {
+        let what = if attribute.value_len() == 0 { "value" } else { "type" };
         return Err(Error::invalid(format!(
-            "The message attribute '{name}' must contain non-empty message attribute type."
+            "The message (user) attribute '{name}' must contain a non-empty message attribute {what}."
         )));
     }
     let base = data_type.split('.').next().unwrap_or_default();
     if !matches!(base, "String" | "Number" | "Binary") {
         return Err(Error::invalid(format!(
-            "Type for parameter MessageAttributes.Attribute_name.DataType must be prefixed with 'String', 'Binary', or \
-             'Number', but was: {data_type}"
+            "The type of message (user) attribute '{name}' is invalid. You must use only the following supported type \
+             prefixes: Binary, Number, String."
         )));
     }
     if data_type.len() > ATTRIBUTE_NAME_LEN_MAX {
-        return Err(Error::invalid("Message (user) attribute types must be shorter than 256 Bytes"));
+        return Err(Error::invalid("Message (user) attribute type must be shorter than 256 bytes."));
     }
     Ok(())
 }
@@ -175,7 +185,8 @@ fn attribute_value(name: &str, attribute: &MessageAttribute) -> Result<()> {
         }
     };
     if !is_legal_text(text) {
-        return Err(Error::InvalidMessageContents);
+        // The text of the error about bodies, under another code.
+        return Err(Error::invalid(Error::InvalidMessageContents.to_string()));
     }
     if base == "Number" && !is_number(text) {
         return Err(Error::invalid(format!(
@@ -196,6 +207,17 @@ fn is_number(text: &str) -> bool {
         !exponent.is_empty() && digits(exponent)
     });
     whole.len() + fraction.len() > 0 && digits(whole) && digits(fraction) && exponent
+}
+
+/// The length of a page within its range; none stands for all.
+pub(super) fn page_len(max_results: Option<i32>, max: i32) -> Result<Option<i32>> {
+    match max_results {
+        Some(0) | None => Ok(None),
+        Some(len) if (1..=max).contains(&len) => Ok(Some(len)),
+        Some(_) => Err(Error::invalid(format!(
+            "Value for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and {max}."
+        ))),
+    }
 }
 
 /// An optional number within its range.
@@ -255,13 +277,18 @@ mod tests {
         };
         let text = || MessageAttribute::string("x");
         assert_eq!(check("a.b-c_D9", text()), Ok(()));
-        for bad in ["", "AWS.x", "amazon.x", ".x", "x.", "a..b", "a b", &"x".repeat(257)] {
+        assert_eq!(check("gr\u{f6}\u{df}e.1", text()), Ok(()));
+        for bad in ["", "AWS.x", "amazon.x", ".x", "x.", "a..b", "a b", "a\u{a7}b", &"x".repeat(257)] {
             assert!(check(bad, text()).is_err(), "{bad}");
         }
         assert_eq!(
             check("x", MessageAttribute::string("")).unwrap_err(),
             "Message (user) attribute 'x' must contain a non-empty value of type 'String'."
         );
+        let control = attributes(&Attributes::from([("x".to_owned(), MessageAttribute::string("\u{8}"))]));
+        let control = control.unwrap_err();
+        assert_eq!(control.code(), "InvalidParameterValue");
+        assert!(control.to_string().starts_with("Invalid characters found."));
         assert!(check("x", MessageAttribute::new("Other", AttributeValue::Text("1".into()))).is_err());
         assert!(check("x", MessageAttribute::new("Binary", AttributeValue::Text("1".into()))).is_err());
         assert_eq!(check("x", MessageAttribute::number(-1.5).labelled("float")), Ok(()));

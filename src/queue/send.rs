@@ -41,8 +41,9 @@ pub(super) fn check(message: &SendMessage, is_fifo: bool) -> Result<()> {
     if let Some(id) = &message.deduplication_id {
         rules::token(id, "MessageDeduplicationId")?;
         if !is_fifo {
-            let reason = "The request includes a parameter that is not valid for this queue type.";
-            return Err(Error::parameter(id, "MessageDeduplicationId", reason));
+            return Err(Error::invalid(
+                "The request include parameter MessageDeduplicationId which is not valid for this queue type",
+            ));
         }
     }
     match message.delay {
@@ -58,10 +59,23 @@ pub(super) fn check(message: &SendMessage, is_fifo: bool) -> Result<()> {
     }
 }
 
+/// The same for a message of a batch, where some of it is said in other words.
+pub(super) fn check_entry(message: &SendMessage, is_fifo: bool, number: usize) -> Result<()> {
+    if !is_fifo && message.deduplication_id.is_some() {
+        return Err(Error::invalid("The request include parameter that is not valid for this queue type"));
+    }
+    check(message, is_fifo).map_err(|error| match error {
+        Error::MissingParameter { parameter } => {
+            Error::missing(format!("SendMessageBatchRequestEntry.{number}.{parameter}"))
+        }
+        other => other,
+    })
+}
+
 /// A FIFO queue's messages have a group.
 pub(super) fn check_group(message: &SendMessage, is_fifo: bool) -> Result<()> {
     if is_fifo && message.group.is_none() {
-        return Err(Error::MissingParameter { parameter: "MessageGroupId" });
+        return Err(Error::missing("MessageGroupId"));
     }
     Ok(())
 }

@@ -2,8 +2,11 @@
 
 use crate::queue::attributes::QueueAttributes;
 use crate::queue::error::{Error, Result};
-use crate::queue::limits::{DELAY_SECONDS_MAX, MESSAGE_LEN_MAX, VISIBILITY_SECONDS_MAX, WAIT_SECONDS_MAX};
+use crate::queue::limits::{
+    DELAY_SECONDS_MAX, MESSAGE_LEN_MAX, STATEMENTS_MAX, VISIBILITY_SECONDS_MAX, WAIT_SECONDS_MAX,
+};
 use crate::queue::redrive::{AllowPolicy, RedrivePolicy};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -73,7 +76,7 @@ impl Settings {
         if attributes.get("SqsManagedSseEnabled").is_some_and(|value| value.eq_ignore_ascii_case("true"))
             && attributes.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty())
         {
-            return Err(Error::InvalidAttributeValue {
+            return Err(Error::InvalidAttributeName {
                 message: "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS \
                           SSE or SQS SSE."
                     .to_owned(),
@@ -81,9 +84,10 @@ impl Settings {
         }
         if settings.is_limited_by_group && settings.scope == Scope::Queue {
             return Err(Error::InvalidAttributeValue {
-                message: "Invalid value for the parameter FifoThroughputLimit. Reason: perMessageGroupId is allowed only \
-                          when the value for DeduplicationScope is messageGroup."
-                    .to_owned(),
+                message:
+                    "The perMessageGroupId value is allowed only when the value for DeduplicationScope is \
+                          messageGroup"
+                        .to_owned(),
             });
         }
         Ok(settings)
@@ -198,7 +202,7 @@ impl Settings {
 }
 
 fn number(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<u32> {
-    let number = value.trim().parse().ok().filter(|number| range.contains(number));
+    let number = value.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| Error::attribute_value(name))
 }
 
@@ -210,15 +214,48 @@ fn boolean(name: &str, value: &str) -> Result<bool> {
     }
 }
 
-/// An access policy is kept as it is; it only has to be a JSON object.
+/// An access policy is kept as it is, if it has the form of one.
 fn policy(name: &str, value: &str) -> Result<Option<String>> {
     if value.is_empty() {
         return Ok(None);
     }
-    match serde_json::from_str(value) {
-        Ok(serde_json::Value::Object(_)) => Ok(Some(value.to_owned())),
-        _ => Err(Error::attribute_value(name)),
+    let refuse = || Error::attribute_value(name);
+    let Ok(Value::Object(policy)) = serde_json::from_str(value) else { return Err(refuse()) };
+    let is_known = |key: &String| matches!(key.as_str(), "Version" | "Id" | "Statement");
+    let version = policy.get("Version").is_none_or(|version| {
+        version.as_str().is_some_and(|version| matches!(version, "2008-10-17" | "2012-10-17"))
+    });
+    let count = match policy.get("Statement") {
+        Some(Value::Array(all)) if !all.is_empty() && all.iter().all(is_statement) => all.len(),
+        Some(one) if is_statement(one) => 1,
+        _ => return Err(refuse()),
+    };
+    if !version || !policy.keys().all(is_known) {
+        return Err(refuse());
     }
+    if count > STATEMENTS_MAX {
+        return Err(Error::InvalidAttributeValue {
+            message: format!(
+                "{count} statements were found in the submitted policy, max allowed is {STATEMENTS_MAX}"
+            ),
+        });
+    }
+    Ok(Some(value.to_owned()))
+}
+
+fn is_statement(value: &Value) -> bool {
+    const KEYS: [&str; 9] = [
+        "Sid",
+        "Effect",
+        "Principal",
+        "NotPrincipal",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Condition",
+    ];
+    value.as_object().is_some_and(|statement| statement.keys().all(|key| KEYS.contains(&key.as_str())))
 }
 
 #[cfg(test)]
@@ -251,7 +288,7 @@ mod tests {
                     ("InvalidAttributeValue", message)
                 );
             }
-            assert!(set(false, name, "").is_err() && set(false, name, "ten").is_err());
+            assert!(set(false, name, "").is_err() && set(false, name, " 100").is_err());
         }
     }
 
@@ -293,10 +330,23 @@ mod tests {
 
     #[test]
     fn an_empty_policy_removes_it() {
-        let with = set(false, "Policy", "{\"Version\": 1}").unwrap();
-        assert_eq!(with.render()["Policy"], "{\"Version\": 1}", "kept as it is");
+        let text = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow"}}"#;
+        let with = set(false, "Policy", text).unwrap();
+        assert_eq!(with.render()["Policy"], text, "kept as it is");
         let without = with.changed(&QueueAttributes::new().set("Policy", "")).unwrap();
         assert_eq!(without.render().get("Policy"), None);
-        assert!(set(false, "Policy", "no").is_err());
+        for bad in [
+            "no",
+            "[]",
+            "null",
+            r#"{"Version": "2013-10-17", "Statement": {}}"#,
+            r#"{"Version": "2012-10-17", "Statement": []}"#,
+            r#"{"Statement": {"Color": "red"}}"#,
+            r#"{"Statement": {}, "Color": "red"}"#,
+        ] {
+            assert_eq!(set(false, "Policy", bad).unwrap_err().1, "Invalid value for the parameter Policy.");
+        }
+        let many = format!(r#"{{"Statement": [{}]}}"#, vec!["{}"; 22].join(","));
+        assert!(set(false, "Policy", &many).unwrap_err().1.starts_with("22 statements were found"));
     }
 }

@@ -34,8 +34,7 @@ pub(super) struct Taken {
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
     lane: Option<Place>,
-    /// Something was taken from this lane: in a FIFO queue it keeps its place until that is leased, so that a lease of no
-    /// time leaves everything as it was.
+    /// Something was taken from this lane: in a FIFO queue it keeps its place until that is leased.
     has_given: bool,
     /// Lanes up to this place in the order have nothing to give any more.
     behind: Option<Place>,
@@ -218,5 +217,26 @@ mod tests {
         queue.receive(1).unwrap_err();
         queue.core.overwrite_first(&store, &whole);
         assert_eq!(queue.receive(1).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_was_to_come_out_of_order_and_could_not_be_read_is_not_lost() {
+        let store = Store::in_memory();
+        let queues = store.queues();
+        queues.set_dials(crate::queue::Dials { reorder_per_mille: 1000, ..Default::default() });
+        let queue = queues.create("queue").unwrap();
+        for body in ["one", "two", "three"] {
+            queue.send(body).unwrap();
+        }
+        let seqs =
+            || queue.peek(10).unwrap().into_iter().map(|seen| seen.message.stored.seq).collect::<Vec<_>>();
+        let last = seqs()[2];
+        assert_eq!(queue.receive(Receive::new().max_messages(3).visibility_timeout(0)).unwrap().len(), 3);
+        let whole = queue.core.overwrite(&store, last, b"");
+        // Two are taken, and the third, instead of one of them, is not to be read.
+        queue.receive(2).unwrap_err();
+        assert_eq!(queue.core.lock(&store, store.now()).unwrap().index.in_flight(), 0);
+        queue.core.overwrite(&store, last, &whole);
+        assert_eq!(queue.receive(3).unwrap().len(), 3);
     }
 }

@@ -221,3 +221,36 @@ fn commit<S: Storage>(
         }
     }
 }
+
+#[cfg(all(test, not(fourfold_loom)))]
+mod tests {
+    use crate::Store;
+    use crate::kv::{CreateTable, ScalarType, item};
+    use crate::stream::CreateStream;
+
+    /// Uses all services.
+    fn use_all(store: &Store) -> Result<(), Box<dyn std::error::Error>> {
+        store.keyspace("words")?.put("hello", "world")?;
+        store.queues().create("jobs")?.send("hello")?;
+        store.streams().create("clicks", CreateStream::default())?.put("k", "v")?;
+        store.tables().create_table(CreateTable::new("users").hash("id", ScalarType::N))?;
+        store.tables().update_time_to_live("users", "until", true)?;
+        store.tables().table("users").put(item! { "id" => 1, "until" => 5_000_000_000_u64 })?;
+        store.buckets().create("photos")?.put("a", vec![7; 1 << 20])?;
+        Ok(())
+    }
+
+    fn threads(store: &Store) -> usize {
+        store.inner.background.threads.lock().len()
+    }
+
+    #[test]
+    fn a_store_in_memory_starts_no_thread_whatever_it_is_used_for() {
+        let store = Store::in_memory();
+        use_all(&store).unwrap();
+        assert_eq!((threads(&store), threads(&store.fork().unwrap())), (0, 0));
+        let asked = Store::builder().background_threads(1).open_in_memory();
+        use_all(&asked).unwrap();
+        assert_eq!(threads(&asked), 3, "one to commit, one to maintain, one to sweep");
+    }
+}

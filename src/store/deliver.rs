@@ -8,10 +8,13 @@
 //!     engine, and calls back exactly once.
 //! D4. All targets are found before the first is locked, and one that is locked looks for nothing: who makes or deletes
 //!     targets locks where they are found first and the target then.
+//! D5. Who waits for what arrived is woken by whoever began the change, when nothing is locked any more: a waker may do
+//!     anything, also ask for a lock. So wakers are handed out.
 
 use crate::error::Result;
 use crate::store::{Batch, Store};
 use bytes::Bytes;
+use std::task::Waker;
 
 /// An engine that takes deliveries.
 pub(crate) trait Deliver: Sync {
@@ -25,14 +28,38 @@ pub(crate) trait Deliver: Sync {
 /// A target that was found.
 pub(crate) trait Target {
     /// Adds the arrival of what is delivered to `batch`, and hands it on to `append`, with what it locks held. If it is
-    /// gone meanwhile, or refuses, the batch is handed on as it came.
+    /// gone meanwhile, or refuses, the batch is handed on as it came. Gives who is to be woken (D5).
     fn deliver(
         &self,
         store: &Store,
         delivery: &Delivery<'_>,
         batch: Batch,
         append: &mut dyn FnMut(Batch) -> Result<()>,
-    ) -> Result<()>;
+    ) -> Result<Vec<Waker>>;
+}
+
+/// Who is to be woken once nothing is locked: when this is dropped (D5).
+#[derive(Debug, Default)]
+#[must_use = "who waits is woken when this is dropped: not while anything is locked"]
+pub(crate) struct Woken(Vec<Waker>);
+
+impl Woken {
+    /// These, and then `later`.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.0.append(&mut later.0);
+    }
+}
+
+impl From<Vec<Waker>> for Woken {
+    fn from(wakers: Vec<Waker>) -> Self {
+        Self(wakers)
+    }
+}
+
+impl Drop for Woken {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
 }
 
 /// What is to arrive where.
@@ -45,13 +72,14 @@ pub(crate) struct Delivery<'a> {
     pub(crate) bodies: &'a [Bytes],
 }
 
-/// Adds the arrivals to `batch` and appends it, in the lock order of D3: who calls gives them in that order.
+/// Adds the arrivals to `batch` and appends it, in the lock order of D3: who calls gives them in that order, and wakes
+/// those that are given back (D5).
 pub(crate) fn deliver_all(
     store: &Store,
     deliveries: &[Delivery<'_>],
     batch: Batch,
     append: &mut dyn FnMut(Batch) -> Result<()>,
-) -> Result<()> {
+) -> Result<Woken> {
     debug_assert!(
         deliveries.windows(2).all(|pair| pair[0].arn < pair[1].arn),
         "each ARN once, in order (D3)"
@@ -60,7 +88,7 @@ pub(crate) fn deliver_all(
     for delivery in deliveries {
         found.extend(delivery.target.find(store, delivery.arn)?.map(|target| (target, delivery)));
     }
-    deliver_nested(store, &found, batch, append)
+    deliver_nested(store, &found, batch, append).map(Woken)
 }
 
 fn deliver_nested(
@@ -68,9 +96,17 @@ fn deliver_nested(
     found: &[(Box<dyn Target + '_>, &Delivery<'_>)],
     batch: Batch,
     append: &mut dyn FnMut(Batch) -> Result<()>,
-) -> Result<()> {
-    let Some(((target, delivery), rest)) = found.split_first() else { return append(batch) };
-    target.deliver(store, delivery, batch, &mut |batch| deliver_nested(store, rest, batch, &mut *append))
+) -> Result<Vec<Waker>> {
+    let Some(((target, delivery), rest)) = found.split_first() else {
+        return append(batch).map(|()| Vec::new());
+    };
+    let mut others = Vec::new();
+    let mut woken = target.deliver(store, delivery, batch, &mut |batch| {
+        others = deliver_nested(store, rest, batch, &mut *append)?;
+        Ok(())
+    })?;
+    woken.append(&mut others);
+    Ok(woken)
 }
 
 #[cfg(test)]
@@ -106,14 +142,14 @@ mod tests {
             delivery: &Delivery<'_>,
             mut batch: Batch,
             append: &mut dyn FnMut(Batch) -> Result<()>,
-        ) -> Result<()> {
+        ) -> Result<Vec<Waker>> {
             let mut held = self.held.lock();
             for body in delivery.bodies {
                 batch.put_in(self.space, delivery.arn.as_bytes(), body)?;
             }
             append(batch)?;
             held.extend_from_slice(delivery.bodies);
-            Ok(())
+            Ok(vec![Waker::noop().clone()])
         }
     }
 
@@ -137,7 +173,7 @@ mod tests {
         let deliveries = [delivery(&shelves[0] as &dyn Deliver, "arn:a"), delivery(&shelves[1], "arn:b")];
         let mut batch = store.batch();
         batch.put_in(space, b"change", b"").unwrap();
-        deliver_all(&store, &deliveries, batch, &mut |batch| {
+        let woken = deliver_all(&store, &deliveries, batch, &mut |batch| {
             assert_eq!(batch.len(), 3);
             assert!(
                 shelves.iter().all(|shelf| shelf.held.is_locked()),
@@ -146,6 +182,7 @@ mod tests {
             store.commit(batch)?.wait()
         })
         .unwrap();
+        assert_eq!(woken.0.len(), 2, "wakers of all targets are handed out (D5)");
         assert!(shelves.iter().all(|shelf| *shelf.held.lock() == bodies));
         let space = store.space(space).unwrap();
         for key in ["change", "arn:a", "arn:b"] {

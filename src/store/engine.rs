@@ -4,11 +4,14 @@
 //! E2. An engine's state never holds a [`Store`], nor what holds one: it would keep itself alive for ever. It is handed
 //!     the store with every call.
 //! E3. What is in memory follows from the keyspaces. So a fork begins with empty slots, and so does the next opening.
+//! E4. One thread at a time does what time brings about, and who wants it done waits for it. So when a call that looked
+//!     for work finds none, there is none at work either.
 
 use crate::clock::{Clock, Duty, Timestamp};
 use crate::error::Result;
 use crate::store::catalog::ResourceKind;
 use crate::store::{Inner, Store};
+use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +21,12 @@ use std::sync::{Arc, OnceLock, Weak};
 pub(crate) trait Engine: Any + Send + Sync {
     /// Does a bounded piece of the work that is due by the store's clock (expiry, moves), and says whether more is due.
     fn maintain(&self, store: &Store) -> Result<bool>;
+
+    /// Looks for what [`next_deadline`](Self::next_deadline) is made of, where that was not yet read since the store was
+    /// opened. It changes nothing that is stored.
+    fn find_deadline(&self, _: &Store) -> Result<()> {
+        Ok(())
+    }
 
     /// When [`maintain`](Self::maintain) has something to do next. An engine that moves it forward calls
     /// [`Store::wake_sweeper`].
@@ -30,11 +39,18 @@ pub(crate) struct Engines {
     slots: [OnceLock<Arc<dyn Engine>>; ResourceKind::COUNT],
     /// Does the clock know that there is work?
     is_attended: AtomicBool,
+    /// Held while engines work (E4). Whoever they wake or call on the way may move the clock, and so come here again.
+    working: ReentrantMutex<()>,
 }
 
 impl Engines {
     fn in_use(&self) -> impl Iterator<Item = &Arc<dyn Engine>> {
         self.slots.iter().filter_map(OnceLock::get)
+    }
+
+    /// None is at work, but by this thread, until the guard is gone.
+    fn alone(&self) -> ReentrantMutexGuard<'_, ()> {
+        self.working.lock()
     }
 }
 
@@ -60,11 +76,20 @@ impl Store {
     /// change of a stream is done. [`maintain`](Self::maintain) does it, or a background thread, or a
     /// [`ManualClock`](crate::ManualClock) that moves there. Receives and other calls that wait are not in it.
     ///
+    /// A fork of a store and a store that was opened again know it as well: what is not in memory is looked for. Where that
+    /// would be a walk, something is due at the beginning of time: rules of buckets and records of changes are gone through
+    /// once after a store was opened.
+    ///
     /// ```
     /// let store = fourfold::Store::in_memory();
     /// assert_eq!(store.next_deadline(), None);
     /// ```
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        let _alone = self.inner.engines.alone();
+        for engine in self.inner.engines.in_use() {
+            // What cannot be read is due: whoever does it is told why.
+            let _ = engine.find_deadline(self);
+        }
         self.inner.engines_deadline()
     }
 
@@ -75,6 +100,7 @@ impl Store {
 
     /// A piece of the work of each engine that is due. Is there more?
     pub(crate) fn maintain_engines(&self) -> Result<bool> {
+        let _alone = self.inner.engines.alone();
         let mut done = Ok(false);
         // What one fails at does not hold up the others.
         for engine in self.inner.engines.in_use() {
@@ -100,7 +126,9 @@ impl Inner {
 }
 
 impl Duty for Inner {
+    /// What another thread is doing is done when this returns.
     fn next_deadline(&self) -> Option<Timestamp> {
+        let _alone = self.engines.alone();
         self.engines_deadline()
     }
 

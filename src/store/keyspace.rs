@@ -219,6 +219,11 @@ impl Range {
         self.walk.front_entry().map_or(&[], |entry| user_key(entry.key))
     }
 
+    /// Where the batch stands that wrote what [`advance`](Self::advance) stepped to; the beginning where there is no entry.
+    pub(crate) fn position(&self) -> Position {
+        self.walk.front_entry().map_or(Position::ZERO, |entry| entry.version)
+    }
+
     /// The value that [`advance`](Self::advance) stepped to, as a slice that owns what it points into.
     pub fn value(&self) -> Result<Bytes> {
         let Some(entry) = self.walk.front_entry() else { return Ok(Bytes::new()) };

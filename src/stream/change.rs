@@ -55,15 +55,17 @@ impl Registry {
             None => Ok(()),
             Some(ChangeKind::Delete) => {
                 let mut directory = self.directory_mut(store)?;
-                let mut inner = stream.inner.write();
+                let mut inner = stream.alone();
                 if !inner.is_gone {
                     remove(store, stream, &mut inner)?.forget();
                     directory.remove(&stream.name);
                 }
+                // Before the stream, whose waiters are woken when it is given back.
+                drop(directory);
                 Ok(())
             }
             Some(_) => {
-                let mut inner = stream.inner.write();
+                let mut inner = stream.alone();
                 // It may have been carried out meanwhile, and another may have begun.
                 match inner.record.change {
                     Some(Change { due, kind }) if due <= now && kind != ChangeKind::Delete => {

@@ -119,6 +119,8 @@ pub(crate) struct Subscribed {
     /// Tells it from the ones before.
     pub(crate) number: u64,
     pub(crate) since: Timestamp,
+    /// Records before this place were given to it.
+    pub(crate) place: u64,
     pub(crate) waker: Option<Waker>,
 }
 
@@ -158,14 +160,11 @@ impl Consumer {
         ConsumerRecord { created: self.created, active: self.active, tags }
     }
 
-    /// Ends its subscriptions.
-    pub(crate) fn end_all(&self) {
-        let wakers: Vec<Waker> = {
-            let mut subscriptions = self.subscriptions.lock();
-            subscriptions.is_over = true;
-            subscriptions.by_shard.values_mut().filter_map(|subscribed| subscribed.waker.take()).collect()
-        };
-        wakers.iter().for_each(Waker::wake_by_ref);
+    /// Ends its subscriptions. The caller wakes who waited.
+    pub(crate) fn end_all(&self) -> Vec<Waker> {
+        let mut subscriptions = self.subscriptions.lock();
+        subscriptions.is_over = true;
+        subscriptions.by_shard.values_mut().filter_map(|subscribed| subscribed.waker.take()).collect()
     }
 
     fn describe(&self, stream_arn: &str, now: Timestamp) -> ConsumerDescription {
@@ -320,8 +319,7 @@ impl Stream {
         batch.delete_in(inner.meta, &keys::consumer(name))?;
         let pending = self.store.commit(batch)?;
         inner.consumers.remove(name);
-        drop(inner);
-        consumer.end_all();
+        inner.woken.append(&mut consumer.end_all());
         Ok(pending)
     }
 }
@@ -342,9 +340,21 @@ impl Streams {
     /// # Errors
     /// As for [`consumer`](Self::consumer).
     pub fn deregister_consumer(&self, arn: &str) -> Result<()> {
+        self.store.call("DeregisterStreamConsumer", arn, || Ok(self.stage_deregister(arn)?.wait()?))
+    }
+
+    /// [`deregister_consumer`](Self::deregister_consumer) that holds no thread while it waits for the disk.
+    pub async fn deregister_consumer_async(&self, arn: &str) -> Result<()> {
+        self.store
+            .call_async("DeregisterStreamConsumer", arn, async {
+                Ok(self.stage_deregister(arn)?.done().await?)
+            })
+            .await
+    }
+
+    fn stage_deregister(&self, arn: &str) -> Result<Pending<()>> {
         let (stream, consumer) = self.find_consumer(arn)?;
-        let staged = stream.stage_deregister(consumer.name(), Some(consumer.created.as_secs()))?;
-        Ok(staged.wait()?)
+        stream.stage_deregister(consumer.name(), Some(consumer.created.as_secs()))
     }
 
     pub(crate) fn find_consumer(&self, arn: &str) -> Result<(Stream, Arc<Consumer>)> {

@@ -161,10 +161,9 @@ impl Streams {
             mode_changes: Vec::new(),
             tags: settings.tags,
         };
+        let expires = now + state::hours(record.retention_hours);
         let pending = make(store, name, record, count, &mut directory)?;
-        if let Some(due) = due {
-            registry.sweep_at(store, due);
-        }
+        registry.sweep_at(store, due.unwrap_or(expires));
         Ok(pending.map(|state| Stream::new(self, state)))
     }
 
@@ -174,14 +173,14 @@ impl Streams {
         let stream = registry.find(store, name)?.ok_or_else(|| state::not_found(store, name))?;
         let delay = registry.dials.read().delete_delay;
         let mut directory = registry.directory_mut(store)?;
-        let mut inner = stream.inner.write();
+        let mut inner = stream.alone();
         if inner.is_gone {
             return Err(stream.not_found(store));
         }
         if !enforce && !inner.consumers.is_empty() {
             return Err(Error::ConsumersRegistered {
                 stream: name.to_owned(),
-                account: store.account().to_owned(),
+                arn: store.arn("kinesis", &format!("stream/{name}")),
                 count: inner.consumers.len(),
             });
         }
@@ -191,6 +190,8 @@ impl Streams {
         if delay.is_zero() {
             let pending = remove(store, &stream, &mut inner)?;
             directory.remove(name);
+            // Before the stream, whose waiters are woken when it is given back.
+            drop(directory);
             return Ok(pending);
         }
         let due = store.now() + delay;
@@ -198,6 +199,7 @@ impl Streams {
         record.change = Some(Change { due, kind: ChangeKind::Delete });
         let pending = super::change::store_record(store, &stream, &mut inner, record)?;
         inner.end_all();
+        drop(directory);
         registry.sweep_at(store, due);
         Ok(pending)
     }
@@ -300,6 +302,7 @@ fn make(
         open: Vec::new(),
         consumers: BTreeMap::new(),
         is_gone: false,
+        woken: Vec::new(),
     };
     for (index, shard) in shards {
         inner.shards.insert(index, Arc::new(state::shard(store, name, index, shard)?));

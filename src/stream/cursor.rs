@@ -198,6 +198,11 @@ impl Cursor {
         Ok(child_shards(&inner, &self.shard))
     }
 
+    /// Where it reads on.
+    pub(crate) fn place(&self) -> u64 {
+        self.place
+    }
+
     pub(crate) fn shard_index(&self) -> u32 {
         self.shard.index
     }

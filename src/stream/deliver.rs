@@ -4,10 +4,10 @@ use crate::error::Result as StoreResult;
 use crate::store::deliver::{Deliver, Delivery, Target};
 use crate::stream::error::{Error, Result};
 use crate::stream::put::{PutRecord, add, check_record, hash_of};
-use crate::stream::shard::wake_all;
 use crate::stream::{Stream, keys};
 use crate::{Batch, Store};
 use std::sync::Arc;
+use std::task::Waker;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The streams of a store as targets of deliveries. What belongs together is put under one partition key, so it stays in
@@ -51,18 +51,20 @@ impl Target for Stream {
         delivery: &Delivery<'_>,
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> StoreResult<()>,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Vec<Waker>> {
         let now = store.now();
         let inner = self.state.inner.read();
         if !inner.is_usable() {
-            return append(batch);
+            return append(batch).map(|()| Vec::new());
         }
         let key = partition_key(delivery.group);
         let probe = PutRecord::new(&key, &[]);
         let hash = unless_refused(hash_of(store, &probe, &inner))?;
         let shard = hash.and_then(|hash| inner.shard_for(hash)).map(Arc::clone);
-        let Some(shard) = shard else { return append(batch) };
-        let Some(mut tail) = unless_refused(shard.tail(store))? else { return append(batch) };
+        let Some(shard) = shard else { return append(batch).map(|()| Vec::new()) };
+        let Some(mut tail) = unless_refused(shard.tail(store))? else {
+            return append(batch).map(|()| Vec::new());
+        };
         let (mut place, arrival) = (tail.next, now.max(tail.newest));
         for body in delivery.bodies {
             let record = PutRecord::new(&key, body);
@@ -74,12 +76,14 @@ impl Target for Stream {
                 place += 1;
             }
         }
-        append(batch)?;
+        shard.conceal(&tail);
+        if let Err(error) = append(batch) {
+            let next = tail.next;
+            shard.set_next(&mut tail, next);
+            return Err(error);
+        }
         tail.newest = arrival;
         shard.set_next(&mut tail, place);
-        let waiting = tail.take_waiting();
-        drop((tail, inner));
-        wake_all(waiting);
-        Ok(())
+        Ok(tail.take_waiting())
     }
 }

@@ -77,8 +77,8 @@ pub enum Error {
     ConsumersRegistered {
         /// The stream.
         stream: String,
-        /// The account of the store.
-        account: String,
+        /// Its ARN.
+        arn: String,
         /// How many.
         count: usize,
     },
@@ -282,10 +282,11 @@ impl fmt::Display for Error {
             Self::StreamNotActive { stream, account, status } => {
                 write!(f, "Stream {stream} under account {account} not ACTIVE, instead in state {status}")
             }
-            Self::ConsumersRegistered { stream, account, count } => write!(
+            Self::ConsumersRegistered { stream, arn, .. } => write!(
                 f,
-                "Stream {stream} under account {account} has {count} registered consumers. Deregister them, or set \
-                 EnforceConsumerDeletion, to delete the stream."
+                "DeleteStream can't delete {arn} because there are consumers associated with this data stream. To \
+                 delete {stream} anyway, set the EnforceConsumerDeletion parameter to true to force the deletion of all \
+                 the consumers that are associated with it."
             ),
             Self::ConsumerExists { consumer, stream, account } => {
                 write!(f, "Consumer {consumer} under stream {stream} already exists for account {account}.")

@@ -108,6 +108,7 @@ mod settings;
 mod shard;
 mod start;
 mod state;
+mod stats;
 mod subscription;
 mod sweep;
 mod tags;
@@ -139,14 +140,15 @@ pub use scale::Scaled;
 pub use sequence::{InvalidSequenceNumber, SequenceNumber};
 pub use shard::ShardId;
 pub use start::Start;
+pub use stats::{ConsumerStats, ShardStats, StreamStats, SubscriptionStats};
 pub use subscription::{Event, Subscription};
 pub use tags::TagList;
 
 use crate::clock::Timestamp;
 use crate::store::Store;
 use crate::store::catalog::ResourceKind;
-use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
-use state::{Inner, Registry, StreamState};
+use parking_lot::RwLockReadGuard;
+use state::{Alone, Inner, Registry, StreamState};
 use std::fmt;
 use std::sync::Arc;
 
@@ -258,17 +260,17 @@ impl Stream {
     }
 
     /// The stream, alone, if it takes changes.
-    fn active(&self) -> Result<RwLockWriteGuard<'_, Inner>> {
+    fn active(&self) -> Result<Alone<'_>> {
         self.registry.settle(&self.store, &self.state)?;
-        let inner = self.state.inner.write();
+        let inner = self.state.alone();
         change::check_active(&self.store, &self.state, &inner)?;
         Ok(inner)
     }
 
     /// The stream, alone, if it is there and not on its way out.
-    fn present_mut(&self) -> Result<RwLockWriteGuard<'_, Inner>> {
+    fn present_mut(&self) -> Result<Alone<'_>> {
         self.registry.settle(&self.store, &self.state)?;
-        let inner = self.state.inner.write();
+        let inner = self.state.alone();
         if inner.is_gone || inner.status() == Status::Deleting {
             return Err(self.state.not_found(&self.store));
         }

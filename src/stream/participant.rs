@@ -122,7 +122,7 @@ impl Turn {
         puts: &mut Puts,
         append: &mut dyn FnMut(Batch) -> Result<(), E>,
         refused: &dyn Fn(usize, Error) -> E,
-    ) -> Result<Vec<(u64, Waker)>, E> {
+    ) -> Result<Vec<Waker>, E> {
         let (stream, store) = (&self.stream, &self.stream.store);
         let of_all = |error: Error| refused(self.operation(), error);
         let inner = stream.state.inner.read();
@@ -157,14 +157,22 @@ impl Turn {
                 puts.push((kept.operation, Put { shard_id: shard.id(), sequence_number: number }));
             }
         }
-        append(batch)?;
+        for target in &targets {
+            target.shard.conceal(&target.tail);
+        }
+        let appended = append(batch);
         let mut waiting = Vec::new();
         for (Target { shard, mut tail }, (next, newest)) in targets.into_iter().zip(ends) {
-            tail.newest = newest;
-            shard.set_next(&mut tail, next);
-            waiting.append(&mut tail.take_waiting());
+            if appended.is_ok() {
+                tail.newest = newest;
+                shard.set_next(&mut tail, next);
+                waiting.append(&mut tail.take_waiting());
+            } else {
+                let next = tail.next;
+                shard.set_next(&mut tail, next);
+            }
         }
-        Ok(waiting)
+        appended.map(|()| waiting)
     }
 
     /// The records that are put, and where to.
@@ -199,7 +207,7 @@ pub(crate) fn within_all<E: From<crate::Error>>(
     batch: Batch,
     now: Timestamp,
     puts: &mut Puts,
-    waiting: &mut Vec<(u64, Waker)>,
+    waiting: &mut Vec<Waker>,
     append: &mut dyn FnMut(Batch) -> Result<(), E>,
     refused: &dyn Fn(usize, Error) -> E,
 ) -> Result<(), E> {
@@ -216,6 +224,6 @@ pub(crate) fn within_all<E: From<crate::Error>>(
 }
 
 /// Wakes whoever waited for records.
-pub(crate) fn wake(waiting: Vec<(u64, Waker)>) {
+pub(crate) fn wake(waiting: Vec<Waker>) {
     wake_all(waiting);
 }

@@ -219,9 +219,8 @@ pub(crate) fn carry_out(
         let shard = state::shard(store, &stream.name, index, shard)?;
         inner.shards.insert(index, Arc::new(shard));
     }
-    for shard in plan.closed.iter().filter_map(|index| inner.shards.get(index)) {
-        shard.close(at);
-    }
+    let closed = plan.closed.iter().filter_map(|index| inner.shards.get(index));
+    inner.woken.extend(closed.flat_map(|shard| shard.close(at)));
     inner.find_open();
     Ok(pending)
 }

@@ -11,7 +11,7 @@ use crate::stream::hash;
 use crate::stream::limits::{ROLLING_DAY, SCALE_TARGET_MAX, SCALINGS_PER_DAY, SHARD_INDEX_MAX};
 use crate::stream::meta::{ChangeKind, Mode};
 use crate::stream::shard::{Shard, ShardId};
-use crate::stream::state::Inner;
+use crate::stream::state::{Alone, Inner};
 use std::sync::Arc;
 
 /// From how many shards a stream was scaled to how many.
@@ -57,13 +57,26 @@ impl Stream {
     /// Those of [`split_shard`](Self::split_shard); [`Validation`](Error::Validation) for what is no hash key.
     pub fn split_shard_at_text(&self, shard_to_split: &str, new_starting_hash_key: &str) -> Result<()> {
         self.store.call("SplitShard", self.name(), || {
-            self.do_split_shard_at_text(shard_to_split, new_starting_hash_key)
+            Ok(self.stage_split_at_text(shard_to_split, new_starting_hash_key)?.wait()?)
         })
     }
 
-    fn do_split_shard_at_text(&self, shard_to_split: &str, new_starting_hash_key: &str) -> Result<()> {
+    /// [`split_shard_at_text`](Self::split_shard_at_text) that holds no thread while it waits for the disk.
+    pub async fn split_shard_at_text_async(
+        &self,
+        shard_to_split: &str,
+        new_starting_hash_key: &str,
+    ) -> Result<()> {
+        self.store
+            .call_async("SplitShard", self.name(), async {
+                Ok(self.stage_split_at_text(shard_to_split, new_starting_hash_key)?.done().await?)
+            })
+            .await
+    }
+
+    fn stage_split_at_text(&self, shard_to_split: &str, new_starting_hash_key: &str) -> Result<Pending<()>> {
         let at = hash::parse(new_starting_hash_key, "newStartingHashKey")?;
-        Ok(self.stage_split(shard_to_split, at, &new_starting_hash_key)?.wait()?)
+        self.stage_split(shard_to_split, at, &new_starting_hash_key)
     }
 
     /// [`split_shard`](Self::split_shard) that holds no thread while it waits for the disk.
@@ -204,9 +217,9 @@ impl Stream {
     }
 
     /// The stream, alone; whether it takes changes is judged after the arguments.
-    fn changing(&self) -> Result<parking_lot::RwLockWriteGuard<'_, Inner>> {
+    fn changing(&self) -> Result<Alone<'_>> {
         self.registry.settle(&self.store, &self.state)?;
-        let inner = self.state.inner.write();
+        let inner = self.state.alone();
         if inner.is_gone || matches!(inner.status(), Status::Creating | Status::Deleting) {
             return Err(self.state.not_found(&self.store));
         }

@@ -2,6 +2,9 @@
 //!
 //! H1. Places are given out under the lock of its [`Tail`], in the order of the log, and never twice.
 //! H2. `published` is above all places that a reader can see, and is raised after they can be seen.
+//! H3. Where records are one commit with something else (records of other shards, messages, items), `published` is 0 from
+//!     before the commit until it says so: a reader that has seen a part of the commit, and looks for the rest here, waits
+//!     for the lock and finds it.
 
 use crate::clock::Timestamp;
 use crate::store::Store;
@@ -13,6 +16,7 @@ use crate::stream::limits::SHARD_INDEX_MAX;
 use crate::stream::meta::ShardRecord;
 use crate::stream::reader::misplaced;
 use crate::stream::sequence::{self, SequenceNumber};
+use crate::stream::stats::Tally;
 use crate::stream::throttle::Throttle;
 use parking_lot::{Mutex, MutexGuard};
 use std::fmt;
@@ -96,6 +100,8 @@ pub(crate) struct Shard {
     /// The next place; 0 while the tail was not looked for.
     published: AtomicU64,
     tail: Mutex<Tail>,
+    /// What was counted of it; locked before the tail.
+    pub(crate) tally: Mutex<Tally>,
 }
 
 /// The end of a shard, where records are added.
@@ -123,7 +129,15 @@ impl Shard {
             closed.get_or_init(|| at);
         }
         let tail = Tail { floor: made.floor, ..Tail::default() };
-        Self { index, made, space, closed, published: AtomicU64::new(0), tail: Mutex::new(tail) }
+        Self {
+            index,
+            made,
+            space,
+            closed,
+            published: AtomicU64::new(0),
+            tail: Mutex::new(tail),
+            tally: Mutex::default(),
+        }
     }
 
     pub(crate) fn id(&self) -> ShardId {
@@ -161,10 +175,10 @@ impl Shard {
         ShardRecord { closed, floor, ..self.made.clone() }
     }
 
-    /// Closes it, once that is logged. The caller keeps writers out.
-    pub(crate) fn close(&self, at: Timestamp) {
+    /// Closes it, once that is logged. The caller keeps writers out, and wakes who waited.
+    pub(crate) fn close(&self, at: Timestamp) -> Vec<Waker> {
         self.closed.get_or_init(|| at);
-        self.wake();
+        self.tail.lock().take_waiting()
     }
 
     pub(crate) fn number(&self, place: u64, at: Timestamp) -> SequenceNumber {
@@ -211,6 +225,13 @@ impl Shard {
         self.published.store(next, Ordering::Release);
     }
 
+    /// Readers take the lock until `set_next` (H3).
+    pub(crate) fn conceal(&self, _locked: &Tail) {
+        // Relaxed would be too late: Release, so that it is seen by who sees what is committed behind it. Pairs with the
+        // Acquire in `next`.
+        self.published.store(0, Ordering::Release);
+    }
+
     /// The place of the next record, without its lock where that is known.
     pub(crate) fn next(&self, store: &Store) -> Result<u64> {
         // Acquire: pairs with the Release in `set_next`.
@@ -244,30 +265,26 @@ impl Shard {
         drop(waker); // without the lock: it may be the last of a task
     }
 
-    /// Nothing more will come: the stream goes away.
-    pub(crate) fn end_all(&self) {
-        self.tail.lock().is_over = true;
-        self.wake();
-    }
-
-    /// Wakes whoever waits.
-    fn wake(&self) {
-        let waiting = self.tail.lock().take_waiting();
-        wake_all(waiting);
+    /// Nothing more will come: the stream goes away. The caller wakes who waited.
+    pub(crate) fn end_all(&self) -> Vec<Waker> {
+        let mut tail = self.tail.lock();
+        tail.is_over = true;
+        tail.take_waiting()
     }
 }
 
 impl Tail {
-    /// Whoever waits for a record, to be woken without the lock.
-    pub(crate) fn take_waiting(&mut self) -> Vec<(u64, Waker)> {
-        std::mem::take(&mut self.waiting)
+    /// Whoever waits for a record, to be woken without a lock.
+    pub(crate) fn take_waiting(&mut self) -> Vec<Waker> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        self.waiting.drain(..).map(|(_, waker)| waker).collect()
     }
 }
 
-pub(crate) fn wake_all(waiting: Vec<(u64, Waker)>) {
-    for (_, waker) in waiting {
-        waker.wake();
-    }
+pub(crate) fn wake_all(waiting: Vec<Waker>) {
+    waiting.into_iter().for_each(Waker::wake);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::codec::Malformed;
 use crate::store::Store;
 use crate::store::catalog::{Resource, ResourceKind};
+use crate::store::deliver::Woken;
 use crate::store::space::Space;
 use crate::stream::Status;
 use crate::stream::consumer::Consumer;
@@ -19,8 +20,11 @@ use crate::stream::meta::{Change, ChangeKind, ConsumerRecord, ShardRecord, Strea
 use crate::stream::shard::Shard;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::BTreeMap;
+use std::mem;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
 pub(crate) type Directory = BTreeMap<String, Arc<StreamState>>;
@@ -61,11 +65,42 @@ pub(crate) struct Inner {
     pub(crate) consumers: BTreeMap<String, Arc<Consumer>>,
     /// It was deleted.
     pub(crate) is_gone: bool,
+    /// Who waited for what was closed or ended.
+    pub(crate) woken: Vec<Waker>,
+}
+
+/// A stream that is held alone. Who waited for what is closed or ended meanwhile is woken when it is given back: a waker
+/// may do anything, also ask for the stream.
+#[derive(Debug)]
+pub(crate) struct Alone<'a> {
+    // Above `woken`, so that it is given back first.
+    guard: RwLockWriteGuard<'a, Inner>,
+    woken: Woken,
+}
+
+impl Deref for Alone<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.guard
+    }
+}
+
+impl DerefMut for Alone<'_> {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.guard
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.woken = mem::take(&mut self.guard.woken).into();
+    }
 }
 
 impl Registry {
     /// All streams, read from the store when they are first asked for.
-    pub(crate) fn directory(&self, store: &Store) -> Result<impl std::ops::Deref<Target = Directory> + '_> {
+    pub(crate) fn directory(&self, store: &Store) -> Result<impl Deref<Target = Directory> + '_> {
         loop {
             if let Ok(directory) = RwLockReadGuard::try_map(self.directory.read(), Option::as_ref) {
                 return Ok(directory);
@@ -75,10 +110,7 @@ impl Registry {
     }
 
     /// The same, alone.
-    pub(crate) fn directory_mut(
-        &self,
-        store: &Store,
-    ) -> Result<impl std::ops::DerefMut<Target = Directory> + '_> {
+    pub(crate) fn directory_mut(&self, store: &Store) -> Result<impl DerefMut<Target = Directory> + '_> {
         let mut directory = self.directory.write();
         if directory.is_none() {
             *directory = Some(load(store)?);
@@ -132,6 +164,11 @@ impl StreamState {
             retentions: AtomicU64::new(0),
             inner: RwLock::new(inner),
         }
+    }
+
+    /// The stream, held alone.
+    pub(crate) fn alone(&self) -> Alone<'_> {
+        Alone { guard: self.inner.write(), woken: Woken::default() }
     }
 
     pub(crate) fn not_found(&self, store: &Store) -> Error {
@@ -206,13 +243,10 @@ impl Inner {
     }
 
     /// Nobody waits for records any more: the stream goes away.
-    pub(crate) fn end_all(&self) {
-        for shard in self.shards.values() {
-            shard.end_all();
-        }
-        for consumer in self.consumers.values() {
-            consumer.end_all();
-        }
+    pub(crate) fn end_all(&mut self) {
+        let shards = self.shards.values().flat_map(|shard| shard.end_all());
+        let consumers = self.consumers.values().flat_map(|consumer| consumer.end_all());
+        self.woken.extend(shards.chain(consumers));
     }
 }
 
@@ -248,6 +282,7 @@ fn load_stream(store: &Store, name: &str, resource: &Resource) -> Result<StreamS
         open: Vec::new(),
         consumers: BTreeMap::new(),
         is_gone: false,
+        woken: Vec::new(),
     };
     let mut range = space.range::<&[u8]>(store, ..);
     while range.advance()? {

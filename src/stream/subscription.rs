@@ -107,7 +107,9 @@ impl Streams {
             if known.is_some_and(|known| now - known.since < SUBSCRIPTION_GUARD) {
                 return Err(subscribed(&stream, &consumer, cursor.shard_id()));
             }
-            subscriptions.by_shard.insert(index, Subscribed { number, since: now, waker: None })
+            subscriptions
+                .by_shard
+                .insert(index, Subscribed { number, since: now, place: cursor.place(), waker: None })
         };
         if let Some(waker) = replaced.and_then(|replaced| replaced.waker) {
             waker.wake();
@@ -203,12 +205,22 @@ impl Subscription {
         self.last_event = now;
         let is_end = self.cursor.is_at_end();
         self.is_over = is_end;
+        self.note_place();
         Ok(Event {
             continuation_sequence_number: (!is_end).then(|| self.cursor.number_behind(now)),
             child_shards: if is_end { self.cursor.child_shards()? } else { Vec::new() },
             records,
             millis_behind_latest: behind,
         })
+    }
+
+    /// What was read is given: how far it is can be seen from outside.
+    fn note_place(&self) {
+        let mut subscriptions = self.consumer.subscriptions.lock();
+        let current = subscriptions.by_shard.get_mut(&self.cursor.shard_index());
+        if let Some(current) = current.filter(|current| current.number == self.number) {
+            current.place = self.cursor.place();
+        }
     }
 
     /// Has another subscription taken over, or the consumer gone? If not, it is woken when that happens.

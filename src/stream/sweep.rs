@@ -13,8 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How often streams are looked at, if only to see what was put since.
-const ROUND: Duration = Duration::from_hours(1);
 /// Records of a shard are swept when the oldest has been expired for this part of the retention: each sweep is a write.
 const SLACK: u32 = 1000;
 
@@ -25,6 +23,13 @@ impl Engine for Registry {
             other => crate::Error::invalid("stream", other),
         })?;
         Ok(false)
+    }
+
+    fn find_deadline(&self, store: &Store) -> crate::Result<()> {
+        self.look_all(store).map_err(|error| match error {
+            Error::Storage(error) => error,
+            other => crate::Error::invalid("stream", other),
+        })
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
@@ -50,13 +55,32 @@ impl Registry {
 
     fn sweep_all(&self, store: &Store) -> Result<()> {
         self.settle_all(store)?;
-        let streams: Vec<Arc<StreamState>> = self.directory(store)?.values().cloned().collect();
         let now = store.now();
-        for stream in streams {
+        for stream in self.all(store)? {
             let next = sweep_stream(store, &stream, now)?;
-            self.next_sweep.fetch_min(next.min(now + ROUND).as_millis(), Ordering::Relaxed);
+            self.next_sweep.fetch_min(next.as_millis(), Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// When there is something to sweep, if that was not found out since the store was opened.
+    fn look_all(&self, store: &Store) -> Result<()> {
+        if self.next_sweep.load(Ordering::Relaxed) != 0 {
+            return Ok(());
+        }
+        let (streams, now) = (self.all(store)?, store.now());
+        let dues = streams.iter().map(|stream| look(store, &stream.inner.read(), now));
+        let dues: Vec<Due> = dues.collect::<Result<_>>()?;
+        let is_due = |due: &Due| !due.shards.is_empty() || !due.floors.is_empty();
+        let next = |due: Due| if is_due(&due) { Some(now) } else { due.next };
+        let next = dues.into_iter().filter_map(next).min().unwrap_or(Timestamp::MAX);
+        // Somebody may have asked meanwhile for an earlier moment: then it stays at once.
+        let _ = self.next_sweep.compare_exchange(0, next.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn all(&self, store: &Store) -> Result<Vec<Arc<StreamState>>> {
+        Ok(self.directory(store)?.values().cloned().collect())
     }
 }
 
@@ -80,7 +104,7 @@ impl Due {
 fn sweep_stream(store: &Store, stream: &StreamState, now: Timestamp) -> Result<Timestamp> {
     let due = look(store, &stream.inner.read(), now)?;
     if !due.shards.is_empty() || !due.floors.is_empty() {
-        let mut inner = stream.inner.write();
+        let mut inner = stream.alone();
         if !inner.is_gone {
             carry_out(store, stream, &mut inner, &due)?;
         }
@@ -98,6 +122,8 @@ fn look(store: &Store, inner: &Inner, now: Timestamp) -> Result<Due> {
     }
     let (horizon, retention) = (inner.horizon(now), hours(inner.record.retention_hours));
     let slack = retention / SLACK;
+    // What is put from now on expires then.
+    due.at(now + retention + slack);
     for shard in inner.shards.values() {
         if is_expired(shard, horizon) {
             due.shards.push(shard.index);

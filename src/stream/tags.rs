@@ -137,11 +137,18 @@ impl Streams {
     /// # Errors
     /// Those of [`Stream::add_tags`]; [`ConsumerNotFound`](super::Error::ConsumerNotFound).
     pub fn tag_resource(&self, arn: &str, tags: &Tags) -> Result<()> {
-        self.store.call("TagResource", arn, || self.do_tag_resource(arn, tags))
+        self.store.call("TagResource", arn, || Ok(self.stage_tag(arn, tags)?.wait()?))
     }
 
-    fn do_tag_resource(&self, arn: &str, tags: &Tags) -> Result<()> {
-        self.retag(arn, |stream, known| stream.added(known, tags))
+    /// [`tag_resource`](Self::tag_resource) that holds no thread while it waits for the disk.
+    pub async fn tag_resource_async(&self, arn: &str, tags: &Tags) -> Result<()> {
+        self.store
+            .call_async("TagResource", arn, async { Ok(self.stage_tag(arn, tags)?.done().await?) })
+            .await
+    }
+
+    fn stage_tag(&self, arn: &str, tags: &Tags) -> Result<Pending<()>> {
+        self.stage_retag(arn, |stream, known| stream.added(known, tags))
     }
 
     /// [`Stream::remove_tags`] for a stream or a consumer, by its ARN.
@@ -149,11 +156,18 @@ impl Streams {
     /// # Errors
     /// As for [`tag_resource`](Self::tag_resource).
     pub fn untag_resource(&self, arn: &str, keys: &[&str]) -> Result<()> {
-        self.store.call("UntagResource", arn, || self.do_untag_resource(arn, keys))
+        self.store.call("UntagResource", arn, || Ok(self.stage_untag(arn, keys)?.wait()?))
     }
 
-    fn do_untag_resource(&self, arn: &str, keys: &[&str]) -> Result<()> {
-        self.retag(arn, |stream, known| stream.left(known, keys))
+    /// [`untag_resource`](Self::untag_resource) that holds no thread while it waits for the disk.
+    pub async fn untag_resource_async(&self, arn: &str, keys: &[&str]) -> Result<()> {
+        self.store
+            .call_async("UntagResource", arn, async { Ok(self.stage_untag(arn, keys)?.done().await?) })
+            .await
+    }
+
+    fn stage_untag(&self, arn: &str, keys: &[&str]) -> Result<Pending<()>> {
+        self.stage_retag(arn, |stream, known| stream.left(known, keys))
     }
 
     /// The tags of a stream or a consumer, by its ARN.
@@ -172,12 +186,16 @@ impl Streams {
         Ok(self.stream_by_arn(arn)?.present()?.record.tags.clone())
     }
 
-    fn retag(&self, arn: &str, change: impl FnOnce(&Stream, Tags) -> Result<Tags>) -> Result<()> {
+    fn stage_retag(
+        &self,
+        arn: &str,
+        change: impl FnOnce(&Stream, Tags) -> Result<Tags>,
+    ) -> Result<Pending<()>> {
         if parse_arn(&self.store, arn).is_none() {
             let stream = self.stream_by_arn(arn)?;
-            return Ok(stream.stage_retag(|known| change(&stream, known))?.wait()?);
+            return stream.stage_retag(|known| change(&stream, known));
         }
         let (stream, consumer) = self.find_consumer(arn)?;
-        Ok(stream.stage_retag_consumer(&consumer, |known| change(&stream, known))?.wait()?)
+        stream.stage_retag_consumer(&consumer, |known| change(&stream, known))
     }
 }

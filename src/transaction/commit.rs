@@ -3,7 +3,7 @@
 use super::committed::Outputs;
 use super::error::{Engine, Error, Result};
 use super::verbs::{Operation, Parts, Transaction, refused};
-use crate::kv::feed_locks::FeedLocks;
+use crate::kv::feed_locks::{FeedLocks, Wakes};
 use crate::kv::write::{apply_all, note_stale};
 use crate::objects::participant::{Arrivals, Stop};
 use crate::objects::staged::Pending;
@@ -37,6 +37,7 @@ impl Transaction {
         }
         let buckets = objects::participant::state(&store);
         // The locks in the order of T3.
+        let mut to_wake = Wakes::default();
         let settings = objects.settings().map_err(|stop| match stop {
             Stop::Refused(operation, error) => refused(&operations, operation, error),
             Stop::Changed(resource) => Error::Conflict { engine: Engine::Bucket, resource, attempts: 1 },
@@ -80,7 +81,7 @@ impl Transaction {
         };
         let refused_record = |operation: usize, error: stream::Error| refused(&operations, operation, error);
         streams::within_all(&streams, batch, now, &mut puts, &mut readers, &mut append, &refused_record)?;
-        apply_all(&store, feeds, &effects);
+        apply_all(&store, feeds, &effects, &mut to_wake);
         if counted.is_left_to_sweep {
             buckets.extents.freed(&store);
         }

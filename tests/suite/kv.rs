@@ -165,7 +165,7 @@ fn puts_return_what_was_there_and_check_conditions() {
     check_refused(
         tables.put_item(put(3).return_values(ReturnValues::AllNew)),
         "ValidationException",
-        "Return values set to invalid value",
+        "1 validation error detected: ReturnValues can only be ALL_OLD or NONE",
     );
     let gone = tables.delete_item(
         DeleteItem::new("things", item! { "p" => "a", "c" => "1" }).return_values(ReturnValues::AllOld),
@@ -486,7 +486,8 @@ fn several_key_attributes_make_a_global_index() {
     check_refused(
         tables.query(&query("h1 = :h AND h2 = :x AND r2 = :n")),
         "ValidationException",
-        "missed key schema element: r1",
+        "RANGE key attributes r1 must have equality conditions specified in the query because a condition is present \
+         on key attribute r2",
     );
 }
 

@@ -62,7 +62,7 @@ fn batches_write_and_read() {
     check(vec![], "length greater than or equal to 1");
     check(
         vec![WriteRequest::Delete(item! { "p" => "5" }), WriteRequest::Put(item! { "q" => 1 })],
-        "Missing the key p",
+        "The provided key element does not match the schema",
     );
     assert!(
         tables.table("things").get(item! { "p" => "5" }).unwrap().is_some(),

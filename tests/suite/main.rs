@@ -8,10 +8,12 @@ mod export;
 mod faults;
 mod format;
 mod golden;
+mod inside;
 mod kv;
 mod kv_linear;
 mod kv_many;
 mod kv_model;
+mod kv_rules;
 mod kv_threads;
 mod model;
 #[cfg(feature = "object_store")]

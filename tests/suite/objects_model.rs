@@ -361,10 +361,11 @@ impl World {
         let tagged = bucket.set_tagging(key, None, tags.clone());
         let version =
             self.models.get_mut(name).unwrap().keys.get_mut(key).and_then(|versions| versions.first_mut());
-        match (tagged, version.and_then(|version| version.data.as_mut())) {
-            (Ok(_), Some(data)) => data.tags = tags,
+        match (tagged, version) {
             (Err(Error::NoSuchKey { .. }), None) => {}
-            (tagged, data) => panic!("{tagged:?} of {data:?}"),
+            (Err(Error::MethodNotAllowed { method: "PUT" }), Some(Version { data: None, .. })) => {}
+            (Ok(_), Some(Version { data: Some(data), .. })) => data.tags = tags,
+            (tagged, version) => panic!("{tagged:?} of {version:?}"),
         }
         "tag"
     }

@@ -3,20 +3,23 @@
 use crate::objects::{bucket, buckets, code, read, refusal};
 use fourfold::objects::{
     Bucket, ChecksumAlgorithm, ChecksumHasher, ChecksumType, CompleteUpload, CopyObject, CopySource,
-    CreateUpload, GetAttributes, GetObject, ListObjects, UploadPart, UploadPartCopy,
+    CreateUpload, Dials, GetAttributes, GetObject, ListObjects, ListUploads, UploadPart, UploadPartCopy,
+    limits,
 };
-use fourfold::{Durability, Store};
+use fourfold::{Durability, Fault, ManualClock, Store};
+use std::time::Duration;
 
 /// An upload with parts of these lengths, numbered from 1.
 fn upload(bucket: &Bucket, request: CreateUpload, lens: &[usize]) -> CompleteUpload {
     let key = request.key.clone();
+    let has_checksum = request.checksum_algorithm.is_some();
     let id = bucket.create_upload(request).unwrap().upload_id;
     let mut complete = CompleteUpload::new(&*key, id);
     for (number, len) in (1..).zip(lens) {
         let data: Vec<u8> = (0..*len).map(|at| u8::try_from(at % 253).unwrap()).collect();
         let part = bucket.upload_part(UploadPart::new(&*key, id, number), data).unwrap();
         complete = complete.part(number, part.etag);
-        complete.parts.last_mut().unwrap().checksum = Some(part.checksum);
+        complete.parts.last_mut().unwrap().checksum = has_checksum.then_some(part.checksum);
     }
     complete
 }
@@ -216,4 +219,94 @@ fn space_comes_back() {
     let files = std::fs::read_dir(&path).unwrap();
     let used: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(live > 20_000_000 && used <= 2 * live, "{used} bytes on the disk for {live} that live");
+}
+
+/// A completion on a condition that holds, of an object that changed since the upload was begun, is refused: who asks saw
+/// another object then.
+#[test]
+fn conditions_of_an_object_that_changed_meanwhile() {
+    let clock = ManualClock::default();
+    let store = Store::builder().clock(clock.clone()).open_in_memory();
+    let bucket = store.buckets().create("bucket").unwrap();
+    let etag = bucket.put("key", "1").unwrap().etag;
+    let begin = || upload(&bucket, CreateUpload::new("key"), &[5]);
+    let on_match = |mut request: CompleteUpload| {
+        request.if_match = Some(etag.to_string());
+        bucket.complete_upload(&request).map_err(|error| (error.code(), error.details()))
+    };
+    let on_none = |mut request: CompleteUpload| {
+        request.if_none_match = Some("*".to_owned());
+        bucket.complete_upload(&request).map_err(|error| (error.code(), error.details()))
+    };
+    let conflict = |condition: &str| {
+        let details = vec![("Condition", condition.to_owned()), ("Key", "key".to_owned())];
+        Err(("ConditionalRequestConflict", details))
+    };
+    let begun = begin();
+    clock.advance(Duration::from_millis(1));
+    bucket.put("key", "1").unwrap();
+    assert_eq!(on_match(begun.clone()).map(drop), conflict("If-Match"), "the same bytes, but others");
+    bucket.delete("key").unwrap();
+    assert_eq!(on_match(begun).map(drop).unwrap_err().0, "NoSuchKey");
+    bucket.put("key", "1").unwrap();
+    let begun = begin();
+    assert_eq!(on_none(begun.clone()).map(drop).unwrap_err().0, "PreconditionFailed");
+    bucket.delete("key").unwrap();
+    assert_eq!(on_none(begun).map(drop), conflict("If-None-Match"));
+    on_none(begin()).unwrap();
+}
+
+#[test]
+fn an_upload_may_keep_no_checksum() {
+    let bucket = Store::in_memory().buckets().create("bucket").unwrap();
+    let mut request = CreateUpload::new("key");
+    request.without_default_checksum = true;
+    let request = upload(&bucket, request, &[5]);
+    assert_eq!(bucket.complete_upload(&request).unwrap().checksum, None);
+    assert_eq!(bucket.head("key").unwrap().info.checksum, None);
+}
+
+#[test]
+fn markers_of_uploads_are_of_their_key() {
+    let bucket = Store::in_memory().buckets().create("bucket").unwrap();
+    let ids = ["a", "b"].map(|key| bucket.create_upload(CreateUpload::new(key)).unwrap().upload_id);
+    let list = |key: &str, id: &str| {
+        let (key_marker, upload_id_marker) = (Some(key.to_owned()), Some(id.to_owned()));
+        bucket.list_uploads(&ListUploads { key_marker, upload_id_marker, ..ListUploads::default() })
+    };
+    assert_eq!(list("a", &ids[0].to_string()).unwrap().uploads.len(), 1);
+    bucket.abort_upload("a", &ids[0].to_string()).unwrap();
+    assert_eq!(
+        list("a", &ids[0].to_string()).unwrap().uploads.len(),
+        1,
+        "an upload that is gone is still a place"
+    );
+    for wrong in [&*ids[1].to_string(), "x"] {
+        assert_eq!(code(list("a", wrong)), "InvalidArgument", "{wrong}");
+    }
+}
+
+/// A bucket has the service's rates of one partition, if a test asks for them.
+#[test]
+fn a_bucket_may_be_slow() {
+    let clock = ManualClock::default();
+    let buckets = Store::builder().clock(clock.clone()).open_in_memory().buckets();
+    let (bucket, other) = (buckets.create("bucket").unwrap(), buckets.create("other").unwrap());
+    let mut dials = Dials::default();
+    dials.throttle = true;
+    buckets.set_dials(dials);
+    for _ in 0..limits::WRITES_PER_SECOND {
+        bucket.put("key", "").unwrap();
+    }
+    let refused = bucket.put("key", "").unwrap_err();
+    assert_eq!((refused.code(), refused.status(), refused.fault()), ("SlowDown", 503, Fault::Service));
+    assert_eq!(refused.to_string(), "Please reduce your request rate.");
+    bucket.get("key").expect("reads have a rate of their own");
+    other.put("key", "").expect("so has each bucket");
+    clock.advance(Duration::from_secs(1));
+    bucket.put("key", "").unwrap();
+    buckets.set_dials(Dials::default());
+    for _ in 0..2 * limits::WRITES_PER_SECOND {
+        bucket.delete("key").unwrap();
+    }
 }

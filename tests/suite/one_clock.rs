@@ -1,11 +1,13 @@
 //! One clock for everything: what falls due happens while a manual clock moves, each thing at its moment, before it returns.
 
 use fourfold::kv::{ChangeKind, CreateTable, ScalarType, StreamViewType, item};
+use fourfold::objects::{CreateUpload, DeleteObject, LifecycleConfiguration, LifecycleRule, ListUploads};
 use fourfold::queue::{NewQueue, QueueAttributes, Receive, SendMessage};
-use fourfold::{ManualClock, Store};
+use fourfold::stream::CreateStream;
+use fourfold::{ManualClock, Store, Timestamp};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -119,4 +121,116 @@ fn a_store_that_is_gone_is_not_asked() {
     assert!(store.next_deadline().is_some());
     drop((jobs, store));
     clock.advance(Duration::from_hours(30 * 24));
+}
+
+/// A table whose items expire by `until`.
+fn expiring(store: &Store) {
+    let tables = store.tables();
+    tables.create_table(CreateTable::new("sessions").hash("id", ScalarType::N)).unwrap();
+    tables.update_time_to_live("sessions", "until", true).unwrap();
+}
+
+/// A bucket whose objects and uploads are gone after a day.
+fn passing(store: &Store) -> fourfold::objects::Bucket {
+    let bucket = store.buckets().create("passing").unwrap();
+    let mut rule = LifecycleRule::default();
+    rule.expiration.days = Some(1);
+    rule.abort_incomplete_upload_days = Some(1);
+    bucket.set_lifecycle(LifecycleConfiguration::new([rule])).unwrap();
+    bucket
+}
+
+#[test]
+fn what_fell_due_is_done_when_the_clock_returns_whoever_does_it() {
+    let clock = ManualClock::default();
+    let builder = Store::builder().clock(clock.clone()).seed(3).background_threads(1);
+    // Small segments make small chunks, so that a large object leaves some to be deleted later.
+    let store = builder.segment_size(256 << 10).open_in_memory();
+    expiring(&store);
+    let bucket = passing(&store);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        // Besides the store's own thread another one does what is due, at the same moments.
+        threads.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                store.maintain().unwrap();
+            }
+        });
+        for round in 0..20 {
+            let until = store.now().as_secs() + 3600;
+            for id in 0..300 {
+                store.tables().table("sessions").put(item! { "id" => id, "until" => until }).unwrap();
+            }
+            bucket.put("small", "body").unwrap();
+            bucket.put("large", vec![7; 5 << 20]).unwrap();
+            bucket.create_upload(CreateUpload::new("film")).unwrap();
+            clock.advance(Duration::from_hours(49));
+            let items = store.tables().describe_table("sessions").unwrap().item_count;
+            let objects = bucket.stats().unwrap().versions;
+            let uploads = bucket.list_uploads(&ListUploads::default()).unwrap().uploads.len();
+            let freed = store.buckets().audit().unwrap().freed;
+            assert_eq!((items, objects, uploads, freed), (0, 0, 0, 0), "in round {round}");
+            bucket.put("large", vec![7; 5 << 20]).unwrap();
+            bucket.delete_object(&DeleteObject::new("large")).unwrap();
+            clock.advance(Duration::from_millis(1));
+            assert_eq!(store.buckets().audit().unwrap().freed, 0, "in round {round}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn copies_know_when_something_is_due() {
+    let (clock, store) = world();
+    assert_eq!(store.next_deadline(), None);
+    expiring(&store);
+    assert_eq!(store.next_deadline(), None, "a table without items");
+    let until = store.now().as_secs() + 100;
+    for (id, until) in [(1, until + 7), (2, until), (3, 5)] {
+        // The last one is so long ago that it is no time.
+        store.tables().table("sessions").put(item! { "id" => id, "until" => until }).unwrap();
+    }
+    let due = Some(Timestamp::from_secs(until));
+    assert_eq!(store.next_deadline(), due);
+    store.buckets().create("kept").unwrap().put("a", "body").unwrap();
+    assert_eq!(store.next_deadline(), due, "a bucket without rules");
+    let stream = store.streams().create("clicks", CreateStream::default().shard_count(1)).unwrap();
+    stream.put("k", "v").unwrap();
+    let mut file = Vec::new();
+    store.export(&mut file).unwrap();
+    let import = Store::builder().clock(clock.clone()).import_in_memory(&file[..]).unwrap();
+    let copies = [store.fork().unwrap(), import, store];
+    for copy in &copies {
+        assert_eq!(copy.next_deadline(), due);
+    }
+    clock.advance(Duration::from_secs(100));
+    for copy in &copies {
+        assert_eq!(copy.next_deadline(), Some(Timestamp::from_secs(until + 7)));
+        assert_eq!(copy.tables().describe_table("sessions").unwrap().item_count, 2);
+    }
+    clock.advance(Duration::from_secs(7));
+    let expires = copies[0].next_deadline().unwrap();
+    let age = expires - Timestamp::from_secs(until - 100);
+    assert!(age >= Duration::from_hours(24) && age < Duration::from_hours(25), "the record's retention");
+    assert!(copies.iter().all(|copy| copy.next_deadline() == Some(expires)));
+}
+
+#[test]
+fn rules_of_a_copy_are_carried_out() {
+    let (clock, store) = world();
+    let bucket = passing(&store);
+    bucket.put("a", "body").unwrap();
+    bucket.create_upload(CreateUpload::new("film")).unwrap();
+    clock.advance(Duration::from_secs(1));
+    let midnight = Timestamp::from_secs(1_735_689_600 + 24 * 60 * 60);
+    assert_eq!(store.next_deadline(), Some(midnight));
+    let fork = store.fork().unwrap();
+    assert!(fork.next_deadline().is_some());
+    fork.maintain().unwrap();
+    assert_eq!(fork.next_deadline(), Some(midnight));
+    clock.advance(Duration::from_hours(48));
+    for store in [store, fork] {
+        let stats = store.buckets().bucket("passing").unwrap().stats().unwrap();
+        assert_eq!((stats.versions, stats.uploads), (0, 0));
+    }
 }

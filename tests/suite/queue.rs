@@ -105,11 +105,27 @@ fn no_visibility_timeout_locks_nothing() {
     let world = world();
     let queue = world.fifo();
     send(&queue, "a", &["a1"]);
-    send(&queue, "b", &["b1"]);
     for count in 1..=3 {
         let got = queue.receive(Receive::new().visibility_timeout(0)).unwrap();
         assert_eq!((got[0].body(), got[0].receive_count()), ("a1", count));
     }
+}
+
+#[test]
+fn who_was_received_without_a_timeout_is_behind_those_who_wait() {
+    let world = world();
+    let queue = world.fifo();
+    send(&queue, "a", &["a1"]);
+    send(&queue, "b", &["b1", "b2"]);
+    send(&queue, "c", &["c1"]);
+    send(&queue, "a", &["a2"]);
+    let look = |max: i32| {
+        let got = queue.receive(Receive::new().max_messages(max).visibility_timeout(0)).unwrap();
+        got.iter().map(|message| message.body().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(look(3), ["a1", "a2", "b1"]);
+    assert_eq!(look(10), ["c1", "a1", "a2", "b1", "b2"]);
+    assert_eq!(look(2), ["c1", "a1"], "all of them were served, in this order");
 }
 
 #[test]
@@ -141,7 +157,8 @@ fn handles_of_a_standard_queue_do_not_age() {
     queue.send("x").unwrap();
     let (_, first) = take(&queue, 1);
     world.pass(30);
-    assert_eq!(refusal(queue.change_visibility(&first[0], 5)).0, "MessageNotInflight");
+    queue.change_visibility(&first[0], 5).unwrap();
+    assert_eq!(queue.stats().unwrap().visible, 1, "what has ended is not brought back");
     let (_, second) = take(&queue, 1);
     assert_ne!(first, second, "each delivery has its own");
     queue.change_visibility(&first[0], 1).unwrap();
@@ -542,7 +559,8 @@ fn numbers_out_of_range() {
         assert_eq!(
             refused(bad.into()).1,
             format!(
-                "Value {bad} for parameter MaxNumberOfMessages is invalid. Reason: Must be >= 1 and <= 10, if provided."
+                "Value {bad} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if \
+                 provided."
             )
         );
     }
@@ -603,6 +621,47 @@ fn dials_make_it_awkward() {
     assert_ne!(got, sent);
     got.sort();
     assert_eq!(got, sent, "out of order, and none lost");
+}
+
+#[test]
+fn what_is_out_of_order_is_given_up_like_anything_else() {
+    let world = world();
+    let mut dials = Dials::default();
+    dials.reorder_per_mille = 1000;
+    world.queues.set_dials(dials);
+    let failed = world.queues.create("failed").unwrap();
+    let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 2).visibility_timeout(0);
+    let queue = world.with("queue", attributes);
+    for number in 0..20 {
+        queue.send(number.to_string()).unwrap();
+    }
+    let mut counts = std::collections::BTreeMap::new();
+    for round in 0.. {
+        let got = queue.receive(3).unwrap();
+        if got.is_empty() {
+            break;
+        }
+        for message in got {
+            *counts.entry(message.id()).or_insert(0) += 1;
+        }
+        assert!(round < 100, "it comes to an end");
+    }
+    assert_eq!(counts.len(), 20);
+    assert!(counts.values().all(|count| *count == 2), "each as often as it may: {counts:?}");
+    assert_eq!((queue.stats().unwrap().messages(), failed.stats().unwrap().visible), (0, 20));
+}
+
+#[test]
+fn what_was_released_is_not_in_flight() {
+    let world = world();
+    let queue = world.standard();
+    queue.send("x").unwrap();
+    let (_, handles) = take(&queue, 1);
+    queue.change_visibility(&handles[0], 0).unwrap();
+    assert_eq!(refusal(queue.change_visibility(&handles[0], 5)).0, "MessageNotInflight");
+    let fork = world.store.fork().unwrap();
+    let copy = fork.queues().get("queue").unwrap();
+    assert_eq!(refusal(copy.change_visibility(&handles[0], 5)).0, "MessageNotInflight");
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn who_may_send_dead_letters_where() {
     assert_eq!(code, "InvalidParameterValue");
     assert!(message.ends_with("Reason: Dead letter target does not exist."));
     let fifo = world.with("failed.fifo", QueueAttributes::new());
-    assert!(refused(fifo.arn()).1.ends_with("must be same type of queue as the source."));
+    assert!(refused(fifo.arn()).1.ends_with("must be same type of queue as the source.."));
     let allow =
         |policy: &str| failed.set_attributes(&QueueAttributes::new().set("RedriveAllowPolicy", policy));
     allow(r#"{"redrivePermission":"denyAll"}"#).unwrap();
@@ -63,7 +63,9 @@ fn dead_letters_move_back() {
         )
     );
     let handle = world.queues.start_move(failed.arn(), None, Some(1)).unwrap();
-    assert_eq!(refusal(world.queues.start_move(failed.arn(), None, None)).0, "UnsupportedOperation");
+    let (code, message) = refusal(world.queues.start_move(failed.arn(), None, None));
+    assert_eq!(code, "InvalidParameterValue");
+    assert!(message.starts_with("There is already a task running."), "{message}");
     world.pass(2);
     let tasks = world.queues.list_moves(failed.arn(), None).unwrap();
     assert_eq!((tasks[0].moved, tasks[0].to_move, tasks[0].status), (2, 5, TaskStatus::Running));
@@ -97,6 +99,62 @@ fn a_move_task_fails_with_its_destination() {
     assert_eq!(task.status, TaskStatus::Failed);
     assert_eq!(task.failure.as_deref(), Some("AWS.SimpleQueueService.NonExistentQueue"));
     assert_eq!(failed.stats().unwrap().visible, 3);
+}
+
+#[test]
+fn a_move_task_is_between_queues_of_one_kind() {
+    let world = world();
+    let (_, failed) = dead_letters(&world, 1);
+    let fifo = world.with("fifo.fifo", QueueAttributes::new());
+    assert_eq!(
+        refusal(world.queues.start_move(failed.arn(), Some(fifo.arn()), None)),
+        (
+            "InvalidParameterValue",
+            "The source queue and destination queue must be of the same queue type.".to_owned()
+        )
+    );
+}
+
+#[test]
+fn what_time_brings_about_is_known_from_the_opening_on() {
+    let world = world();
+    let (queue, failed) = dead_letters(&world, 3);
+    world.queues.start_move(failed.arn(), None, Some(1)).unwrap();
+    let fork = world.store.fork().unwrap();
+    let start = fork.now();
+    assert_eq!(fork.next_deadline(), Some(start + std::time::Duration::from_secs(1)), "the next step");
+    while fork.queues().list_moves(failed.arn(), None).unwrap()[0].status == TaskStatus::Running {
+        world.pass(1);
+        fork.maintain().unwrap();
+        assert!(fork.now() < start + std::time::Duration::from_secs(10));
+    }
+    assert_eq!(fork.queues().get(queue.name()).unwrap().stats().unwrap().visible, 3);
+}
+
+#[test]
+fn what_expires_is_swept_though_nobody_asks_for_its_queue() {
+    let world = world();
+    let attributes = QueueAttributes::new().retention(60);
+    let plain = world.with("plain", attributes.clone());
+    plain.send("x").unwrap();
+    let grouped = world.with("grouped.fifo", attributes.content_based_deduplication());
+    for group in 0..200 {
+        grouped.send(SendMessage::new(format!("{group}")).group(group.to_string())).unwrap();
+    }
+    let known = world.store.next_deadline();
+    let fork = world.store.fork().unwrap();
+    // Of a queue of many groups it is not said before it was looked at.
+    assert!(fork.next_deadline() <= known);
+    fork.maintain().unwrap();
+    assert_eq!(fork.next_deadline(), known);
+    world.store.queues().delete("grouped.fifo").unwrap();
+    let fork = world.store.fork().unwrap();
+    world.pass(61);
+    let due = fork.next_deadline().unwrap();
+    assert!(due > fork.now());
+    world.pass(60);
+    fork.maintain().unwrap();
+    assert_eq!(fork.next_deadline(), None, "nothing is left to sweep");
 }
 
 /// A dead-letter queue with two messages of two queues and groups, sent in the same millisecond.
@@ -255,6 +313,31 @@ fn attributes_of_queues() {
     assert_eq!(stamps.into_values().collect::<Vec<_>>(), ["1735689600", "1735689605"]);
     let fork = world.store.fork().unwrap().queues().get("queue").unwrap();
     assert_eq!(fork.attributes(&["VisibilityTimeout"]).unwrap()["VisibilityTimeout"], "7");
+}
+
+#[test]
+fn changes_come_without_a_thread_too() {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    fn now<T>(change: impl Future<Output = T>) -> T {
+        match pin!(change).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => done,
+            Poll::Pending => panic!("a store in memory waits for no disk"),
+        }
+    }
+    let world = world();
+    let (queue, failed) = dead_letters(&world, 2);
+    now(queue.tag_async([("team", "shop"), ("tier", "1")])).unwrap();
+    now(queue.untag_async(&["tier"])).unwrap();
+    assert_eq!(queue.tags().unwrap().into_keys().collect::<Vec<_>>(), ["team"]);
+    now(queue.edit_policy_async(|policy| {
+        assert_eq!(policy, None);
+        Ok(r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow"}}"#.to_owned())
+    }))
+    .unwrap();
+    assert!(queue.attributes(&["Policy"]).unwrap().contains_key("Policy"));
+    let handle = now(world.queues.start_move_async(failed.arn(), None, Some(1))).unwrap();
+    assert_eq!(now(world.queues.cancel_move_async(&handle)).unwrap(), 0);
 }
 
 #[test]

@@ -193,12 +193,13 @@ impl Rules {
             return Err("InvalidParameterValue");
         }
         if message.until <= now {
-            return Err("MessageNotInflight");
+            // Of those that are visible, only one that somebody made visible is minded.
+            return if message.until <= message.received { Err("MessageNotInflight") } else { Ok(()) };
         }
         if until > message.received + 43_200_000 {
             return Err("InvalidParameterValue");
         }
-        message.until = until;
+        message.until = if until == now { message.received } else { until };
         Ok(())
     }
 

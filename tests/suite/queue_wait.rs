@@ -320,3 +320,34 @@ fn time_is_the_stores() {
     assert_eq!(store.now(), clock.now());
     assert_eq!(queue.receive(1).unwrap()[0].sent(), clock.now());
 }
+
+/// Asks for what was locked when it is woken.
+struct Asks(Queue, fourfold::objects::Bucket, Arc<Count>);
+
+impl Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        self.1.put("woken", "x").unwrap();
+        assert_eq!(self.0.stats().unwrap().messages(), 2, "what arrived, and what this made arrive");
+        Arc::clone(&self.2).wake();
+    }
+}
+
+#[test]
+fn nothing_is_locked_when_an_event_wakes_somebody() {
+    use fourfold::objects::{EventType, NotificationConfiguration, NotificationRule};
+    let (store, _, queue) = world("queue", QueueAttributes::new());
+    let bucket = store.buckets().create("bucket").unwrap();
+    let rule = NotificationRule::new(queue.arn(), [EventType::ObjectCreated]);
+    bucket.set_notifications(NotificationConfiguration::new([rule])).unwrap();
+    queue.purge().unwrap();
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(Arc::new(Asks(queue.clone(), bucket.clone(), Arc::clone(&count))));
+    let mut waiting = Box::pin(queue.receive_async(Receive::new().wait(20)));
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    bucket.put("key", "x").unwrap();
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    let Poll::Ready(Ok(got)) = waiting.as_mut().poll(&mut Context::from_waker(&waker)) else {
+        panic!("it arrived")
+    };
+    assert!(got[0].body().contains("\"key\":\"key\""), "{}", got[0].body());
+}

@@ -73,7 +73,7 @@ fn a_stream_has_up_to_twenty_consumers_and_goes_with_them_if_told_to() {
     refused_with(
         store.streams().delete("stream", false),
         "ResourceInUseException",
-        "20 registered consumers",
+        "because there are consumers associated with this data stream",
     );
     store.streams().delete("stream", true).unwrap();
     assert!(store.verify().unwrap().is_empty());

@@ -357,3 +357,42 @@ fn a_cursor_waits_behind_the_gap_that_opening_again_leaves() {
     let Poll::Ready(Ok(Some(record))) = cursor.poll_next(context) else { panic!("it was put") };
     assert_eq!(record.data(), b"after");
 }
+
+/// Asks for the stream when it is woken: nothing may be locked then.
+struct Asks(Stream, Arc<Counter>);
+
+impl std::task::Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        // Gone is an answer too; the listing takes the lock of all streams.
+        drop(self.0.describe(None, None));
+        drop(self.0.add_tags(&fourfold::stream::Tags::from([("woken".to_owned(), "1".to_owned())])));
+        self.1.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn nothing_is_locked_when_somebody_is_woken() {
+    let (clock, store) = clocked();
+    let stream = stream(&store, 2);
+    let counter = Arc::new(Counter::default());
+    let waker = Waker::from(Arc::new(Asks(stream.clone(), Arc::clone(&counter))));
+    let context = &mut Context::from_waker(&waker);
+    let mut wait = |shard: &str| {
+        let mut cursor = stream.cursor(shard, Start::Latest).unwrap();
+        assert!(cursor.poll_next(context).is_pending());
+        cursor
+    };
+    let waiting = wait(SHARD_0);
+    stream.split_shard(SHARD_0, 2).unwrap();
+    assert_eq!(counter.0.load(Ordering::SeqCst), 1, "a split");
+    let others = [wait("shardId-000000000001"), wait("shardId-000000000002")];
+    let put = |tx: &mut fourfold::transaction::Transaction| {
+        let record = fourfold::stream::PutRecord::new("key", "x").explicit_hash_key("0");
+        tx.put_record(&stream, &record)
+    };
+    store.transaction().run(put).unwrap();
+    assert_eq!(counter.0.load(Ordering::SeqCst), 2, "a transaction");
+    store.streams().delete("stream", false).unwrap();
+    assert_eq!(counter.0.load(Ordering::SeqCst), 3, "a deletion wakes the one that still waits");
+    drop((clock, waiting, others));
+}

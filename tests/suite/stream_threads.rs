@@ -120,3 +120,40 @@ fn producers_while_shards_are_split_and_merged() {
     }
     assert!(next.len() == PRODUCERS && next.values().all(|count| *count == RECORDS), "{next:?}");
 }
+
+#[test]
+fn who_sees_a_part_of_a_transaction_sees_all_of_it() {
+    const COUNT: usize = 400;
+    let store = Store::in_memory();
+    let stream = stream(&store, 2);
+    let high = (1_u128 << 127).to_string();
+    std::thread::scope(|scope| {
+        for (first, second) in [
+            ("shardId-000000000000", "shardId-000000000001"),
+            ("shardId-000000000001", "shardId-000000000000"),
+        ] {
+            let stream = stream.clone();
+            scope.spawn(move || {
+                let mut cursor = stream.cursor(first, Start::TrimHorizon).unwrap();
+                let mut other = stream.cursor(second, Start::TrimHorizon).unwrap();
+                for number in 0..COUNT {
+                    let record = cursor.next().unwrap().unwrap();
+                    let same = other.try_next().unwrap().expect("the other half is there");
+                    assert_eq!((parse(&record).1, parse(&same).1), (number, number));
+                }
+            });
+        }
+        scope.spawn(|| {
+            for number in 0..COUNT {
+                let data = format!("0 {number}");
+                let done = store.transaction().run(|tx| {
+                    for hash in ["0", &high] {
+                        tx.put_record(&stream, &PutRecord::new("key", &data).explicit_hash_key(hash))?;
+                    }
+                    Ok(())
+                });
+                done.unwrap();
+            }
+        });
+    });
+}

@@ -1,9 +1,10 @@
 //! Values of attributes: `{"S": "text"}`, one member that names the type.
 
+use super::wording::{Member, Wording};
 use crate::fields::{Dialect, Fields};
 use crate::refusal::{Refusal, Result};
 use crate::value::{Name, Value};
-use fourfold::kv::{AttributeValue, Item, Number, Set};
+use fourfold::kv::{AttributeValue, Item, Set};
 use std::borrow::Cow;
 
 const DIALECT: Dialect = Dialect::Dynamo;
@@ -13,21 +14,24 @@ pub(super) const MORE_THAN_ONE: &str = "Supplied AttributeValue has more than on
     one of the supported datatypes";
 
 /// The item that a map of values is.
-pub(super) fn item(members: Vec<(Name, Value)>) -> Result<Item> {
+pub(super) fn item(members: Vec<(Name, Value)>, wording: Wording) -> Result<Item> {
     let there = members.into_iter().filter(|(_, value)| *value != Value::Null);
-    let pairs = there.map(|(name, value)| Ok((name.into_owned(), attribute(value)?)));
+    let pairs = there.map(|(name, value)| {
+        let value = attribute(value, wording).map_err(|refusal| wording.counted(refusal))?;
+        Ok((name.into_owned(), value))
+    });
     pairs.collect()
 }
 
-/// The value of an attribute.
-pub(super) fn attribute(value: Value) -> Result<AttributeValue> {
+/// The value of an attribute. What is wrong with it is not counted yet.
+pub(super) fn attribute(value: Value, wording: Wording) -> Result<AttributeValue> {
     let Value::Map(members) = value else { return Err(DIALECT.wrong_type(&value, "Structure")) };
     let known = members.into_iter().filter(|(name, value)| is_type(name) && *value != Value::Null);
     let mut found = None;
     let mut is_one = true;
     // What is wrong with a value is said before that there is more than one.
     for (kind, value) in known {
-        is_one = found.replace(typed(&kind, value)?).is_none();
+        is_one = found.replace(typed(&kind, value, wording)?).is_none();
     }
     match found {
         Some(value) if is_one => Ok(value),
@@ -40,17 +44,18 @@ fn is_type(name: &str) -> bool {
     ["S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"].contains(&name)
 }
 
-fn typed(kind: &str, value: Value) -> Result<AttributeValue> {
+fn typed(kind: &str, value: Value, wording: Wording) -> Result<AttributeValue> {
+    let below = |value: Value| attribute(value, wording);
     Ok(match kind {
         "S" => AttributeValue::S(DIALECT.text(value)?),
-        "N" => AttributeValue::N(number(&DIALECT.text(value)?)?),
+        "N" => AttributeValue::N(wording.number(&DIALECT.text(value)?)?),
         "B" => AttributeValue::B(DIALECT.blob(value)?),
-        "SS" => AttributeValue::Ss(set(value, |value| DIALECT.text(value))?),
-        "NS" => AttributeValue::Ns(set(value, |value| number(&DIALECT.text(value)?))?),
-        "BS" => AttributeValue::Bs(set(value, |value| DIALECT.blob(value))?),
-        "L" => AttributeValue::L(list(value)?.into_iter().map(attribute).collect::<Result<_>>()?),
+        "SS" => AttributeValue::Ss(set(value, wording, |value| DIALECT.text(value))?),
+        "NS" => AttributeValue::Ns(set(value, wording, |value| wording.number(&DIALECT.text(value)?))?),
+        "BS" => AttributeValue::Bs(set(value, wording, |value| DIALECT.blob(value))?),
+        "L" => AttributeValue::L(list(value)?.into_iter().map(below).collect::<Result<_>>()?),
         "M" => match value {
-            Value::Map(members) => AttributeValue::M(item(members)?),
+            Value::Map(members) => AttributeValue::M(map(members, wording)?),
             other => return Err(DIALECT.wrong_type(&other, "Map")),
         },
         "BOOL" => match value {
@@ -69,8 +74,10 @@ fn typed(kind: &str, value: Value) -> Result<AttributeValue> {
     })
 }
 
-fn number(text: &str) -> Result<Number> {
-    Ok(text.parse::<Number>()?)
+/// A map within an attribute.
+fn map(members: Vec<(Name, Value)>, wording: Wording) -> Result<Item> {
+    let there = members.into_iter().filter(|(_, value)| *value != Value::Null);
+    there.map(|(name, value)| Ok((name.into_owned(), attribute(value, wording)?))).collect()
 }
 
 fn list(value: Value) -> Result<Vec<Value>> {
@@ -80,15 +87,21 @@ fn list(value: Value) -> Result<Vec<Value>> {
     }
 }
 
-fn set<T: fourfold::kv::SetMember>(value: Value, read: impl Fn(Value) -> Result<T>) -> Result<Set<T>> {
+fn set<T: Member>(value: Value, wording: Wording, read: impl Fn(Value) -> Result<T>) -> Result<Set<T>> {
     let members: Vec<T> = list(value)?.into_iter().map(read).collect::<Result<_>>()?;
+    wording.check_distinct(&members)?;
     Set::new(members).map_err(Refusal::from)
 }
 
 /// Values of a list, each an attribute's.
-pub(super) fn attributes(input: &mut Fields, name: &str) -> Result<Option<Vec<AttributeValue>>> {
+pub(super) fn attributes(
+    input: &mut Fields,
+    name: &str,
+    wording: Wording,
+) -> Result<Option<Vec<AttributeValue>>> {
     let Some(items) = input.list(name)? else { return Ok(None) };
-    items.into_iter().map(attribute).collect::<Result<_>>().map(Some)
+    let read = |value| attribute(value, wording).map_err(|refusal| wording.counted(refusal));
+    items.into_iter().map(read).collect::<Result<_>>().map(Some)
 }
 
 pub(super) fn item_value(item: &Item) -> Value {
@@ -121,7 +134,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<AttributeValue> {
-        attribute(serde_json::from_str(json).unwrap())
+        attribute(serde_json::from_str(json).unwrap(), Wording::Newer)
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::Operation;
 use super::attribute::{MORE_THAN_ONE, item_value};
 use super::describe::all_consumed;
 use super::items::{capacity, collection, metrics, names};
+use super::wording::Wording;
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
@@ -11,7 +12,7 @@ use fourfold::kv::{
     BatchGetItem, BatchWriteItem, Expr, ItemCollectionMetrics, KeysAndAttributes, WriteRequest,
 };
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 impl Operation<'_> {
     pub(super) fn batch_get_item(&mut self) -> Result<Value> {
@@ -70,8 +71,9 @@ fn by_table<'a>(tables: impl Iterator<Item = (&'a String, Value)>) -> Value {
 fn wanted(mut input: Fields) -> Result<KeysAndAttributes> {
     let keys = input.list("Keys")?;
     let keys = input.required("Keys", keys)?;
+    let may_repeat = are_written_apart(&keys);
     let key = |value| match value {
-        Value::Map(members) => super::item(members),
+        Value::Map(members) => super::item(members, Wording::Newer),
         other => Err(Dialect::Dynamo.wrong_type(&other, "Map")),
     };
     Ok(KeysAndAttributes {
@@ -80,6 +82,21 @@ fn wanted(mut input: Fields) -> Result<KeysAndAttributes> {
         projection: input.text("ProjectionExpression")?.map(Into::into),
         names: names(&mut input)?,
         attributes_to_get: input.texts("AttributesToGet")?,
+        may_repeat,
+    })
+}
+
+/// Is no key written as another one is?
+fn are_written_apart(keys: &[Value]) -> bool {
+    let mut seen = HashSet::with_capacity(keys.len());
+    keys.iter().all(|key| match key {
+        Value::Map(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by(|(first, _), (second, _)| first.cmp(second));
+            let written: Vec<_> = members.into_iter().map(|(name, value)| (name, value.to_json())).collect();
+            seen.insert(written)
+        }
+        _ => true,
     })
 }
 
@@ -112,8 +129,8 @@ fn writes(value: Value) -> Result<Vec<WriteRequest>> {
 fn write(value: Value) -> Result<WriteRequest> {
     let mut input = Fields::of(value, Dialect::Dynamo)?;
     match (input.structure("PutRequest")?, input.structure("DeleteRequest")?) {
-        (Some(mut put), None) => Ok(WriteRequest::Put(put.required_item("Item")?)),
-        (None, Some(mut delete)) => Ok(WriteRequest::Delete(delete.required_item("Key")?)),
+        (Some(mut put), None) => Ok(WriteRequest::Put(put.required_item("Item", Wording::Older)?)),
+        (None, Some(mut delete)) => Ok(WriteRequest::Delete(delete.required_item("Key", Wording::Older)?)),
         // The service says the same of none as of both.
         (None, None) | (Some(_), Some(_)) => Err(Dialect::Dynamo.invalid(MORE_THAN_ONE)),
     }

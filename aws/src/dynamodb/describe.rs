@@ -3,10 +3,13 @@
 use crate::value::Value;
 use fourfold::kv::{
     Capacity, ConsumedCapacity, IndexDescription, KeyElement, OnDemandThroughput, Projection,
-    StreamSpecification, TableDescription, ThroughputDescription, WarmThroughput,
+    StreamSpecification, TableDescription, TableStatus, ThroughputDescription, WarmThroughput,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+/// Units a second for reads and writes that a table paid by request has from the beginning.
+const ON_DEMAND: (i64, i64) = (12_000, 4_000);
 
 pub(super) fn table(table: &TableDescription) -> Value {
     let billing = table.billing_mode.map(|mode| {
@@ -28,6 +31,7 @@ pub(super) fn table(table: &TableDescription) -> Value {
             ])
         })
         .collect();
+    let is_active = table.table_status == Some(TableStatus::Active);
     Value::map([
         ("AttributeDefinitions", Value::unless_empty(attributes)),
         ("TableName", Some(table.table_name.as_str().into())),
@@ -40,20 +44,36 @@ pub(super) fn table(table: &TableDescription) -> Value {
         ("TableArn", Some(table.table_arn.as_str().into())),
         ("TableId", Some(table.table_id.as_str().into())),
         ("BillingModeSummary", billing),
-        ("LocalSecondaryIndexes", Value::unless_empty(table.local_indexes.iter().map(index).collect())),
-        ("GlobalSecondaryIndexes", Value::unless_empty(table.global_indexes.iter().map(index).collect())),
+        ("LocalSecondaryIndexes", Value::unless_empty(table.local_indexes.iter().map(local_index).collect())),
+        (
+            "GlobalSecondaryIndexes",
+            Value::unless_empty(table.global_indexes.iter().map(global_index).collect()),
+        ),
         ("StreamSpecification", table.stream.map(stream)),
         ("LatestStreamLabel", table.latest_stream_label.as_deref().map(Value::from)),
         ("LatestStreamArn", table.latest_stream_arn.as_deref().map(Value::from)),
-        ("SSEDescription", table.sse.as_ref().and_then(sse)),
+        ("SSEDescription", table.sse.as_ref().and_then(|found| sse(found, table))),
         ("TableClassSummary", class),
         ("DeletionProtectionEnabled", Some(table.deletion_protection.into())),
         ("OnDemandThroughput", table.on_demand.as_ref().map(on_demand)),
-        ("WarmThroughput", table.warm.as_ref().map(warm)),
+        // What is dropped is told without its parts.
+        (
+            "WarmThroughput",
+            table.creation_date_time.map(|_| warm(table.warm, Some(&table.throughput), is_active)),
+        ),
     ])
 }
 
-fn index(index: &IndexDescription) -> Value {
+fn local_index(description: &IndexDescription) -> Value {
+    index(description, false)
+}
+
+fn global_index(description: &IndexDescription) -> Value {
+    index(description, true)
+}
+
+fn index(index: &IndexDescription, is_global: bool) -> Value {
+    let is_active = index.status == Some(TableStatus::Active);
     Value::map([
         ("IndexName", Some(index.name.as_str().into())),
         ("KeySchema", Value::unless_empty(index.key_schema.iter().map(key).collect())),
@@ -65,7 +85,7 @@ fn index(index: &IndexDescription) -> Value {
         ("ItemCount", Some(index.item_count.into())),
         ("IndexArn", Some(index.arn.as_str().into())),
         ("OnDemandThroughput", index.on_demand.as_ref().map(on_demand)),
-        ("WarmThroughput", index.warm.as_ref().map(warm)),
+        ("WarmThroughput", is_global.then(|| warm(index.warm, index.throughput.as_ref(), is_active))),
     ])
 }
 
@@ -102,11 +122,15 @@ fn on_demand(throughput: &OnDemandThroughput) -> Value {
     ])
 }
 
-fn warm(warm: &WarmThroughput) -> Value {
+/// What is kept warm: no less than what is provisioned, or than every table has that is paid by request.
+fn warm(warm: Option<WarmThroughput>, provisioned: Option<&ThroughputDescription>, is_active: bool) -> Value {
+    let provisioned = provisioned.map(|units| (units.read, units.write)).filter(|units| *units != (0, 0));
+    let (read, write) = provisioned.unwrap_or(ON_DEMAND);
+    let (asked_read, asked_write) = warm.map_or((None, None), |warm| (warm.read, warm.write));
     Value::map([
-        ("ReadUnitsPerSecond", warm.read.map(Value::Int)),
-        ("WriteUnitsPerSecond", warm.write.map(Value::Int)),
-        ("Status", Some("ACTIVE".into())),
+        ("ReadUnitsPerSecond", Some(Value::Int(asked_read.unwrap_or(0).max(read)))),
+        ("WriteUnitsPerSecond", Some(Value::Int(asked_write.unwrap_or(0).max(write)))),
+        ("Status", Some(if is_active { "ACTIVE" } else { "UPDATING" }.into())),
     ])
 }
 
@@ -117,13 +141,19 @@ fn stream(stream: StreamSpecification) -> Value {
     ])
 }
 
-/// Encryption by the service's own key is not told.
-fn sse(sse: &fourfold::kv::SseSpecification) -> Option<Value> {
+/// Encryption by the service's own key is not told. The account's default key has a name of no meaning.
+fn sse(sse: &fourfold::kv::SseSpecification, table: &TableDescription) -> Option<Value> {
+    let key = sse.kms_key.as_deref().unwrap_or(&table.table_id);
+    let place = table.table_arn.strip_prefix("arn:aws:dynamodb:").and_then(|arn| arn.split_once(":table/"));
+    let arn = match place {
+        Some((place, _)) if !key.starts_with("arn:") => format!("arn:aws:kms:{place}:key/{key}"),
+        _ => key.to_owned(),
+    };
     (sse.enabled == Some(true)).then(|| {
         Value::map([
             ("Status", Some("ENABLED".into())),
             ("SSEType", Some(sse.sse_type.as_deref().unwrap_or("KMS").into())),
-            ("KMSMasterKeyArn", sse.kms_key.as_deref().map(Value::from)),
+            ("KMSMasterKeyArn", Some(arn.into())),
         ])
     })
 }

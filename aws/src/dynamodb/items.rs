@@ -3,6 +3,7 @@
 use super::attribute::item_value;
 use super::describe::consumed;
 use super::precheck::expression_values;
+use super::wording::Wording;
 use super::{Operation, constraint, legacy, word};
 use crate::fields::Fields;
 use crate::refusal::Result;
@@ -15,13 +16,14 @@ use fourfold::kv::{
 
 impl Operation<'_> {
     pub(super) async fn put_item(&mut self) -> Result<Value> {
-        let request = put(&mut self.input, true)?;
+        let request = put(&mut self.input, Wording::Counted)?;
         Ok(written(&self.tables.put_item_async(request).await?))
     }
 
     pub(super) fn get_item(&mut self) -> Result<Value> {
         let input = &mut self.input;
-        let mut request = GetItem::new(input.required_text("TableName")?, input.required_item("Key")?);
+        let mut request =
+            GetItem::new(input.required_text("TableName")?, input.required_item("Key", Wording::Newer)?);
         request.consistent_read = input.flag("ConsistentRead")?.unwrap_or(false);
         request.projection = input.text("ProjectionExpression")?.map(Into::into);
         request.names = names(input)?;
@@ -35,20 +37,20 @@ impl Operation<'_> {
     }
 
     pub(super) async fn update_item(&mut self) -> Result<Value> {
-        let request = update(&mut self.input, true)?;
+        let request = update(&mut self.input, Wording::Counted)?;
         Ok(written(&self.tables.update_item_async(request).await?))
     }
 
     pub(super) async fn delete_item(&mut self) -> Result<Value> {
-        let request = delete(&mut self.input, true)?;
+        let request = delete(&mut self.input, Wording::Counted)?;
         Ok(written(&self.tables.delete_item_async(request).await?))
     }
 }
 
 /// A put, alone or in a transaction.
-pub(super) fn put(input: &mut Fields, is_alone: bool) -> Result<PutItem> {
-    let mut request = PutItem::new(input.required_text("TableName")?, input.required_item("Item")?);
-    request.when = when(input, is_alone)?;
+pub(super) fn put(input: &mut Fields, wording: Wording) -> Result<PutItem> {
+    let mut request = PutItem::new(input.required_text("TableName")?, input.required_item("Item", wording)?);
+    request.when = when(input, wording)?;
     request.return_values = word!(input, "ReturnValues", ReturnValues)?;
     request.return_consumed_capacity = capacity(input)?;
     request.return_item_collection_metrics = metrics(input)?;
@@ -56,9 +58,10 @@ pub(super) fn put(input: &mut Fields, is_alone: bool) -> Result<PutItem> {
 }
 
 /// A deletion, alone or in a transaction.
-pub(super) fn delete(input: &mut Fields, is_alone: bool) -> Result<DeleteItem> {
-    let mut request = DeleteItem::new(input.required_text("TableName")?, input.required_item("Key")?);
-    request.when = when(input, is_alone)?;
+pub(super) fn delete(input: &mut Fields, wording: Wording) -> Result<DeleteItem> {
+    let mut request =
+        DeleteItem::new(input.required_text("TableName")?, input.required_item("Key", wording)?);
+    request.when = when(input, wording)?;
     request.return_values = word!(input, "ReturnValues", ReturnValues)?;
     request.return_consumed_capacity = capacity(input)?;
     request.return_item_collection_metrics = metrics(input)?;
@@ -66,20 +69,20 @@ pub(super) fn delete(input: &mut Fields, is_alone: bool) -> Result<DeleteItem> {
 }
 
 /// An update, alone or in a transaction.
-pub(super) fn update(input: &mut Fields, is_alone: bool) -> Result<UpdateItem> {
-    let mut request = UpdateItem::new(input.required_text("TableName")?, input.required_item("Key")?);
+pub(super) fn update(input: &mut Fields, wording: Wording) -> Result<UpdateItem> {
+    let mut request =
+        UpdateItem::new(input.required_text("TableName")?, input.required_item("Key", wording)?);
     request.update = input.text("UpdateExpression")?.map(Into::into);
-    request.attribute_updates = legacy::updates(input)?;
-    request.when = when(input, is_alone)?;
+    request.attribute_updates = legacy::updates(input, wording)?;
+    request.when = when(input, wording)?;
     request.return_values = word!(input, "ReturnValues", ReturnValues)?;
     request.return_consumed_capacity = capacity(input)?;
     request.return_item_collection_metrics = metrics(input)?;
     Ok(request)
 }
 
-/// The condition of a write, with the placeholders of all its expressions. `is_alone`: the write is no part of a
-/// transaction.
-pub(super) fn when(input: &mut Fields, is_alone: bool) -> Result<ConditionParts> {
+/// The condition of a write, with the placeholders of all its expressions.
+pub(super) fn when(input: &mut Fields, wording: Wording) -> Result<ConditionParts> {
     let on_failure = input.text("ReturnValuesOnConditionCheckFailure")?;
     let return_on_failure = match on_failure.as_deref() {
         None | Some("NONE") => false,
@@ -91,9 +94,9 @@ pub(super) fn when(input: &mut Fields, is_alone: bool) -> Result<ConditionParts>
     };
     Ok(ConditionParts {
         condition: input.text("ConditionExpression")?.map(Into::into),
-        expected: legacy::expected(input)?,
+        expected: legacy::expected(input, wording)?,
         conditional_operator: legacy::conditional_operator(input)?,
-        values: expression_values(input, is_alone)?,
+        values: expression_values(input, wording)?,
         names: names(input)?,
         return_on_failure,
     })

@@ -2,6 +2,7 @@
 
 use super::attribute::{attribute, attributes};
 use super::constraint;
+use super::wording::Wording;
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
@@ -25,13 +26,14 @@ fn by_name<T>(
         .map(Some)
 }
 
-pub(super) fn expected(input: &mut Fields) -> Result<Option<BTreeMap<String, Expected>>> {
+pub(super) fn expected(input: &mut Fields, wording: Wording) -> Result<Option<BTreeMap<String, Expected>>> {
+    let one = |value| attribute(value, wording).map_err(|refusal| wording.counted(refusal));
     by_name(input, "Expected", |mut input| {
         Ok(Expected {
-            value: input.value("Value").map(attribute).transpose()?,
+            value: input.value("Value").map(one).transpose()?,
             exists: input.flag("Exists")?,
             operator: operator(&mut input)?,
-            values: attributes(&mut input, "AttributeValueList")?,
+            values: attributes(&mut input, "AttributeValueList", wording)?,
         })
     })
 }
@@ -39,16 +41,21 @@ pub(super) fn expected(input: &mut Fields) -> Result<Option<BTreeMap<String, Exp
 pub(super) fn conditions(
     input: &mut Fields,
     member: &str,
+    wording: Wording,
 ) -> Result<Option<BTreeMap<String, LegacyCondition>>> {
     by_name(input, member, |mut input| {
         let operator = operator(&mut input)?;
         let operator = input.required("ComparisonOperator", operator)?;
-        let values = attributes(&mut input, "AttributeValueList")?.unwrap_or_default();
+        let values = attributes(&mut input, "AttributeValueList", wording)?.unwrap_or_default();
         Ok(LegacyCondition { operator, values })
     })
 }
 
-pub(super) fn updates(input: &mut Fields) -> Result<Option<BTreeMap<String, AttributeUpdate>>> {
+pub(super) fn updates(
+    input: &mut Fields,
+    wording: Wording,
+) -> Result<Option<BTreeMap<String, AttributeUpdate>>> {
+    let one = |value| attribute(value, wording).map_err(|refusal| wording.counted(refusal));
     by_name(input, "AttributeUpdates", |mut input| {
         let action = match input.text("Action")?.as_deref() {
             None | Some("PUT") => UpdateAction::Put,
@@ -58,7 +65,7 @@ pub(super) fn updates(input: &mut Fields) -> Result<Option<BTreeMap<String, Attr
                 return Err(constraint(other, "action", "satisfy enum value set: [ADD, DELETE, PUT]"));
             }
         };
-        Ok(AttributeUpdate { action, value: input.value("Value").map(attribute).transpose()? })
+        Ok(AttributeUpdate { action, value: input.value("Value").map(one).transpose()? })
     })
 }
 

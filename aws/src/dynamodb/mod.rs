@@ -13,6 +13,7 @@ mod search;
 mod tables;
 mod transact;
 mod wire;
+mod wording;
 
 pub(crate) use wire::{answer, refused};
 
@@ -22,6 +23,7 @@ use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use attribute::item;
 use fourfold::kv::{Item, Tables};
+use wording::Wording;
 
 /// Which of two services on one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +81,12 @@ async fn perform(call: &Call<'_>, service: Service, name: &str, input: Fields) -
 }
 
 impl Fields {
-    fn item(&mut self, name: &str) -> Result<Option<Item>> {
-        self.map(name)?.map(item).transpose()
+    fn item(&mut self, name: &str, wording: Wording) -> Result<Option<Item>> {
+        self.map(name)?.map(|members| item(members, wording)).transpose()
     }
 
-    fn required_item(&mut self, name: &str) -> Result<Item> {
-        let item = self.item(name)?;
+    fn required_item(&mut self, name: &str, wording: Wording) -> Result<Item> {
+        let item = self.item(name, wording)?;
         self.required(name, item)
     }
 

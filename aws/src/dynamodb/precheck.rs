@@ -1,13 +1,14 @@
 //! What the service finds in a request before it looks at any value: parameters of two generations side by side,
 //! placeholders without an expression, placeholders that are none.
 
+use super::wording::Wording;
 use crate::fields::{Dialect, Fields};
 use crate::refusal::{Refusal, Result};
 use crate::value::{Name, Value};
 use fourfold::kv::Item;
 
 /// In front of what is wrong with an expression or its values, where one item is written.
-const COUNTED: &str = "1 validation error detected: ";
+pub(super) const COUNTED: &str = "1 validation error detected: ";
 
 /// The expressions of an operation, and what there was before them.
 struct Parts {
@@ -78,13 +79,14 @@ impl Parts {
             && !with_values.is_empty()
             && !with_values.iter().any(|name| has(name))
         {
-            // The service words it in two ways.
-            let are_null = match (&*with_values, self.is_write) {
-                ([first, second], false) => format!("{first} and {second} are null"),
-                (names, _) => format!("{} is null", names.join(" is null and ")),
+            // Only searches say which.
+            let are_null = match &*with_values {
+                _ if self.is_write => String::new(),
+                [first, second] => format!(": {first} and {second} are null"),
+                names => format!(": {} is null", names.join(" is null and ")),
             };
             return Err(format!(
-                "ExpressionAttributeValues can only be specified when using expressions: {are_null}"
+                "ExpressionAttributeValues can only be specified when using expressions{are_null}"
             ));
         }
         Ok(())
@@ -92,7 +94,8 @@ impl Parts {
 }
 
 /// The values of placeholders, and what is wrong with one of them. Their form comes before that of any value.
-pub(super) fn expression_values(input: &mut Fields, is_write: bool) -> Result<Option<Item>> {
+pub(super) fn expression_values(input: &mut Fields, wording: Wording) -> Result<Option<Item>> {
+    let is_write = wording == Wording::Counted;
     let counted = |message: String| {
         Dialect::Dynamo.invalid(&if is_write { format!("{COUNTED}{message}") } else { message })
     };
@@ -113,13 +116,14 @@ pub(super) fn expression_values(input: &mut Fields, is_write: bool) -> Result<Op
                 return refusal;
             }
             // That a null is not true is said without the place.
-            if refusal.message.ends_with("must have the value of true") && is_write {
-                return counted(refusal.message);
+            let is_null = refusal.message.ends_with("must have the value of true") && is_write;
+            if is_null || !wording.tells_place(&refusal) {
+                return wording.counted(refusal);
             }
             let message = refusal.message;
             counted(format!("ExpressionAttributeValues contains invalid value: {message} for key {name}"))
         };
-        let value = super::attribute::attribute(value).map_err(refused)?;
+        let value = super::attribute::attribute(value, wording).map_err(refused)?;
         Ok((name.into_owned(), value))
     });
     values.collect::<Result<Item>>().map(Some)

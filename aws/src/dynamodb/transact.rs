@@ -5,6 +5,7 @@ use super::attribute::item_value;
 use super::batch::collections;
 use super::describe::all_consumed;
 use super::items::{capacity, delete, metrics, names, put, update, when};
+use super::wording::Wording;
 use crate::fields::{Dialect, Fields};
 use crate::refusal::Result;
 use crate::value::Value;
@@ -47,7 +48,8 @@ impl Operation<'_> {
 fn get(mut input: Fields) -> Result<TransactGet> {
     let get = input.structure("Get")?;
     let mut input = input.required("transactItems.1.member.get", get)?;
-    let mut get = TransactGet::new(input.required_text("TableName")?, input.required_item("Key")?);
+    let mut get =
+        TransactGet::new(input.required_text("TableName")?, input.required_item("Key", Wording::Older)?);
     get.projection = input.text("ProjectionExpression")?.map(Into::into);
     get.names = names(&mut input)?;
     Ok(get)
@@ -56,18 +58,21 @@ fn get(mut input: Fields) -> Result<TransactGet> {
 fn action(mut input: Fields) -> Result<TransactWrite> {
     let mut actions = Vec::with_capacity(1);
     if let Some(mut input) = input.structure("ConditionCheck")? {
-        let mut check = ConditionCheck::new(input.required_text("TableName")?, input.required_item("Key")?);
-        check.when = when(&mut input, false)?;
+        let mut check = ConditionCheck::new(
+            input.required_text("TableName")?,
+            input.required_item("Key", Wording::Older)?,
+        );
+        check.when = when(&mut input, Wording::Older)?;
         actions.push(TransactWrite::Check(check));
     }
     if let Some(mut input) = input.structure("Put")? {
-        actions.push(TransactWrite::Put(put(&mut input, false)?));
+        actions.push(TransactWrite::Put(put(&mut input, Wording::Older)?));
     }
     if let Some(mut input) = input.structure("Delete")? {
-        actions.push(TransactWrite::Delete(delete(&mut input, false)?));
+        actions.push(TransactWrite::Delete(delete(&mut input, Wording::Older)?));
     }
     if let Some(mut input) = input.structure("Update")? {
-        actions.push(TransactWrite::Update(update(&mut input, false)?));
+        actions.push(TransactWrite::Update(update(&mut input, Wording::Older)?));
     }
     match (actions.pop(), actions.is_empty()) {
         (Some(action), true) => Ok(action),

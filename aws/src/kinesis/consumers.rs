@@ -14,9 +14,9 @@ impl Operation {
         Ok(Value::map([("Consumer", Some(described(&consumer, false)))]))
     }
 
-    pub(super) fn deregister_consumer(&mut self) -> Result<Value> {
+    pub(super) async fn deregister_consumer(&mut self) -> Result<Value> {
         let consumer = self.consumer()?;
-        self.streams.deregister_consumer(&consumer.arn)?;
+        self.streams.deregister_consumer_async(&consumer.arn).await?;
         Ok(Value::empty())
     }
 

@@ -49,8 +49,13 @@ impl Operation {
         let max = self.count("MaxResults")?;
         if let Some(token) = self.input.text("NextToken")? {
             let (name, arn) = (self.input.text("StreamName")?, self.input.text("StreamARN")?);
-            if name.is_some() || arn.is_some() {
-                let message = "NextToken and StreamName cannot be provided together.".to_owned();
+            let others = [
+                ("StreamName", name.is_some() || arn.is_some()),
+                ("StreamCreationTimestamp", self.input.time("StreamCreationTimestamp")?.is_some()),
+                ("ExclusiveStartShardId", self.input.text("ExclusiveStartShardId")?.is_some()),
+            ];
+            if let Some((other, _)) = others.iter().find(|(_, is_given)| *is_given) {
+                let message = format!("NextToken and {other} cannot be provided together.");
                 return Err(invalid_argument(message));
             }
             return Ok(page(self.streams.list_more_shards(&token, max)?));
@@ -74,11 +79,11 @@ impl Operation {
         Ok(page(stream.list_shards(&request)?))
     }
 
-    pub(super) fn split_shard(&mut self) -> Result<Value> {
+    pub(super) async fn split_shard(&mut self) -> Result<Value> {
         let stream = self.stream()?;
         let shard = self.input.required_text("ShardToSplit")?;
         let at = self.input.required_text("NewStartingHashKey")?;
-        stream.split_shard_at_text(&shard, &at)?;
+        stream.split_shard_at_text_async(&shard, &at).await?;
         Ok(Value::empty())
     }
 

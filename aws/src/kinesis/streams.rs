@@ -1,6 +1,6 @@
 //! Streams: making, changing, tagging and deleting them.
 
-use super::Operation;
+use super::{Operation, invalid_argument};
 use crate::refusal::Result;
 use crate::value::Value;
 use fourfold::stream::{CreateStream, Distribution, Mode};
@@ -19,10 +19,13 @@ impl Operation {
         }
         match self.count("ShardCount")? {
             Some(count) => settings = settings.shard_count(count),
-            // A caller of the library gets four shards; one of the service has to say how many.
-            None if mode != Some(Mode::OnDemand) => return Err(self.input.dialect().missing("ShardCount")),
+            None if mode == Some(Mode::Provisioned) => {
+                return Err(self.input.dialect().missing("ShardCount"));
+            }
+            // On demand, with four shards.
             None => {}
         }
+        self.refuse_warm()?;
         for (key, value) in self.tags()?.unwrap_or_default() {
             settings = settings.tag(key, value);
         }
@@ -34,6 +37,14 @@ impl Operation {
         }
         self.streams.create_async(&name, settings).await?;
         Ok(Value::empty())
+    }
+
+    /// Throughput is not kept ready here: who asks for it is told so.
+    fn refuse_warm(&mut self) -> Result<()> {
+        match self.input.int("WarmThroughputMiBps")? {
+            None => Ok(()),
+            Some(_) => Err(invalid_argument("WarmThroughputMiBps is not supported.".to_owned())),
+        }
     }
 
     fn mode(&mut self) -> Result<Option<Mode>> {
@@ -67,6 +78,7 @@ impl Operation {
     pub(super) async fn update_mode(&mut self) -> Result<Value> {
         let stream = self.stream()?;
         let mode = self.mode()?;
+        self.refuse_warm()?;
         stream.update_mode_async(self.input.required("StreamModeDetails", mode)?).await?;
         Ok(Value::empty())
     }
@@ -113,18 +125,18 @@ impl Operation {
         Ok(Value::map([("Tags", Some(tags.into())), ("HasMoreTags", Some(page.has_more_tags.into()))]))
     }
 
-    pub(super) fn tag_resource(&mut self) -> Result<Value> {
+    pub(super) async fn tag_resource(&mut self) -> Result<Value> {
         let arn = self.input.required_text("ResourceARN")?;
         let tags = self.tags()?;
-        self.streams.tag_resource(&arn, &self.input.required("Tags", tags)?)?;
+        self.streams.tag_resource_async(&arn, &self.input.required("Tags", tags)?).await?;
         Ok(Value::empty())
     }
 
-    pub(super) fn untag_resource(&mut self) -> Result<Value> {
+    pub(super) async fn untag_resource(&mut self) -> Result<Value> {
         let arn = self.input.required_text("ResourceARN")?;
         let keys = self.tag_keys()?;
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        self.streams.untag_resource(&arn, &keys)?;
+        self.streams.untag_resource_async(&arn, &keys).await?;
         Ok(Value::empty())
     }
 

@@ -1,6 +1,6 @@
 //! Does every value keep the constraints of the model? All that do not are told at once, up to ten.
 
-use super::{List, Map, Need, Pattern, Shape, Struct, Text};
+use super::{List, Map, Need, Pattern, Shape, Struct, Text, newer};
 use crate::fields::{Dialect, lower_first};
 use crate::refusal::Result;
 use crate::value::Value;
@@ -11,26 +11,34 @@ const FINDINGS_MAX: usize = 10;
 const ADDRESS: &str = "@2";
 
 /// Checks a request whose values are of their types.
-pub(crate) fn check(dialect: Dialect, shape: &Shape, request: &Value) -> Result<()> {
+pub(crate) fn check(dialect: Dialect, operation: &str, shape: &Shape, request: &Value) -> Result<()> {
     let Shape::Struct(wanted) = shape else { return Ok(()) };
     if let (true, Value::Map(members)) = (wanted.is_of_table, request) {
         let table = members.iter().rev().find(|(name, _)| name == "TableName").map(|(_, value)| value);
-        of_table(table).map_err(|message| dialect.invalid(message))?;
+        of_table(operation, table).map_err(|message| dialect.invalid(message))?;
     }
     let mut findings = Findings { dialect, path: String::new(), all: Vec::new() };
     findings.value(shape, request);
-    let count = findings.all.len();
-    if count == 0 {
+    let mut all = findings.all;
+    if all.is_empty() {
         return Ok(());
     }
+    if dialect == Dialect::Dynamo
+        && let Some(message) = newer::reword(operation, request, &mut all)
+    {
+        return Err(dialect.invalid(&message));
+    }
+    let count = all.len();
     let plural = if count == 1 { "" } else { "s" };
-    let all = findings.all.join("; ");
+    let all = all.iter().map(Finding::told).collect::<Vec<_>>().join("; ");
     Err(dialect.invalid(&format!("{count} validation error{plural} detected: {all}")))
 }
 
 /// The name of the table that is to be made or changed, which is looked at first.
-fn of_table(name: Option<&Value>) -> Result<(), &'static str> {
+fn of_table(operation: &str, name: Option<&Value>) -> Result<(), &'static str> {
     match name {
+        // Its length is then found together with everything else.
+        Some(Value::Text(_)) if operation == "CreateTable" => Ok(()),
         Some(Value::Text(name)) if name.starts_with("arn:") || (3..=255).contains(&name.chars().count()) => {
             Ok(())
         }
@@ -41,11 +49,44 @@ fn of_table(name: Option<&Value>) -> Result<(), &'static str> {
     }
 }
 
+/// A constraint that is not kept.
+pub(super) struct Finding {
+    pub(super) path: String,
+    /// What is there, in quotes; nothing if it is not told.
+    pub(super) value: String,
+    pub(super) rule: String,
+}
+
+impl Finding {
+    fn told(&self) -> String {
+        let Self { path, value, rule } = self;
+        if value.is_empty() {
+            return self.told_newer(path);
+        }
+        format!("Value {value} at '{path}' failed to satisfy constraint: {rule}")
+    }
+
+    /// Without what is there.
+    pub(super) fn told_newer(&self, path: &str) -> String {
+        format!("Value at '{path}' failed to satisfy constraint: {}", self.rule)
+    }
+
+    /// Is it about a word that is none of those that may be?
+    pub(super) fn is_of_words(&self) -> bool {
+        self.rule.starts_with("Member must satisfy enum value set")
+    }
+
+    /// Is it about the names in a map?
+    pub(super) fn is_of_keys(&self) -> bool {
+        self.rule.starts_with("Map keys")
+    }
+}
+
 struct Findings {
     dialect: Dialect,
     /// Where the value is that is looked at.
     path: String,
-    all: Vec<String>,
+    all: Vec<Finding>,
 }
 
 impl Findings {
@@ -131,7 +172,7 @@ impl Findings {
     }
 
     fn blob(&mut self, len: usize, max: usize) {
-        self.len(len, 0, Some(max), || format!("'java.nio.HeapByteBuffer[pos=0 lim={len} cap={len}]'"));
+        self.len(len, 0, Some(max), || format!("'{}'", heap_buffer(len)));
     }
 
     fn list(&mut self, shape: &Shape, rules: &List, value: &Value, items: &[Value]) {
@@ -191,8 +232,8 @@ impl Findings {
 
     fn say(&mut self, value: &str, rule: &str) {
         if self.all.len() < FINDINGS_MAX {
-            let path = &self.path;
-            self.all.push(format!("Value {value} at '{path}' failed to satisfy constraint: {rule}"));
+            let (path, value, rule) = (self.path.clone(), value.to_owned(), rule.to_owned());
+            self.all.push(Finding { path, value, rule });
         }
     }
 }
@@ -232,6 +273,19 @@ fn decoded_len(text: &str) -> usize {
     (text.len() / 4 * 3).saturating_sub(pads)
 }
 
+/// Bytes as the services print them.
+fn heap_buffer(len: usize) -> String {
+    format!("java.nio.HeapByteBuffer[pos=0 lim={len} cap={len}]")
+}
+
+/// The name of a member in Java: types of attributes are small letters only.
+fn lower(name: &str) -> String {
+    if name.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return name.to_ascii_lowercase();
+    }
+    lower_first(name)
+}
+
 /// A list or a map as the service prints it.
 fn told(dialect: Dialect, shape: &Shape, value: &Value) -> String {
     match (shape, value) {
@@ -246,11 +300,18 @@ fn told(dialect: Dialect, shape: &Shape, value: &Value) -> String {
                 .collect();
             format!("{{{}}}", entries.join(", "))
         }
-        (Shape::Struct(wanted), _) => {
-            let package =
-                if dialect == Dialect::Kinesis { "kinesis.v20131202" } else { "dynamodb.v20120810" };
-            format!("com.amazonaws.{package}.{}{ADDRESS}", wanted.class)
+        (Shape::Struct(wanted), Value::Map(members)) if dialect == Dialect::Dynamo => {
+            let find = |wanted: &str| members.iter().rev().find(|(name, _)| name == wanted);
+            let members = wanted.members.iter().filter_map(|member| Some((member, &find(member.name)?.1)));
+            let members: Vec<String> = members
+                .map(|(member, value)| {
+                    format!("{}={}", lower(member.name), told(dialect, member.shape, value))
+                })
+                .collect();
+            format!("{}({})", wanted.class, members.join(", "))
         }
+        (Shape::Struct(wanted), _) => format!("com.amazonaws.kinesis.v20131202.{}{ADDRESS}", wanted.class),
+        (Shape::Blob(_), Value::Text(text)) => heap_buffer(decoded_len(text)),
         (_, Value::Text(text)) => text.clone(),
         (_, Value::Int(number)) => number.to_string(),
         (_, Value::Float(number)) => number.to_string(),

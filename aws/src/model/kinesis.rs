@@ -59,6 +59,15 @@ const RESOURCE_ARN: Pattern = Pattern {
     },
 };
 
+const ID: Pattern = Pattern { text: "[a-z0-9]{20}-[a-z0-9]{3}", matches: is_id };
+
+fn is_id(text: &str) -> bool {
+    let is_part = |part: &str, len| {
+        part.len() == len && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    text.split_once('-').is_some_and(|(first, second)| is_part(first, 20) && is_part(second, 3))
+}
+
 fn is_number(text: &str, digits: usize) -> bool {
     (1..=digits).contains(&text.len())
         && text.bytes().all(|c| c.is_ascii_digit())
@@ -80,6 +89,8 @@ fn is_arn(text: &str, is_resource: impl Fn(&str) -> bool) -> bool {
         && is_resource(resource)
 }
 
+/// What the model has reserved: it is checked, and says nothing.
+static STREAM_ID: Shape = text(1, 24, Some(ID));
 static STREAM_NAME: Shape = text(1, 128, Some(NAME));
 static STREAM: Shape = text(1, 2048, Some(STREAM_ARN));
 static CONSUMER: Shape = text(1, 2048, Some(CONSUMER_ARN));
@@ -93,6 +104,7 @@ static DATA: Shape = Shape::Blob(DATA_MAX);
 static COUNT: Shape = Shape::Int("Integer", 1, i64::MAX);
 static UP_TO_10_000: Shape = Shape::Int("Integer", 1, 10_000);
 static RECORD_SIZE: Shape = Shape::Int("Integer", 1024, 10_240);
+static WARM: Shape = Shape::Int("Integer", 0, i64::MAX);
 static MODES: Shape = words(&["PROVISIONED", "ON_DEMAND"]);
 static MODE: Shape = structure("StreamModeDetails", &[must("StreamMode", &MODES)]);
 static DISTRIBUTION: Shape = words(&["AUTO", "USER_PARTITION_KEY"]);
@@ -106,7 +118,12 @@ static TAG_KEYS: Shape = Shape::List(List { min: 1, max: 50, item: &TEXT, item_l
 static NOTHING: Shape = structure("DescribeLimitsInput", &[]);
 static ADD_TAGS: Shape = structure(
     "AddTagsToStreamInput",
-    &[must("Tags", &TAGS), unless("StreamARN", "StreamName", &STREAM_NAME), may("StreamARN", &STREAM)],
+    &[
+        must("Tags", &TAGS),
+        unless("StreamARN", "StreamName", &STREAM_NAME),
+        may("StreamARN", &STREAM),
+        may("StreamId", &STREAM_ID),
+    ],
 );
 static CREATE_STREAM: Shape = structure(
     "CreateStreamInput",
@@ -115,7 +132,7 @@ static CREATE_STREAM: Shape = structure(
         must("StreamName", &STREAM_NAME),
         may("StreamModeDetails", &MODE),
         may("Tags", &TAGS),
-        may("WarmThroughputMiBps", &Shape::Int("Integer", 0, i64::MAX)),
+        may("WarmThroughputMiBps", &WARM),
         may("MaxRecordSizeInKiB", &RECORD_SIZE),
         may("RecordDistributionStrategy", &DISTRIBUTION),
     ],
@@ -126,6 +143,7 @@ static RETENTION: Shape = structure(
         must("RetentionPeriodHours", &Shape::Int("Integer", i64::MIN, i64::MAX)),
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static DELETE_STREAM: Shape = structure(
@@ -134,11 +152,17 @@ static DELETE_STREAM: Shape = structure(
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
         may("EnforceConsumerDeletion", &Shape::Flag),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static OF_CONSUMER: Shape = structure(
     "DescribeStreamConsumerInput",
-    &[may("StreamARN", &STREAM), may("ConsumerName", &STREAM_NAME), may("ConsumerARN", &CONSUMER)],
+    &[
+        may("StreamARN", &STREAM),
+        may("ConsumerName", &STREAM_NAME),
+        may("ConsumerARN", &CONSUMER),
+        may("StreamId", &STREAM_ID),
+    ],
 );
 static DESCRIBE_STREAM: Shape = structure(
     "DescribeStreamInput",
@@ -147,11 +171,16 @@ static DESCRIBE_STREAM: Shape = structure(
         may("ExclusiveStartShardId", &SHARD_ID),
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static OF_STREAM: Shape = structure(
     "DescribeStreamSummaryInput",
-    &[unless("StreamARN", "StreamName", &STREAM_NAME), may("StreamARN", &STREAM)],
+    &[
+        unless("StreamARN", "StreamName", &STREAM_NAME),
+        may("StreamARN", &STREAM),
+        may("StreamId", &STREAM_ID),
+    ],
 );
 static GET_RECORDS: Shape = structure(
     "GetRecordsInput",
@@ -160,6 +189,7 @@ static GET_RECORDS: Shape = structure(
         must("ShardIterator", &text(1, 512, None)),
         may("StreamARN", &STREAM),
         may("DryRun", &Shape::Flag),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static GET_SHARD_ITERATOR: Shape = structure(
@@ -172,6 +202,7 @@ static GET_SHARD_ITERATOR: Shape = structure(
         may("StreamARN", &STREAM),
         may("Timestamp", &Shape::Time),
         may("DryRun", &Shape::Flag),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static FILTERS: Shape = words(&[
@@ -196,6 +227,7 @@ static LIST_SHARDS: Shape = structure(
         may("StreamCreationTimestamp", &Shape::Time),
         may("StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static LIST_CONSUMERS: Shape = structure(
@@ -205,13 +237,15 @@ static LIST_CONSUMERS: Shape = structure(
         may("NextToken", &TOKEN),
         may("MaxResults", &UP_TO_10_000),
         may("StreamCreationTimestamp", &Shape::Time),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static LIST_STREAMS: Shape = structure(
     "ListStreamsInput",
     &[may("Limit", &UP_TO_10_000), may("ExclusiveStartStreamName", &STREAM_NAME), may("NextToken", &TOKEN)],
 );
-static OF_RESOURCE: Shape = structure("ListTagsForResourceInput", &[must("ResourceARN", &RESOURCE)]);
+static OF_RESOURCE: Shape =
+    structure("ListTagsForResourceInput", &[must("ResourceARN", &RESOURCE), may("StreamId", &STREAM_ID)]);
 static LIST_TAGS: Shape = structure(
     "ListTagsForStreamInput",
     &[
@@ -219,6 +253,7 @@ static LIST_TAGS: Shape = structure(
         may("ExclusiveStartTagKey", &text(1, 128, None)),
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static MERGE_SHARDS: Shape = structure(
@@ -228,6 +263,7 @@ static MERGE_SHARDS: Shape = structure(
         must("AdjacentShardToMerge", &SHARD_ID),
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static PUT_RECORD: Shape = structure(
@@ -240,6 +276,7 @@ static PUT_RECORD: Shape = structure(
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
         may("DryRun", &Shape::Flag),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static ENTRY: Shape = structure(
@@ -254,15 +291,26 @@ static PUT_RECORDS: Shape = structure(
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
         may("DryRun", &Shape::Flag),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static REGISTER_CONSUMER: Shape = structure(
     "RegisterStreamConsumerInput",
-    &[must("StreamARN", &STREAM), must("ConsumerName", &STREAM_NAME), may("Tags", &TAGS)],
+    &[
+        must("StreamARN", &STREAM),
+        must("ConsumerName", &STREAM_NAME),
+        may("Tags", &TAGS),
+        may("StreamId", &STREAM_ID),
+    ],
 );
 static REMOVE_TAGS: Shape = structure(
     "RemoveTagsFromStreamInput",
-    &[must("TagKeys", &TAG_KEYS), unless("StreamARN", "StreamName", &STREAM_NAME), may("StreamARN", &STREAM)],
+    &[
+        must("TagKeys", &TAG_KEYS),
+        unless("StreamARN", "StreamName", &STREAM_NAME),
+        may("StreamARN", &STREAM),
+        may("StreamId", &STREAM_ID),
+    ],
 );
 static SPLIT_SHARD: Shape = structure(
     "SplitShardInput",
@@ -271,6 +319,7 @@ static SPLIT_SHARD: Shape = structure(
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
         must("ShardToSplit", &SHARD_ID),
+        may("StreamId", &STREAM_ID),
     ],
 );
 static STARTING_POSITION: Shape = structure(
@@ -284,15 +333,20 @@ static SUBSCRIBE_TO_SHARD: Shape = structure(
         must("ShardId", &SHARD_ID),
         must("StartingPosition", &STARTING_POSITION),
         may("DryRun", &Shape::Flag),
+        may("StreamId", &STREAM_ID),
     ],
 );
-static TAG_RESOURCE: Shape =
-    structure("TagResourceInput", &[must("Tags", &TAGS), must("ResourceARN", &RESOURCE)]);
-static UNTAG_RESOURCE: Shape =
-    structure("UntagResourceInput", &[must("TagKeys", &TAG_KEYS), must("ResourceARN", &RESOURCE)]);
+static TAG_RESOURCE: Shape = structure(
+    "TagResourceInput",
+    &[must("Tags", &TAGS), must("ResourceARN", &RESOURCE), may("StreamId", &STREAM_ID)],
+);
+static UNTAG_RESOURCE: Shape = structure(
+    "UntagResourceInput",
+    &[must("TagKeys", &TAG_KEYS), must("ResourceARN", &RESOURCE), may("StreamId", &STREAM_ID)],
+);
 static UPDATE_MAX_RECORD_SIZE: Shape = structure(
     "UpdateMaxRecordSizeInput",
-    &[must("MaxRecordSizeInKiB", &RECORD_SIZE), may("StreamARN", &STREAM)],
+    &[must("MaxRecordSizeInKiB", &RECORD_SIZE), may("StreamARN", &STREAM), may("StreamId", &STREAM_ID)],
 );
 static UPDATE_SHARD_COUNT: Shape = structure(
     "UpdateShardCountInput",
@@ -301,11 +355,23 @@ static UPDATE_SHARD_COUNT: Shape = structure(
         unless("StreamARN", "StreamName", &STREAM_NAME),
         may("StreamARN", &STREAM),
         must("TargetShardCount", &Shape::Int("Integer", 1, 100_000)),
+        may("StreamId", &STREAM_ID),
     ],
 );
-static UPDATE_MODE: Shape =
-    structure("UpdateStreamModeInput", &[must("StreamARN", &STREAM), must("StreamModeDetails", &MODE)]);
+static UPDATE_MODE: Shape = structure(
+    "UpdateStreamModeInput",
+    &[
+        must("StreamARN", &STREAM),
+        must("StreamModeDetails", &MODE),
+        may("WarmThroughputMiBps", &WARM),
+        may("StreamId", &STREAM_ID),
+    ],
+);
 static UPDATE_DISTRIBUTION: Shape = structure(
     "UpdateStreamRecordDistributionStrategyInput",
-    &[must("StreamARN", &STREAM), must("RecordDistributionStrategy", &DISTRIBUTION)],
+    &[
+        must("StreamARN", &STREAM),
+        must("RecordDistributionStrategy", &DISTRIBUTION),
+        may("StreamId", &STREAM_ID),
+    ],
 );

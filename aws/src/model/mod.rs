@@ -9,6 +9,8 @@ mod constraints;
 mod dynamodb;
 mod dynamodb_tables;
 mod kinesis;
+mod newer;
+mod sqs;
 mod types;
 
 use crate::fields::Dialect;
@@ -146,11 +148,17 @@ fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 ///
-/// The first value of a wrong type, or all constraints that are not kept.
+/// The first value of a wrong type, or all constraints that are not kept; of SQS, the first member that is missing.
 pub(crate) fn check(dialect: Dialect, operation: &str, request: &mut Value) -> Result<()> {
     let Some(shape) = input(dialect, operation) else { return Ok(()) };
-    types::check(dialect, shape, request)?;
-    constraints::check(dialect, shape, request)
+    // A form has texts only: what they stand for is seen when they are read.
+    if dialect != Dialect::SqsQuery {
+        types::check(dialect, shape, request)?;
+    }
+    match dialect {
+        Dialect::Sqs | Dialect::SqsQuery => sqs::required(dialect, shape, request),
+        Dialect::Kinesis | Dialect::Dynamo => constraints::check(dialect, operation, shape, request),
+    }
 }
 
 /// Is there a shape for the operation of this name?
@@ -162,7 +170,7 @@ fn input(dialect: Dialect, operation: &str) -> Option<&'static Shape> {
     match dialect {
         Dialect::Dynamo => dynamodb::input(operation),
         Dialect::Kinesis => kinesis::input(operation),
-        Dialect::Sqs | Dialect::SqsQuery => None,
+        Dialect::Sqs | Dialect::SqsQuery => sqs::input(operation),
     }
 }
 

@@ -18,7 +18,7 @@ enum Place {
     Inner,
 }
 
-/// Checks a request, and makes flags of the texts that are as good as flags.
+/// Checks a request, and makes flags of the texts that are as good as flags, for SQS also texts of other scalars.
 pub(crate) fn check(dialect: Dialect, shape: &Shape, request: &mut Value) -> Result<()> {
     Check { dialect }.value(shape, request, Place::Member)
 }
@@ -42,6 +42,10 @@ impl Check {
             },
             (Shape::Flag, Value::Text(text)) => {
                 *value = Value::Bool(self.flag(text)?);
+                Ok(())
+            }
+            (Shape::Text(_), scalar) if self.dialect == Dialect::Sqs && text_of(scalar).is_some() => {
+                *value = Value::Text(text_of(scalar).unwrap_or_default());
                 Ok(())
             }
             (Shape::List(list), Value::List(items)) => {
@@ -76,10 +80,16 @@ impl Check {
     }
 
     fn wrong(&self, shape: &Shape, found: &Value, place: Place) -> String {
-        if self.dialect == Dialect::Kinesis {
-            wrong_for_kinesis(shape, found)
-        } else {
-            wrong(shape, found, place)
+        match self.dialect {
+            Dialect::Kinesis => wrong_for_kinesis(shape, found),
+            Dialect::Dynamo => wrong(shape, found, place),
+            Dialect::Sqs | Dialect::SqsQuery if matches!(found, Value::List(_)) && place == Place::Member => {
+                "Start of list found where not expected".to_owned()
+            }
+            Dialect::Sqs | Dialect::SqsQuery => {
+                let wanted = if matches!(shape, Shape::Struct(_)) { "Structure" } else { simple(shape) };
+                self.dialect.wrong_type(found, wanted).message
+            }
         }
     }
 }
@@ -144,6 +154,16 @@ fn simple(shape: &Shape) -> &'static str {
         Shape::List(_) => "List",
         Shape::Map(_) => "Map",
         Shape::Struct(wanted) => wanted.class,
+    }
+}
+
+/// The text that SQS takes a number or a flag for.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Int(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
     }
 }
 

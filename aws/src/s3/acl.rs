@@ -137,6 +137,7 @@ impl Acl {
         let root = Node::parse(text, "AccessControlPolicy").map_err(|_| invalid())?;
         let owner = root.child("Owner").and_then(|owner| owner.text_of("ID")).ok_or_else(invalid)?;
         let list = root.child("AccessControlList").ok_or_else(invalid)?;
+        Grantee::user("CanonicalUser/ID", owner, account)?;
         if owner != canonical_id(account) {
             return Err(Error::denied());
         }
@@ -216,8 +217,8 @@ impl Grantee {
         let (kind, value) = text.split_once('=').ok_or_else(bad)?;
         let value = value.trim().trim_matches('"');
         match kind.trim() {
-            "id" => Self::user(value, account),
-            "uri" => Self::group(value),
+            "id" => Self::user("id", value, account),
+            "uri" => Self::group("uri", value),
             "emailAddress" => Err(no_such_mail(value)),
             _ => Err(bad()),
         }
@@ -225,28 +226,28 @@ impl Grantee {
 
     fn of_node(node: &Node, account: &str) -> Result<Option<Self>> {
         if let Some(id) = node.text_of("ID") {
-            return Self::user(id, account).map(Some);
+            return Self::user("CanonicalUser/ID", id, account).map(Some);
         }
         if let Some(uri) = node.text_of("URI") {
-            return Self::group(uri).map(Some);
+            return Self::group("Group/URI", uri).map(Some);
         }
         node.text_of("EmailAddress").map_or(Ok(None), |mail| Err(no_such_mail(mail)))
     }
 
     /// Ids of accounts are 64 hexadecimal digits.
-    fn user(id: &str, account: &str) -> Result<Self> {
+    fn user(argument: &'static str, id: &str, account: &str) -> Result<Self> {
         let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_id || id == canonical_id(account) {
             return Ok(Self::User(id.to_owned()));
         }
-        Err(Error::argument("CanonicalUser/ID", id, "Invalid id"))
+        Err(Error::argument(argument, id, "Invalid id"))
     }
 
-    fn group(uri: &str) -> Result<Self> {
+    fn group(argument: &'static str, uri: &str) -> Result<Self> {
         if [ALL_USERS, AUTHENTICATED_USERS, LOG_DELIVERY].contains(&uri) {
             return Ok(Self::Group(uri.to_owned()));
         }
-        Err(Error::argument("Group/URI", uri, "Invalid group uri"))
+        Err(Error::argument(argument, uri, "Invalid group uri"))
     }
 }
 

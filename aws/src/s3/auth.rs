@@ -6,6 +6,7 @@
 use crate::form;
 use crate::s3::access::Caller;
 use crate::s3::ask::{Query, Target};
+use crate::s3::chunked::mismatch_of;
 use crate::s3::document::parse_http_date;
 use crate::s3::error::{Error, Result};
 use crate::s3::intake::Seal;
@@ -149,11 +150,7 @@ impl Gate<'_> {
             .and_then(|mac| mac.verify_slice(&from_hex(&signature.mac)?).ok())
             .is_some();
         if !is_right {
-            return Err(crate::s3::chunked::mismatch()
-                .with("AWSAccessKeyId", id)
-                .with("StringToSign", text)
-                .with("SignatureProvided", &signature.mac)
-                .with("CanonicalRequest", canonical));
+            return Err(mismatch_of(id, &text, &signature.mac, Some(&canonical)));
         }
         Ok(Seal { key, date: signature.date.clone(), scope, signature: signature.mac.clone() })
     }
@@ -259,10 +256,7 @@ impl Gate<'_> {
         if old::is_right(secret, text, mac) {
             return Ok(self.caller(key_id));
         }
-        Err(crate::s3::chunked::mismatch()
-            .with("AWSAccessKeyId", key_id)
-            .with("StringToSign", text)
-            .with("SignatureProvided", mac))
+        Err(mismatch_of(key_id, text, mac, None))
     }
 
     /// Checks the policy of a form, which is what is signed there.
@@ -283,7 +277,8 @@ impl Gate<'_> {
         let is_right = mac(&signing_key(secret, &scope), policy.as_bytes())
             .and_then(|mac| mac.verify_slice(&from_hex(signature?)?).ok())
             .is_some();
-        if is_right { Ok(caller) } else { Err(crate::s3::chunked::mismatch()) }
+        let provided = signature.unwrap_or_default();
+        if is_right { Ok(caller) } else { Err(mismatch_of(&scope.key_id, policy, provided, None)) }
     }
 
     /// The same by version 2.

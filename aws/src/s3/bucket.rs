@@ -32,12 +32,15 @@ pub(crate) async fn create(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Respo
     let ownership = ask.header("x-amz-object-ownership");
     if let Some(other) = ownership.filter(|text| !OWNERSHIPS.contains(text)) {
         let rule = format!("Invalid x-amz-object-ownership header: {other}");
-        return Err(Error::argument("x-amz-object-ownership", other, rule));
+        return Err(Error::argument_named("x-amz-object-ownership", rule));
     }
     let mut request = CreateBucket::new(&*ask.target.bucket);
     let mut tags = Tags::default();
     if !text.is_empty() {
         let root = Node::parse(&text, "CreateBucketConfiguration")?;
+        if root.children.is_empty() {
+            return Err(Error::malformed_xml());
+        }
         request.location =
             root.text_of("LocationConstraint").filter(|text| !text.is_empty()).map(str::to_owned);
         if let Some(set) = root.child("Tags") {
@@ -70,7 +73,12 @@ pub(crate) async fn create(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Respo
     }
     let mut answer = document::empty(200);
     let headers = answer.headers_mut();
-    set(headers, "location", format!("/{}", request.name));
+    // Outside the first region the service says how the bucket is reached.
+    let location = match &request.location {
+        Some(_) => format!("http://{}.s3.amazonaws.com/", request.name),
+        None => format!("/{}", request.name),
+    };
+    set(headers, "location", location);
     set(headers, "x-amz-bucket-arn", format!("arn:aws:s3:::{}", request.name));
     Ok(answer)
 }
@@ -212,9 +220,9 @@ fn encryption_document(text: &[u8]) -> Result<String> {
     let kind = default.map(|default| default.required("SSEAlgorithm")).transpose()?;
     let key = default.and_then(|default| default.text_of("KMSMasterKeyID"));
     match (kind, key) {
-        (Some("AES256"), Some(key)) => {
+        (Some("AES256"), Some(_)) => {
             let rule = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse";
-            return Err(Error::argument("ApplyServerSideEncryptionByDefault", key, rule));
+            return Err(Error::argument_named("ApplyServerSideEncryptionByDefault", rule));
         }
         (None | Some("AES256" | "aws:kms" | "aws:kms:dsse"), _) => {}
         _ => return Err(Error::malformed_xml()),
@@ -323,6 +331,20 @@ pub(crate) fn never_set(ask: &Ask<'_>, what: &str) -> Result<Response<Body>> {
         "inventory" => Ok(list_of_none("ListInventoryConfigurationsResult")),
         "metrics" => Ok(list_of_none("ListMetricsConfigurationsResult")),
         "intelligent-tiering" => Ok(list_of_none("ListBucketIntelligentTieringConfigurationsResult")),
+        _ => Err(Error::header_not_implemented(what)),
+    }
+}
+
+/// Removes what was never set: the service does not mind, unless one of several is named.
+pub(crate) fn unset_never_set(ask: &Ask<'_>, what: &str) -> Result<Response<Body>> {
+    match what {
+        "website" | "replication" => {
+            ask.bucket()?;
+            Ok(document::empty(204))
+        }
+        "analytics" | "inventory" | "metrics" | "intelligent-tiering" if ask.param("id").is_some() => {
+            never_set(ask, what)
+        }
         _ => Err(Error::header_not_implemented(what)),
     }
 }

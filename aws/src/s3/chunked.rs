@@ -235,6 +235,26 @@ pub(crate) fn mismatch() -> Error {
     Error::new("SignatureDoesNotMatch", 403, message)
 }
 
+/// The same, with what was signed here: as texts, and as bytes for who cannot see where they differ.
+#[cold]
+pub(crate) fn mismatch_of(key_id: &str, text: &str, signature: &str, canonical: Option<&str>) -> Error {
+    let bytes = |text: &str| {
+        let bytes: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        bytes.join(" ")
+    };
+    let error = mismatch()
+        .with("AWSAccessKeyId", key_id)
+        .with("StringToSign", text)
+        .with("SignatureProvided", signature)
+        .with("StringToSignBytes", bytes(text));
+    match canonical {
+        Some(canonical) => {
+            error.with("CanonicalRequest", canonical).with("CanonicalRequestBytes", bytes(canonical))
+        }
+        None => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -174,11 +174,20 @@ fn requested(head: &Parts) -> Vec<String> {
 }
 
 /// What a browser asks before it asks.
-pub(crate) fn preflight(head: &Parts, bucket: Option<&Bucket>) -> Result<Response<Body>> {
+pub(crate) fn preflight(head: &Parts, key: &str, bucket: Option<&Bucket>) -> Result<Response<Body>> {
     let Some(origin) = header(head, "origin") else {
         return Err(Error::new("BadRequest", 400, "Insufficient information. Origin request header needed."));
     };
-    let Some(method) = header(head, "access-control-request-method") else {
+    let asked = header(head, "access-control-request-method");
+    let refused = |message: &str| {
+        let error = Error::new("AccessForbidden", 403, message).with("Method", asked.unwrap_or("OPTIONS"));
+        error.with("ResourceType", if key.is_empty() { "BUCKET" } else { "OBJECT" })
+    };
+    let Some(bucket) = bucket else { return Err(refused("CORSResponse: Bucket not found")) };
+    let Some(cors) = Cors::of(bucket) else {
+        return Err(refused("CORSResponse: CORS is not enabled for this bucket."));
+    };
+    let Some(method) = asked else {
         let message = "Invalid Access-Control-Request-Method: null";
         return Err(Error::new("BadRequest", 400, message));
     };
@@ -187,15 +196,6 @@ pub(crate) fn preflight(head: &Parts, bucket: Option<&Bucket>) -> Result<Respons
         return Err(Error::new("BadRequest", 400, message));
     }
     let of = Browser { origin, method, headers: requested(head) };
-    let cors = bucket.and_then(Cors::of);
-    let refused = |message: &str| {
-        let error = Error::new("AccessForbidden", 403, message).with("Method", method);
-        error.with(
-            "ResourceType",
-            if head.uri.path().trim_matches('/').contains('/') { "OBJECT" } else { "BUCKET" },
-        )
-    };
-    let Some(cors) = cors else { return Err(refused("CORSResponse: CORS is not enabled for this bucket.")) };
     let Some((rule, pattern)) = cors.find(&of) else {
         return Err(refused(
             "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request \

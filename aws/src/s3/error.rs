@@ -44,6 +44,11 @@ impl Error {
         Self::new("InvalidArgument", 400, message).with("ArgumentName", name).with("ArgumentValue", value)
     }
 
+    /// An argument whose value the service does not repeat.
+    pub(crate) fn argument_named(name: &'static str, message: impl Into<String>) -> Self {
+        Self::new("InvalidArgument", 400, message).with("ArgumentName", name)
+    }
+
     pub(crate) fn request(message: impl Into<String>) -> Self {
         Self::new("InvalidRequest", 400, message)
     }
@@ -80,7 +85,7 @@ impl Error {
     }
 
     /// The answer. Those to `HEAD` have no document.
-    pub(crate) fn answer(&self, resource: &str, ids: (&str, &str), is_head: bool) -> Response<Body> {
+    pub(crate) fn answer(&self, ids: (&str, &str), is_head: bool) -> Response<Body> {
         let mut answer = Response::new(Body::default());
         *answer.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in &self.headers {
@@ -93,21 +98,18 @@ impl Error {
         }
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(document::CONTENT_TYPE));
         if !is_head {
-            *answer.body_mut() = Body::from(self.document(resource, ids));
+            *answer.body_mut() = Body::from(self.document(ids));
         }
         answer
     }
 
-    fn document(&self, resource: &str, (request, host): (&str, &str)) -> String {
+    fn document(&self, (request, host): (&str, &str)) -> String {
         let mut xml = document::new();
         xml.element("Error", |xml| {
             xml.text("Code", &self.code);
             xml.text("Message", &self.message);
             for (name, value) in &self.details {
                 xml.text(name, value);
-            }
-            if !resource.is_empty() {
-                xml.text("Resource", resource);
             }
             xml.text("RequestId", request);
             xml.text("HostId", host);

@@ -14,6 +14,7 @@ use crate::s3::intake::Intake;
 use crate::s3::object::say_put;
 use crate::s3::reply::set;
 use crate::s3::sse::{Encryption, customer_key_of};
+use crate::s3::tree::Node;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
@@ -38,7 +39,8 @@ struct Form<'a, 'b> {
 #[derive(Debug, Default)]
 struct Fields {
     pairs: Vec<(String, String)>,
-    file_name: String,
+    /// None if the file came as a text.
+    file_name: Option<String>,
 }
 
 impl Fields {
@@ -124,7 +126,7 @@ impl Form<'_, '_> {
             }
             let name = name.ok_or_else(malformed)?;
             if name.eq_ignore_ascii_case("file") {
-                fields.file_name = file_name.unwrap_or_default();
+                fields.file_name = file_name;
                 return Ok(fields);
             }
             // One of them would be checked by the policy, and another might count.
@@ -200,7 +202,10 @@ pub(crate) async fn post(
         let rule = "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.";
         return Err(Error::argument("key", "", rule));
     };
-    let key = key.replace("${filename}", &fields.file_name);
+    let key = match &fields.file_name {
+        Some(name) => key.replace("${filename}", name),
+        None => key.to_owned(),
+    };
     for (name, value) in &mut fields.pairs {
         if name.eq_ignore_ascii_case("key") {
             value.clone_from(&key);
@@ -270,7 +275,11 @@ fn request_of(
         }
     }
     if let Some(text) = fields.text("tagging") {
-        request.tags = crate::s3::object::tags_of(text.as_bytes())?;
+        // Another document than one of tags has none; what is no document is refused.
+        let root = Node::read(text.as_bytes()).ok_or_else(Error::malformed_xml)?;
+        if root.name == "Tagging" {
+            request.tags = crate::s3::object::tags_of(text.as_bytes())?;
+        }
     }
     if let Some(class) = fields.get("x-amz-storage-class") {
         request.storage_class = class.parse()?;
@@ -288,28 +297,28 @@ fn request_of(
 
 /// Who sends the form, by its policy, and how long the file may be.
 fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Option<(u64, u64)>)> {
-    let signature = fields.get("x-amz-signature");
-    let Some(policy) = fields.get("policy") else {
-        let is_signed = signature.is_some() || fields.get("signature").is_some();
-        if is_signed || fields.get("AWSAccessKeyId").is_some() {
-            let rule = "Bucket POST must contain a field named 'policy'.  If it is specified, please check the order of the fields.";
-            return Err(Error::argument("policy", "", rule));
-        }
-        return Ok((Caller::Anonymous, None));
+    let has = |names: &[&str]| names.iter().any(|name| fields.get(name).is_some());
+    let (is_new, is_old) = (has(&SIGNED), has(&SIGNED_OLD));
+    let field = |name: &'static str| {
+        let rule = format!(
+            "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+        );
+        fields.get(name).ok_or_else(|| Error::argument(name, "", rule))
     };
-    let caller = match (signature, fields.get("AWSAccessKeyId")) {
-        (Some(_), _) => gate.admit_form(policy, fields.get("x-amz-credential"), signature)?,
-        (None, given) => {
-            if let (Some(id), Some(signature)) = (given, fields.get("signature")) {
-                gate.admit_form_old(policy, id, signature)?
-            } else {
-                let name = if given.is_some() { "signature" } else { "AWSAccessKeyId" };
-                let rule = format!(
-                    "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
-                );
-                return Err(Error::argument("signature", "", rule));
-            }
-        }
+    if !is_new && !is_old {
+        // A policy that nobody signed allows nothing.
+        let is_open = fields.get("policy").is_none();
+        return if is_open { Ok((Caller::Anonymous, None)) } else { Err(Error::denied()) };
+    }
+    let policy = field("policy")?;
+    let caller = if is_new {
+        let [algorithm, credential, date, signature] = SIGNED.map(&field);
+        algorithm?;
+        let credential = credential?;
+        date?;
+        gate.admit_form(policy, Some(credential), Some(signature?))?
+    } else {
+        gate.admit_form_old(policy, field(SIGNED_OLD[0])?, field(SIGNED_OLD[1])?)?
     };
     let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
     let text = STANDARD
@@ -333,6 +342,10 @@ fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Opt
     Ok((caller, lens))
 }
 
+/// Fields of a form by which its policy is signed, and those of old.
+const SIGNED: [&str; 4] = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"];
+const SIGNED_OLD: [&str; 2] = ["AWSAccessKeyId", "Signature"];
+
 /// Fields of a form that need no condition.
 const FREE: [&str; 7] =
     ["policy", "signature", "x-amz-signature", "awsaccesskeyid", "file", "submit", "x-amz-security-token"];
@@ -340,8 +353,9 @@ const FREE: [&str; 7] =
 /// Does every condition hold, and does one stand for every field?
 fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Result<Option<(u64, u64)>> {
     let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
-    let failed = |condition: &Value| {
-        let message = format!("Invalid according to Policy: Policy Condition failed: {condition}");
+    let failed = |condition: &[Value]| {
+        let parts: Vec<String> = condition.iter().map(Value::to_string).collect();
+        let message = format!("Invalid according to Policy: Policy Condition failed: [{}]", parts.join(", "));
         Error::new("AccessDenied", 403, message)
     };
     let value_of = |name: &str| match name {
@@ -352,7 +366,7 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
     for condition in conditions {
         match condition {
             Value::Object(pairs) => {
-                if pairs.is_empty() {
+                if pairs.len() != 1 {
                     return Err(invalid(
                         "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.",
                     ));
@@ -362,7 +376,7 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
                         .as_str()
                         .ok_or_else(|| invalid("Invalid Simple-Condition: value must be a string."))?;
                     if value_of(&name.to_ascii_lowercase()) != Some(wanted) {
-                        return Err(failed(&serde_json::json!(["eq", format!("${name}"), wanted])));
+                        return Err(failed(&["eq".into(), format!("${name}").into(), wanted.into()]));
                     }
                     named.push(name.to_ascii_lowercase());
                 }
@@ -373,17 +387,15 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
                     return Err(invalid("Invalid Condition: wrong number of arguments."));
                 };
                 if operator == "content-length-range" {
-                    let number = |value: &Value| {
-                        let text = value.as_str().and_then(|text| text.parse().ok());
-                        value.as_u64().or(text).ok_or_else(|| invalid("Invalid content-length-range."))
+                    let number = |value: &Value| match value.as_str() {
+                        Some(text) => text.parse().map_err(|_| failed(list)),
+                        None => value.as_u64().ok_or_else(|| invalid("Invalid content-length-range.")),
                     };
                     lens = Some((number(second)?, number(third)?));
                     continue;
                 }
                 let name = second.as_str().unwrap_or_default();
-                let Some(name) = name.strip_prefix('$') else {
-                    return Err(invalid("Invalid Condition: a field's name must begin with '$'."));
-                };
+                let Some(name) = name.strip_prefix('$') else { return Err(failed(list)) };
                 let wanted =
                     third.as_str().ok_or_else(|| invalid("Invalid Condition: value must be a string."))?;
                 let name = name.to_ascii_lowercase();
@@ -397,7 +409,7 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
                     _ => return Err(invalid(&format!("Invalid Condition: unknown operation '{operator}'."))),
                 };
                 if !holds {
-                    return Err(failed(condition));
+                    return Err(failed(list));
                 }
                 named.push(name);
             }

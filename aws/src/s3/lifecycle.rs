@@ -65,6 +65,12 @@ fn rule(node: &Node) -> Result<LifecycleRule> {
     rule.status = node.required("Status")?.parse()?;
     rule.prefix = owned(node.text_of("Prefix"));
     rule.filter = node.child("Filter").map(filter).transpose()?;
+    // An action that says nothing is none.
+    let empty = |name: &str| node.child(name).is_some_and(|action| action.children.is_empty());
+    if ["Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"].into_iter().any(empty)
+    {
+        return Err(Error::malformed_xml());
+    }
     if let Some(node) = node.child("Expiration") {
         rule.expiration = Expiration {
             days: node.number("Days")?,

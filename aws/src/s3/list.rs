@@ -1,6 +1,7 @@
 //! Lists of buckets, objects, versions, uploads and parts.
 
 use crate::body::Body;
+use crate::s3::access::Caller;
 use crate::s3::acl::owner;
 use crate::s3::ask::Ask;
 use crate::s3::document::{self, Naming, iso};
@@ -117,6 +118,8 @@ pub(crate) fn objects_v1(ask: &Ask<'_>) -> Result<Response<Body>> {
         max_keys: ask.count("max-keys")?,
     };
     let max = page(ask, "max-keys")?;
+    // Who did not sign is not told whose the objects are.
+    let shows_owner = ask.caller != Caller::Anonymous;
     let found = bucket.list_v1(&request)?;
     let mut answer = document::answer("ListBucketResult", |xml| {
         xml.text("Name", bucket.name());
@@ -128,7 +131,7 @@ pub(crate) fn objects_v1(ask: &Ask<'_>) -> Result<Response<Body>> {
         optional(xml, "EncodingType", names.is_url.then_some("url"));
         xml.text("IsTruncated", flag(found.is_truncated));
         for object in &found.objects {
-            entry(xml, ask, names, object, true);
+            entry(xml, ask, names, object, shows_owner);
         }
         prefixes(xml, names, &found.common_prefixes);
     });
@@ -140,9 +143,8 @@ pub(crate) fn objects_v2(ask: &Ask<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
     let names = naming(ask)?;
     if ask.param("continuation-token") == Some("") {
-        return Err(Error::argument(
+        return Err(Error::argument_named(
             "continuation-token",
-            "",
             "The continuation token provided is incorrect",
         ));
     }
@@ -252,15 +254,25 @@ pub(crate) fn uploads(ask: &Ask<'_>) -> Result<Response<Body>> {
     };
     let max = page(ask, "max-uploads")?;
     let found = bucket.list_uploads(&request)?;
+    // An id says nothing without a key.
+    let id_marker = request.upload_id_marker.as_deref().filter(|_| request.key_marker.is_some());
+    // The service names the last upload of every page, though no more may follow; of a page of prefixes, none.
+    let last = found.uploads.last();
+    let next_key = match (last, &found.next_key_marker) {
+        (Some(_), Some(key)) => Some(&**key),
+        (last, _) => last.map(|last| &*last.key),
+    };
+    let next_id = match (found.is_truncated, last) {
+        (true, Some(_)) => found.next_upload_id_marker,
+        (_, last) => last.map(|last| last.upload_id),
+    };
     Ok(document::answer("ListMultipartUploadsResult", |xml| {
         xml.text("Bucket", bucket.name());
         xml.text("KeyMarker", &names.show(request.key_marker.as_deref().unwrap_or_default()));
-        xml.text("UploadIdMarker", request.upload_id_marker.as_deref().unwrap_or_default());
-        let next = found.next_key_marker.as_deref().map(|key| names.show(key));
-        xml.text("NextKeyMarker", next.as_deref().unwrap_or_default());
-        let next = found.next_upload_id_marker.map(|id| id.to_string());
-        xml.text("NextUploadIdMarker", next.as_deref().unwrap_or_default());
-        xml.text("Prefix", &names.show(request.prefix.as_deref().unwrap_or_default()));
+        xml.text("UploadIdMarker", id_marker.unwrap_or_default());
+        xml.text("NextKeyMarker", &names.show(next_key.unwrap_or_default()));
+        xml.text("NextUploadIdMarker", &next_id.map(|id| id.to_string()).unwrap_or_default());
+        optional(xml, "Prefix", request.prefix.as_deref().map(|text| names.show(text)).as_deref());
         optional(xml, "Delimiter", request.delimiter.as_deref().map(|text| names.show(text)).as_deref());
         optional(xml, "EncodingType", names.is_url.then_some("url"));
         xml.text("MaxUploads", &max.to_string());
@@ -273,7 +285,7 @@ pub(crate) fn uploads(ask: &Ask<'_>) -> Result<Response<Body>> {
                 owner(xml, "Owner", ask.store.account());
                 xml.text("StorageClass", upload.storage_class.name());
                 xml.text("Initiated", &iso(upload.initiated));
-                checksum(xml, Some(upload.checksum));
+                checksum(xml, upload.chose_checksum.then_some(upload.checksum));
             });
         }
         prefixes(xml, names, &found.common_prefixes);
@@ -294,9 +306,10 @@ pub(crate) fn parts(ask: &Ask<'_>) -> Result<Response<Body>> {
         owner(xml, "Initiator", ask.store.account());
         owner(xml, "Owner", ask.store.account());
         xml.text("StorageClass", found.storage_class.name());
-        checksum(xml, Some(found.checksum));
+        checksum(xml, found.chose_checksum.then_some(found.checksum));
         xml.text("PartNumberMarker", &request.part_number_marker.unwrap_or(0).to_string());
-        xml.text("NextPartNumberMarker", &found.next_part_number_marker.to_string());
+        let next = if found.parts.is_empty() { 0 } else { found.next_part_number_marker };
+        xml.text("NextPartNumberMarker", &next.to_string());
         xml.text("MaxParts", &max.to_string());
         xml.text("IsTruncated", flag(found.is_truncated));
         for part in &found.parts {
@@ -305,7 +318,9 @@ pub(crate) fn parts(ask: &Ask<'_>) -> Result<Response<Body>> {
                 xml.text("LastModified", &iso(part.last_modified));
                 xml.text("ETag", &part.etag.to_string());
                 xml.text("Size", &part.size.to_string());
-                crate::s3::object::write_value(xml, &part.checksum);
+                if found.chose_checksum {
+                    crate::s3::object::write_value(xml, &part.checksum.base64(), part.checksum.algorithm());
+                }
             });
         }
     }))

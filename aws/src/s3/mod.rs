@@ -106,7 +106,7 @@ pub(crate) async fn answer(call: &Call<'_>, face: &Face, mut body: Body) -> Resp
             if !head.headers.contains_key("expect") {
                 intake::drain(&mut body).await;
             }
-            error.answer(head.uri.path(), (&ids.0, &ids.1), head.method == Method::HEAD)
+            error.answer((&ids.0, &ids.1), head.method == Method::HEAD)
         }
     };
     let headers = answer.headers_mut();
@@ -130,7 +130,8 @@ async fn answer_to(
     let head = call.head;
     let target = target?;
     if head.method == Method::OPTIONS {
-        return cors::preflight(head, call.store.buckets().bucket(&target.bucket).ok().as_ref());
+        let bucket = call.store.buckets().bucket(&target.bucket).ok();
+        return cors::preflight(head, &target.key, bucket.as_ref());
     }
     let query = Query::of(head);
     let (account, now) = (call.store.account(), call.store.now());

@@ -5,8 +5,10 @@ use crate::s3::ask::Ask;
 use crate::s3::document::{self, iso};
 use crate::s3::error::{Error, Result};
 use crate::s3::intake::Intake;
-use crate::s3::object::{attributes, check_source, copy_source, refuse_lock, write_checksum, write_value};
-use crate::s3::reply::{self, say_version, set, set_some};
+use crate::s3::object::{
+    attributes, check_source, copy_source, refuse_lock, say_new_version, say_source, write_value,
+};
+use crate::s3::reply::{self, set, set_some};
 use crate::s3::sse::Encryption;
 use crate::s3::tree::Node;
 use fourfold::objects::{
@@ -30,6 +32,7 @@ pub(crate) async fn create(ask: &Ask<'_>) -> Result<Response<Body>> {
     request.storage_class = reply::storage_class(ask)?.unwrap_or_default();
     request.checksum_algorithm = reply::algorithm(ask, "x-amz-checksum-algorithm")?;
     request.checksum_type = reply::checksum_type(ask)?;
+    request.without_default_checksum = encryption.is_customers();
     let chosen = request.checksum_algorithm.is_some();
     let output = bucket.create_upload_async(request).await?;
     let mut answer = document::answer("InitiateMultipartUploadResult", |xml| {
@@ -75,7 +78,8 @@ pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
     encryption.check_part(ask)?;
     let mut request = UploadPart::new(ask.key(), upload_id(ask), number);
     request.content_md5 = reply::content_md5(ask)?;
-    request.checksum = reply::checksum(ask)?;
+    let given = reply::checksum(ask)?;
+    request.checksum = given;
     request.checksum_algorithm = body.trailing();
     request.content_length = len;
     request.opaque_etag = encryption.is_opaque();
@@ -90,7 +94,9 @@ pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
     let mut answer = document::empty(200);
     let headers = answer.headers_mut();
     set(headers, "etag", output.etag.to_string());
-    set(headers, output.checksum.algorithm().header(), output.checksum.to_string());
+    // Whoever chose no checksum for the upload may send any, and is told that one.
+    let checksum = given.or(body.checksum()?).unwrap_or(output.checksum);
+    set(headers, checksum.algorithm().header(), checksum.to_string());
     encryption.say(headers);
     Ok(answer)
 }
@@ -108,10 +114,12 @@ pub(crate) async fn copy_part(ask: &Ask<'_>) -> Result<Response<Body>> {
     let mut answer = document::answer("CopyPartResult", |xml| {
         xml.text("LastModified", &iso(output.last_modified));
         xml.text("ETag", &output.part.etag.to_string());
-        write_value(xml, &output.part.checksum);
+        if output.chose_checksum {
+            write_value(xml, &output.part.checksum.base64(), output.part.checksum.algorithm());
+        }
     });
     let headers = answer.headers_mut();
-    set_some(headers, "x-amz-copy-source-version-id", output.source_version_id);
+    say_source(headers, output.source_version_id);
     encryption.say(headers);
     Ok(answer)
 }
@@ -154,11 +162,17 @@ pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
         xml.text("Bucket", bucket.name());
         xml.text("Key", ask.key());
         xml.text("ETag", &output.etag.to_string());
-        write_checksum(xml, output.checksum.as_ref());
+        if let Some(checksum) = &output.checksum {
+            write_value(xml, &checksum.to_string(), checksum.algorithm());
+            xml.text("ChecksumType", checksum.kind().name());
+        }
     });
     let headers = answer.headers_mut();
-    say_version(headers, output.version_id);
-    encryption.say(headers);
+    say_new_version(headers, output.version_id);
+    // Of a key that only the caller has nothing is said here.
+    if !encryption.is_customers() {
+        encryption.say(headers);
+    }
     set_some(headers, "x-amz-expiration", bucket.expiration(ask.key(), None).ok().flatten());
     Ok(answer)
 }

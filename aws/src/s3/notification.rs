@@ -7,7 +7,7 @@ use crate::s3::error::{Error, Result};
 use crate::s3::intake::Intake;
 use crate::s3::object::check_document;
 use crate::s3::tree::Node;
-use fourfold::objects::{KeyFilter, NotificationConfiguration, NotificationRule};
+use fourfold::objects::{self, KeyFilter, NotificationConfiguration, NotificationError, NotificationRule};
 use http::Response;
 
 /// Elements of rules by the service that they tell, and the element with its name.
@@ -63,19 +63,39 @@ pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response
     check_document(ask, body, &text)?;
     let root = Node::parse(&text, "NotificationConfiguration")?;
     let mut rules = Vec::new();
+    let mut targets = Vec::new();
     for (element, target, _) in KINDS {
         for node in root.all(element) {
             rules.push(rule(node, target)?);
+            targets.push(target);
         }
     }
+    let of_target: Vec<(&str, String)> =
+        targets.into_iter().zip(rules.iter().map(|rule| rule.arn.clone())).collect();
     let mut configuration = NotificationConfiguration::new(rules);
     configuration.event_bridge = root.child("EventBridgeConfiguration").is_some();
     if ask.header("x-amz-skip-destination-validation").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
-        bucket.set_notifications_unvalidated(configuration)?;
+        bucket.set_notifications_unvalidated(configuration)
     } else {
-        bucket.set_notifications_async(configuration).await?;
+        bucket.set_notifications_async(configuration).await
     }
+    .map_err(|error| named(error, &of_target))?;
     Ok(document::empty(200))
+}
+
+/// An ARN that is none is called after the element that it stood in.
+fn named(error: objects::Error, targets: &[(&str, String)]) -> Error {
+    let element = match &error {
+        objects::Error::Notification(NotificationError::BadArn { given }) => {
+            targets.iter().find(|(_, arn)| arn == given).map(|(element, _)| (*element).to_owned())
+        }
+        _ => None,
+    };
+    let mut error = Error::from(error);
+    if let (Some(element), Some((_, name))) = (element, error.details.first_mut()) {
+        *name = element;
+    }
+    error
 }
 
 fn rule(node: &Node, target: &str) -> Result<NotificationRule> {

@@ -11,8 +11,8 @@ use crate::s3::reply::{self, say_checksum, say_object, say_version, set, set_som
 use crate::s3::sse::{self, Encryption};
 use crate::s3::tree::Node;
 use fourfold::objects::{
-    self, Bucket, Checksum, Conditions, CopyObject, CopySource, DeleteObject, GetAttributes, GetObject,
-    Metadata, PutObject, PutOutput, Tags,
+    self, Bucket, ChecksumAlgorithm, Conditions, CopyObject, CopySource, DeleteObject, GetAttributes,
+    GetObject, Metadata, PutObject, PutOutput, Tags, VersionId,
 };
 use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
@@ -98,10 +98,15 @@ pub(crate) fn say_put(
 ) {
     let headers = answer.headers_mut();
     set(headers, "etag", output.etag.to_string());
-    say_version(headers, output.version_id);
+    say_new_version(headers, output.version_id);
     say_checksum(headers, &output.checksum);
     encryption.say(headers);
     set_some(headers, "x-amz-expiration", bucket.expiration(ask.key(), None).ok().flatten());
+}
+
+/// Says which version was written. The service does not of a `null` one.
+pub(crate) fn say_new_version(headers: &mut http::HeaderMap, version: Option<VersionId>) {
+    say_version(headers, version.filter(|id| !id.is_null()));
 }
 
 /// What is read, as headers and query say.
@@ -217,6 +222,10 @@ pub(crate) async fn delete_many(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<
                     }
                 }),
                 Ok(_) => {}
+                // An id that cannot be is to this operation one that is not there.
+                Err(objects::Error::InvalidArgument { name: "versionId", .. }) => {
+                    failed(xml, request, "NoSuchVersion", "The specified version does not exist.");
+                }
                 Err(error) => failed(xml, request, error.code(), &error.to_string()),
             }
         }
@@ -253,21 +262,18 @@ pub(crate) fn check_document(ask: &Ask<'_>, body: &Intake<'_>, text: &[u8]) -> R
 pub(crate) fn copy_source(ask: &Ask<'_>) -> Result<CopySource> {
     const NAME: &str = "x-amz-copy-source";
     let text = ask.header_text(NAME).unwrap_or_default();
-    let bad = || {
-        Error::argument(
-            NAME,
-            &text,
-            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
-        )
-    };
+    let bad = |what: &str| Error::argument(NAME, NAME, format!("Invalid copy source {what}"));
+    let bad_key = || bad("object key");
     let (path, version) = match text.split_once("?versionId=") {
         Some((path, version)) => (path, Some(version)),
         None => (&*text, None),
     };
-    let path = crate::form::decode_url(path).ok_or_else(bad)?;
+    let path = crate::form::decode_url(path).ok_or_else(bad_key)?;
     let path = path.strip_prefix('/').unwrap_or(&path);
-    let (bucket, key) =
-        path.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()).ok_or_else(bad)?;
+    let (bucket, key) = path.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(bad_key)?;
+    if bucket.is_empty() {
+        return Err(bad("bucket name"));
+    }
     let mut source = CopySource::new(bucket, key);
     source.version_id = version.map(str::to_owned);
     source.conditions = Conditions {
@@ -343,27 +349,26 @@ pub(crate) async fn copy(ask: &Ask<'_>) -> Result<Response<Body>> {
     let mut answer = document::answer("CopyObjectResult", |xml| {
         xml.text("LastModified", &iso(output.last_modified));
         xml.text("ETag", &output.etag.to_string());
-        write_checksum(xml, output.checksum.as_ref());
+        if let Some(checksum) = &output.checksum {
+            write_value(xml, &checksum.to_string(), checksum.algorithm());
+        }
     });
     let headers = answer.headers_mut();
     say_version(headers, output.version_id);
-    set_some(headers, "x-amz-copy-source-version-id", output.source_version_id);
+    say_source(headers, output.source_version_id);
     encryption.say(headers);
     set_some(headers, "x-amz-expiration", bucket.expiration(ask.key(), None).ok().flatten());
     Ok(answer)
 }
 
-/// A checksum in a document, with its type.
-pub(crate) fn write_checksum(xml: &mut crate::xml::Xml, checksum: Option<&Checksum>) {
-    if let Some(checksum) = checksum {
-        write_value(xml, checksum);
-        xml.text("ChecksumType", checksum.kind().name());
-    }
+/// Says which version was copied. The service does not of a `null` one.
+pub(crate) fn say_source(headers: &mut http::HeaderMap, version: Option<VersionId>) {
+    set_some(headers, "x-amz-copy-source-version-id", version.filter(|id| !id.is_null()));
 }
 
-/// The name of a checksum's element, such as `ChecksumCRC32`.
-pub(crate) fn write_value(xml: &mut crate::xml::Xml, checksum: &Checksum) {
-    xml.text(&format!("Checksum{}", checksum.algorithm().name()), &checksum.to_string());
+/// A value in an element that is called after its algorithm, such as `ChecksumCRC32`.
+pub(crate) fn write_value(xml: &mut crate::xml::Xml, value: &str, algorithm: ChecksumAlgorithm) {
+    xml.text(&format!("Checksum{}", algorithm.name()), value);
 }
 
 pub(crate) fn attributes_of(ask: &Ask<'_>) -> Result<Response<Body>> {
@@ -401,7 +406,11 @@ pub(crate) fn attributes_of(ask: &Ask<'_>) -> Result<Response<Body>> {
             xml.text("ETag", &found.etag.unquoted());
         }
         if let (true, Some(checksum)) = (wanted.contains(&"Checksum"), &found.checksum) {
-            xml.element("Checksum", |xml| write_checksum(xml, Some(checksum)));
+            // Here a composite one is without the number of its parts.
+            xml.element("Checksum", |xml| {
+                write_value(xml, &checksum.base64(), checksum.algorithm());
+                xml.text("ChecksumType", checksum.kind().name());
+            });
         }
         if let (true, Some(parts)) = (wanted.contains(&"ObjectParts"), &found.parts) {
             xml.element("ObjectParts", |xml| write_parts(xml, parts));
@@ -431,7 +440,7 @@ fn write_parts(xml: &mut crate::xml::Xml, parts: &objects::ObjectParts) {
             xml.text("PartNumber", &part.part_number.to_string());
             xml.text("Size", &part.size.to_string());
             if let Some(checksum) = &part.checksum {
-                write_value(xml, checksum);
+                write_value(xml, &checksum.base64(), checksum.algorithm());
             }
         });
     }
@@ -469,7 +478,17 @@ pub(crate) fn tagging(tags: &Tags) -> Response<Body> {
 }
 
 pub(crate) fn get_tags(ask: &Ask<'_>) -> Result<Response<Body>> {
-    let found = ask.bucket()?.tagging(ask.key(), ask.version()?)?;
+    let bucket = ask.bucket()?;
+    let found = bucket.tagging(ask.key(), ask.version()?).map_err(|error| {
+        let mut error = Error::from(error);
+        for (name, value) in &mut error.details {
+            // The service names the bucket too, in this answer only.
+            if *name == "Key" && error.code == "NoSuchKey" {
+                *value = format!("{}/{value}", bucket.name());
+            }
+        }
+        error
+    })?;
     let mut answer = tagging(&found.tags);
     say_version(answer.headers_mut(), found.version_id);
     Ok(answer)

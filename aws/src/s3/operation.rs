@@ -37,6 +37,8 @@ pub(crate) enum Operation {
     PutNotification,
     /// What is known of a bucket that never had any.
     NeverSet(&'static str),
+    /// Removing that, which changes nothing.
+    UnsetNeverSet(&'static str),
     ListObjectsV1,
     ListObjectsV2,
     ListVersions,
@@ -54,6 +56,8 @@ pub(crate) enum Operation {
     DeleteTags,
     GetAcl,
     PutAcl,
+    /// What concerns the lock of an object, which no bucket here has.
+    Lock,
     CreateUpload,
     UploadPart,
     CopyPart,
@@ -143,6 +147,7 @@ impl Operation {
         if let Some(name) = NEVER_SET.into_iter().find(|name| query.has(name)) {
             return match method {
                 "GET" => Ok(Op::NeverSet(name)),
+                "DELETE" => Ok(Op::UnsetNeverSet(name)),
                 _ => Err(Error::header_not_implemented(name)),
             };
         }
@@ -159,8 +164,9 @@ impl Operation {
             "POST" if query.has("delete") => Ok(Op::DeleteObjects),
             "POST" if is_form(head) => Ok(Op::PostForm),
             "POST" => {
-                let message = "Bucket POST must be of the enclosure-type multipart/form-data";
-                Err(Error::new("PreconditionFailed", 412, message).with("Condition", message))
+                let message = "At least one of the pre-conditions you specified did not hold";
+                let condition = "Bucket POST must be of the enclosure-type multipart/form-data";
+                Err(Error::new("PreconditionFailed", 412, message).with("Condition", condition))
             }
             _ => not_allowed("BUCKET", "GET, HEAD, PUT, POST, DELETE"),
         }
@@ -183,7 +189,7 @@ impl Operation {
             }
         }
         if ["retention", "legal-hold"].into_iter().any(|name| query.has(name)) {
-            return Err(Error::request("Bucket is missing Object Lock Configuration"));
+            return Ok(Op::Lock);
         }
         if let Some(name) = ["annotation", "annotations", "restore", "select", "encryption"]
             .into_iter()
@@ -250,6 +256,7 @@ impl Operation {
             Op::GetNotification => owner("s3:GetBucketNotification"),
             Op::PutNotification => owner("s3:PutBucketNotification"),
             Op::NeverSet(_) => owner("s3:GetBucketWebsite"),
+            Op::UnsetNeverSet(_) => owner("s3:DeleteBucketWebsite"),
             Op::GetObject | Op::HeadObject => {
                 (either("s3:GetObject", "s3:GetObjectVersion"), Need::Object(Read))
             }
@@ -263,6 +270,7 @@ impl Operation {
             Op::DeleteTags => owner(either("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging")),
             Op::GetAcl => (either("s3:GetObjectAcl", "s3:GetObjectVersionAcl"), Need::Object(ReadAcp)),
             Op::PutAcl => (either("s3:PutObjectAcl", "s3:PutObjectVersionAcl"), Need::Object(WriteAcp)),
+            Op::Lock => owner("s3:GetObjectRetention"),
             Op::AbortUpload => ("s3:AbortMultipartUpload", Need::Bucket(Write)),
             Op::ListParts => ("s3:ListMultipartUploadParts", Need::Bucket(Read)),
             Op::PostForm
@@ -299,6 +307,7 @@ impl Operation {
             Op::GetNotification => notification::get(ask),
             Op::PutNotification => notification::put(ask, body).await,
             Op::NeverSet(what) => bucket::never_set(ask, what),
+            Op::UnsetNeverSet(what) => bucket::unset_never_set(ask, what),
             Op::ListObjectsV1 => list::objects_v1(ask),
             Op::ListObjectsV2 => list::objects_v2(ask),
             Op::ListVersions => list::versions(ask),
@@ -315,6 +324,10 @@ impl Operation {
             Op::DeleteTags => object::delete_tags(ask).await,
             Op::GetAcl => object::get_acl(ask),
             Op::PutAcl => object::set_acl(ask, body).await,
+            Op::Lock => {
+                ask.bucket()?;
+                Err(Error::request("Bucket is missing Object Lock Configuration"))
+            }
             Op::CreateUpload => multipart::create(ask).await,
             Op::UploadPart => multipart::put_part(ask, body).await,
             Op::CopyPart => multipart::copy_part(ask).await,

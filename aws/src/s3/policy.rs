@@ -93,7 +93,7 @@ impl Policy {
     pub(crate) fn is_public(&self) -> bool {
         self.statements().any(|statement| {
             statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-                && statement.get("Principal").is_some_and(|who| is_meant(who, None))
+                && statement.get("Principal").is_some_and(|named| is_meant(named, Who::Nobody))
                 && statement.get("Condition").is_none()
         })
     }
@@ -105,10 +105,10 @@ impl Policy {
         } else {
             format!("arn:aws:s3:::{}/{key}", bucket.name())
         };
-        let account = match &ask.caller {
-            Caller::Owner => Some(ask.store.account()),
-            Caller::Other(account) => Some(&**account),
-            Caller::Anonymous => None,
+        let who = match &ask.caller {
+            Caller::Owner => Who::Root(ask.store.account()),
+            Caller::Other(account) => Who::Somebody(account),
+            Caller::Anonymous => Who::Nobody,
         };
         let does = |list: &Value| {
             texts(list).any(|one| matches(&one.to_ascii_lowercase(), &action.to_ascii_lowercase()))
@@ -117,8 +117,8 @@ impl Policy {
         for statement in self.statements() {
             let field = |name: &str| statement.get(name);
             let names = |list: &Value, text: &str| texts(list).any(|pattern| matches(pattern, text));
-            let applies = field("Principal").is_none_or(|who| is_meant(who, account))
-                && field("NotPrincipal").is_none_or(|who| !is_meant(who, account))
+            let applies = field("Principal").is_none_or(|named| is_meant(named, who))
+                && field("NotPrincipal").is_none_or(|named| !is_meant(named, who))
                 && field("Action").is_none_or(does)
                 && field("NotAction").is_none_or(|list| !does(list))
                 && field("Resource").is_none_or(|list| names(list, &resource))
@@ -142,20 +142,36 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
     many.unwrap_or_else(|| std::slice::from_ref(value)).iter().filter_map(Value::as_str)
 }
 
-/// Is an account meant, or nobody in particular?
-fn is_meant(principal: &Value, account: Option<&str>) -> bool {
+/// Who asks, as policies name him.
+#[derive(Clone, Copy, Debug)]
+enum Who<'a> {
+    /// The account that the store is, itself: statements about its users and roles are not about it.
+    Root(&'a str),
+    /// Another account. Its keys are of no user in particular, so what is said of one of them is said of it.
+    Somebody(&'a str),
+    Nobody,
+}
+
+/// Is he meant by a principal?
+fn is_meant(principal: &Value, who: Who<'_>) -> bool {
     let is_one = |text: &str| {
+        let of_account = |account: &str| text == account || text == format!("arn:aws:iam::{account}:root");
         text == "*"
-            || account.is_some_and(|account| text == account || text.split(':').any(|part| part == account))
+            || match who {
+                Who::Root(account) => of_account(account),
+                Who::Somebody(account) => of_account(account) || text.split(':').any(|part| part == account),
+                Who::Nobody => false,
+            }
+    };
+    let is_id = |id: &str| match who {
+        Who::Root(account) | Who::Somebody(account) => id == crate::s3::acl::canonical_id(account),
+        Who::Nobody => false,
     };
     match principal {
         Value::String(text) => is_one(text),
         Value::Object(kinds) => {
             kinds.get("AWS").is_some_and(|list| texts(list).any(is_one))
-                || kinds.get("CanonicalUser").is_some_and(|list| {
-                    texts(list)
-                        .any(|id| account.is_some_and(|account| id == crate::s3::acl::canonical_id(account)))
-                })
+                || kinds.get("CanonicalUser").is_some_and(|list| texts(list).any(is_id))
         }
         _ => false,
     }
@@ -246,22 +262,31 @@ enum Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// By its name, of which the case does not matter; that of a tag's key does.
     fn parse(name: &'a str) -> Option<Self> {
-        if let Some(tag) = name.strip_prefix("s3:ExistingObjectTag/") {
+        let behind = |start: &str| {
+            let (head, rest) = name.split_at_checked(start.len())?;
+            head.eq_ignore_ascii_case(start).then_some(rest)
+        };
+        if let Some(tag) = behind("s3:ExistingObjectTag/") {
             return Some(Self::ExistingTag(tag));
         }
-        if let Some(tag) = name.strip_prefix("s3:RequestObjectTag/") {
+        if let Some(tag) = behind("s3:RequestObjectTag/") {
             return Some(Self::RequestTag(tag));
         }
-        Some(match name {
+        Some(match &*name.to_ascii_lowercase() {
             "s3:prefix" => Self::Param("prefix"),
             "s3:delimiter" => Self::Param("delimiter"),
             "s3:max-keys" => Self::Param("max-keys"),
-            "s3:VersionId" => Self::Param("versionId"),
-            "aws:SecureTransport" => Self::SecureTransport,
-            "aws:Referer" | "aws:referer" => Self::Header("referer"),
-            "aws:UserAgent" => Self::Header("user-agent"),
-            _ => Self::Header(name.strip_prefix("s3:").filter(|header| header.starts_with("x-amz-"))?),
+            "s3:versionid" => Self::Param("versionId"),
+            "aws:securetransport" => Self::SecureTransport,
+            "aws:referer" => Self::Header("referer"),
+            "aws:useragent" => Self::Header("user-agent"),
+            _ => {
+                let is_header =
+                    |header: &&str| header.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+                Self::Header(behind("s3:").filter(is_header)?)
+            }
         })
     }
 
@@ -366,6 +391,21 @@ mod tests {
             assert_eq!(Policy::parse(bad.as_bytes(), "photos").unwrap_err().code, "MalformedPolicy", "{bad}");
         }
     }
+
+    #[test]
+    fn an_account_is_not_its_users() {
+        let named = |text: &str| serde_json::json!({ "AWS": [text] });
+        let own = Who::Root("111122223333");
+        for text in ["*", "111122223333", "arn:aws:iam::111122223333:root"] {
+            assert!(is_meant(&named(text), own), "{text}");
+        }
+        for text in ["arn:aws:iam::111122223333:user/a", "arn:aws:iam::444455556666:root", "1111222233334"] {
+            assert!(!is_meant(&named(text), own), "{text}");
+        }
+        assert!(is_meant(&named("arn:aws:iam::444455556666:user/a"), Who::Somebody("444455556666")));
+        assert!(!is_meant(&named("arn:aws:iam::444455556666:root"), Who::Nobody));
+    }
+
     #[test]
     fn conditions_that_cannot_be_decided_are_refused() {
         let parse = |condition: &str| {
@@ -378,6 +418,7 @@ mod tests {
         for good in [
             r#"{"Bool":{"aws:SecureTransport":false}}"#,
             r#"{"StringNotEqualsIfExists":{"s3:x-amz-acl":["private","public-read"]}}"#,
+            r#"{"Bool":{"AWS:securetransport":"true"},"StringEquals":{"S3:X-Amz-Acl":"private"}}"#,
             r#"{"ForAnyValue:StringLike":{"s3:ExistingObjectTag/a b":"*"},"Null":{"s3:prefix":"true"}}"#,
         ] {
             assert!(parse(good).is_ok(), "{good}");

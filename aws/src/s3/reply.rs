@@ -76,7 +76,13 @@ pub(crate) fn tags(text: Option<&str>) -> Result<Tags> {
     let tags: Tags = form::pairs(text).collect();
     let mut keys: Vec<&str> = tags.iter().map(|(key, _)| key).collect();
     keys.sort_unstable();
-    if keys.iter().any(|key| key.is_empty()) || keys.windows(2).any(|pair| pair[0] == pair[1]) {
+    let is_tag_text = |text: &str| {
+        let is_allowed =
+            |char: char| char.is_alphanumeric() || char.is_whitespace() || "_.:/=+-@".contains(char);
+        text.chars().all(is_allowed)
+    };
+    let is_form = tags.iter().all(|(key, value)| !key.is_empty() && is_tag_text(key) && is_tag_text(value));
+    if !is_form || keys.windows(2).any(|pair| pair[0] == pair[1]) {
         let rule = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without \
                     tag name duplicates.";
         return Err(Error::argument("x-amz-tagging", text, rule));
@@ -157,8 +163,14 @@ pub(crate) fn say_object(
     }
     let mode = ask.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"));
     let is_whole = range.is_none_or(|range| range.start == 0 && range.end == range.size);
-    if let (Some(checksum), true, true) = (&info.checksum, mode, is_whole) {
-        say_checksum(headers, checksum);
+    match (&info.checksum, &info.part_checksum) {
+        // Of a part alone its own, as far as the object's was made of those.
+        (Some(of_parts), Some(own)) if mode && of_parts.kind() == ChecksumType::Composite => {
+            set(headers, own.algorithm().header(), own.base64());
+            set(headers, "x-amz-checksum-type", of_parts.kind().name());
+        }
+        (Some(checksum), _) if mode && is_whole => say_checksum(headers, checksum),
+        _ => {}
     }
     set_some(headers, "content-range", range);
     Encryption::of_stored(metadata).say(headers);

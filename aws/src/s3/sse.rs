@@ -1,6 +1,7 @@
 //! Encryption as callers speak of it. Nothing is encrypted here: what was asked for is kept and said again, and who asked
 //! with a key of his own must show it again.
 
+use crate::s3::acl::canonical_id;
 use crate::s3::ask::Ask;
 use crate::s3::error::{Error, Result};
 use crate::s3::reply::set;
@@ -115,7 +116,7 @@ impl Encryption {
             }
             "AES256" => Ok(Self { kind: Some(kind.to_owned()), ..Self::default() }),
             "aws:kms" | "aws:kms:dsse" => {
-                let key_id = Some(key_id.unwrap_or_else(|| default_key(ask)));
+                let key_id = Some(key_id.map_or_else(|| default_key(ask), |id| key_arn(&id, ask)));
                 Ok(Self { kind: Some(kind.to_owned()), key_id, bucket_key, customer: None })
             }
             _ => Err(Error::argument(NAME, kind, "The encryption method specified is not supported")),
@@ -137,7 +138,7 @@ impl Encryption {
         let kind = default.and_then(|default| default.text_of("SSEAlgorithm")).map(str::to_owned);
         let is_kms = kind.as_deref().is_some_and(|kind| kind.starts_with("aws:kms"));
         let key_id = default.and_then(|default| default.text_of("KMSMasterKeyID")).map(str::to_owned);
-        let key_id = is_kms.then(|| key_id.unwrap_or_else(|| default_key(ask)));
+        let key_id = is_kms.then(|| key_id.map_or_else(|| default_key(ask), |id| key_arn(&id, ask)));
         let bucket_key = is_kms && rule.text_of("BucketKeyEnabled") == Some("true");
         Ok(Self { kind, key_id, bucket_key, customer: None })
     }
@@ -159,6 +160,11 @@ impl Encryption {
         Self { kind: text(KIND), key_id: text(KEY_ID), bucket_key, customer: text(CUSTOMER) }
     }
 
+    /// Is it encrypted with a key that only the caller has?
+    pub(crate) fn is_customers(&self) -> bool {
+        self.customer.is_some()
+    }
+
     /// Is the entity tag then something else than the MD5 of the data?
     pub(crate) fn is_opaque(&self) -> bool {
         self.customer.is_some() || self.kind.as_deref().is_some_and(|kind| kind.starts_with("aws:kms"))
@@ -169,7 +175,11 @@ impl Encryption {
         match (&self.customer, customer_key(ask, prefix)?) {
             (None, None) => Ok(()),
             (Some(own), Some(shown)) if *own == shown => Ok(()),
-            (Some(_), Some(_)) => Err(Error::denied()),
+            (Some(_), Some(_)) => {
+                let message = "Requests specifying Server Side Encryption with Customer provided keys must provide the \
+                               correct secret key.";
+                Err(Error::new("AccessDenied", 403, message))
+            }
             (Some(_), None) => Err(Error::request(
                 "The object was stored using a form of Server Side Encryption. The correct parameters must be provided \
                  to retrieve the object.",
@@ -185,16 +195,13 @@ impl Encryption {
         match (&self.customer, customer_key(ask, OWN)?) {
             (None, None) => Ok(()),
             (Some(own), Some(shown)) if *own == shown => Ok(()),
-            (Some(_), None) => Err(Error::request(
+            // In the service's words, also if the upload asked for none.
+            (Some(_), None) | (None, Some(_)) => Err(Error::request(
                 "The multipart upload initiate requested encryption. Subsequent part requests must include the \
                  appropriate encryption parameters.",
             )),
             (Some(_), Some(_)) => Err(Error::request(
                 "The provided encryption parameters did not match the ones used originally.",
-            )),
-            (None, Some(_)) => Err(Error::request(
-                "The multipart upload initiate did not request encryption. Subsequent part requests must not include \
-                 encryption parameters.",
             )),
         }
     }
@@ -218,5 +225,17 @@ impl Encryption {
 
 /// The key that the service makes for an account when it names none.
 fn default_key(ask: &Ask<'_>) -> String {
-    format!("arn:aws:kms:{}:{}:alias/aws/s3", ask.store.region(), ask.store.account())
+    let id = canonical_id(ask.store.account());
+    let part = |from: usize, to: usize| id.get(from..to).unwrap_or_default();
+    let id = format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32));
+    key_arn(&id, ask)
+}
+
+/// A key may be named by its id alone, or by an alias of it; in answers it has its ARN.
+fn key_arn(id: &str, ask: &Ask<'_>) -> String {
+    if id.starts_with("arn:") {
+        return id.to_owned();
+    }
+    let kind = if id.starts_with("alias/") { "" } else { "key/" };
+    format!("arn:aws:kms:{}:{}:{kind}{id}", ask.store.region(), ask.store.account())
 }

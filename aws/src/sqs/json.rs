@@ -3,6 +3,7 @@
 use super::perform;
 use crate::call::Call;
 use crate::fields::{Dialect, Fields};
+use crate::model;
 use crate::refusal::{Origin, Refusal, Result};
 use crate::reply::{Reply, reply, set};
 use crate::value::Value;
@@ -18,7 +19,9 @@ pub(crate) async fn json(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
 }
 
 async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Result<Value> {
-    perform(call, name, Fields::from_json(body, Dialect::Sqs)?).await
+    let mut request = Fields::tree(body, Dialect::Sqs)?;
+    model::check(Dialect::Sqs, name, &mut request)?;
+    perform(call, name, Fields::of(request, Dialect::Sqs)?).await
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {

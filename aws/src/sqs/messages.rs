@@ -60,7 +60,7 @@ impl Operation<'_> {
 
     pub(super) async fn delete_message_batch(&mut self) -> Result<Value> {
         let queue = self.queue()?;
-        let entries = self.entries(|entry| entry.required_text("ReceiptHandle"))?;
+        let entries = self.entries(handle_of)?;
         Ok(batch(queue.delete_batch_async(entries).await?, |()| Vec::new()))
     }
 
@@ -75,24 +75,58 @@ impl Operation<'_> {
 
     pub(super) async fn change_message_visibility_batch(&mut self) -> Result<Value> {
         let queue = self.queue()?;
-        let entries = self.entries(|entry| {
-            let handle = entry.required_text("ReceiptHandle")?;
-            let seconds = entry.int32("VisibilityTimeout")?;
-            Ok((handle, entry.required("VisibilityTimeout", seconds)?))
-        })?;
-        Ok(batch(queue.change_visibility_batch_async(entries).await?, |()| Vec::new()))
+        let entries =
+            self.named_entries(|entry| Ok((handle_of(entry)?, entry.int32("VisibilityTimeout")?)))?;
+        let dialect = self.input.dialect();
+        let mut missing = Vec::new();
+        let mut whole = Vec::new();
+        for ((id, (handle, seconds)), number) in entries.into_iter().zip(1..) {
+            if let Some(seconds) = seconds {
+                whole.push(BatchEntry::new(id, (handle, seconds)));
+            } else {
+                let name = format!("ChangeMessageVisibilityBatchRequestEntry.{number}.VisibilityTimeout");
+                missing.push(refused_entry(&id, &dialect.missing(&name)));
+            }
+        }
+        if whole.is_empty() && !missing.is_empty() {
+            return Ok(Value::map([("Failed", Some(missing.into()))]));
+        }
+        let mut answer = batch(queue.change_visibility_batch_async(whole).await?, |()| Vec::new());
+        if let Value::Map(members) = &mut answer
+            && !missing.is_empty()
+        {
+            match members.iter_mut().find(|(name, _)| name == "Failed") {
+                Some((_, Value::List(failed))) => failed.append(&mut missing),
+                _ => members.push(("Failed".into(), missing.into())),
+            }
+        }
+        Ok(answer)
     }
 
-    /// The entries of a batch request. A missing list is as an empty one, which has an error of its own.
-    fn entries<T>(&mut self, mut read: impl FnMut(&mut Fields) -> Result<T>) -> Result<Vec<BatchEntry<T>>> {
+    /// The entries of a batch request.
+    fn entries<T>(&mut self, read: impl FnMut(&mut Fields) -> Result<T>) -> Result<Vec<BatchEntry<T>>> {
+        let entries = self.named_entries(read)?;
+        Ok(entries.into_iter().map(|(id, value)| BatchEntry::new(id, value)).collect())
+    }
+
+    fn named_entries<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Fields) -> Result<T>,
+    ) -> Result<Vec<(String, T)>> {
         let entries = self.input.structures("Entries")?.unwrap_or_default();
-        let read = |mut entry: Fields| Ok(BatchEntry::new(entry.required_text("Id")?, read(&mut entry)?));
+        let read = |mut entry: Fields| Ok((entry.required_text("Id")?, read(&mut entry)?));
         entries.into_iter().map(read).collect()
     }
 }
 
+/// The handle of an entry; without one it is the entry that is refused.
+fn handle_of(entry: &mut Fields) -> Result<String> {
+    Ok(entry.text("ReceiptHandle")?.unwrap_or_default())
+}
+
 fn message_of(input: &mut Fields, trace: Option<&str>) -> Result<SendMessage> {
-    let mut message = SendMessage::new(input.required_text("MessageBody")?);
+    // Without a body it is the message that is refused, which in a batch leaves the others.
+    let mut message = SendMessage::new(input.text("MessageBody")?.unwrap_or_default());
     if let Some(seconds) = input.int32("DelaySeconds")? {
         message = message.delay(seconds);
     }
@@ -131,8 +165,7 @@ fn attribute(name: &str, input: &mut Fields) -> Result<MessageAttribute> {
     let data_type = input.text("DataType")?.unwrap_or_default();
     for list in ["StringListValues", "BinaryListValues"] {
         if input.list(list)?.is_some_and(|values| !values.is_empty()) {
-            let message =
-                format!("Message attribute list values in SendMessage operation are not supported: {list}.");
+            let message = "Message attribute list values in SendMessage operation are not supported.";
             return Err(Refusal::new("UnsupportedOperation", message)
                 .with_query_code("AWS.SimpleQueueService.UnsupportedOperation"));
         }
@@ -204,6 +237,15 @@ fn batch<T>(result: BatchResult<T>, mut members: impl FnMut(T) -> Members) -> Va
     let successful = Value::unless_empty(successful.collect());
     let failed = Value::unless_empty(result.failed.iter().map(failure).collect());
     Value::map([("Successful", successful), ("Failed", failed)])
+}
+
+fn refused_entry(id: &str, refusal: &Refusal) -> Value {
+    Value::map([
+        ("Id", Some(id.into())),
+        ("SenderFault", Some(true.into())),
+        ("Code", Some(refusal.query_code().into())),
+        ("Message", Some(refusal.message.as_str().into())),
+    ])
 }
 
 fn failure(failure: &BatchFailure) -> Value {

@@ -8,6 +8,7 @@ mod messages;
 mod permissions;
 mod query;
 mod queues;
+mod rendering;
 mod tasks;
 mod xml;
 
@@ -41,8 +42,8 @@ async fn perform(call: &Call<'_>, name: &str, input: Fields) -> Result<Value> {
         "GetQueueAttributes" => operation.get_queue_attributes(),
         "SetQueueAttributes" => operation.set_queue_attributes().await,
         "PurgeQueue" => operation.purge_queue().await,
-        "TagQueue" => operation.tag_queue(),
-        "UntagQueue" => operation.untag_queue(),
+        "TagQueue" => operation.tag_queue().await,
+        "UntagQueue" => operation.untag_queue().await,
         "ListQueueTags" => operation.list_queue_tags(),
         "SendMessage" => operation.send_message().await,
         "SendMessageBatch" => operation.send_message_batch().await,
@@ -51,11 +52,11 @@ async fn perform(call: &Call<'_>, name: &str, input: Fields) -> Result<Value> {
         "DeleteMessageBatch" => operation.delete_message_batch().await,
         "ChangeMessageVisibility" => operation.change_message_visibility().await,
         "ChangeMessageVisibilityBatch" => operation.change_message_visibility_batch().await,
-        "StartMessageMoveTask" => operation.start_message_move_task(),
-        "CancelMessageMoveTask" => operation.cancel_message_move_task(),
+        "StartMessageMoveTask" => operation.start_message_move_task().await,
+        "CancelMessageMoveTask" => operation.cancel_message_move_task().await,
         "ListMessageMoveTasks" => operation.list_message_move_tasks(),
-        "AddPermission" => operation.add_permission(),
-        "RemovePermission" => operation.remove_permission(),
+        "AddPermission" => operation.add_permission().await,
+        "RemovePermission" => operation.remove_permission().await,
         _ => Err(Refusal::unknown_operation()),
     }
 }

@@ -5,10 +5,14 @@ use super::query::is_action;
 use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use fourfold::queue::Error;
+use fourfold::queue::limits::STATEMENTS_MAX;
 use serde_json::{Value as Json, json};
 
+/// Actions of one statement (quota).
+const ACTIONS_MAX: usize = 7;
+
 impl Operation<'_> {
-    pub(super) fn add_permission(&mut self) -> Result<Value> {
+    pub(super) async fn add_permission(&mut self) -> Result<Value> {
         let queue = self.queue()?;
         let label = self.input.required_text("Label")?;
         let accounts = self.input.texts("AWSAccountIds")?.unwrap_or_default();
@@ -19,13 +23,10 @@ impl Operation<'_> {
             }
         }
         check_label(&label)?;
-        let unknown = actions.iter().find(|action| *action != "*" && !is_action(action));
-        if let Some(action) = unknown {
-            return Err(invalid(
-                &format!("SQS:{action}"),
-                "ActionName",
-                "Please refer to the appropriate WSDL for a list of valid actions. ",
-            ));
+        actions.iter().try_for_each(|action| check_action(action))?;
+        if actions.len() > ACTIONS_MAX {
+            let message = format!("{} Actions were found, maximum allowed is {ACTIONS_MAX}.", actions.len());
+            return Err(Refusal::new("OverLimit", message).with_status(403));
         }
         let principals = accounts.iter().map(|account| format!("arn:aws:iam::{account}:root"));
         let statement = json!({
@@ -35,27 +36,32 @@ impl Operation<'_> {
             "Action": one_or_many(actions.iter().map(|action| format!("SQS:{action}"))),
             "Resource": queue.arn(),
         });
-        queue.edit_policy(|policy| {
+        let edit = |policy: Option<&str>| {
             let mut policy = parsed(policy).unwrap_or_else(|| {
                 let id = format!("{}/SQSDefaultPolicy", queue.arn());
                 json!({"Version": "2008-10-17", "Id": id, "Statement": []})
             });
             let mut statements = statements(&mut policy);
-            if statements.iter().any(|statement| statement["Sid"] == label.as_str()) {
-                return Err(refused(&label, "Already exists."));
+            match statements.iter().find(|there| there["Sid"] == label.as_str()) {
+                Some(same) if *same == statement => {}
+                Some(_) => return Err(refused(&label, "Already exists.")),
+                None => statements.push(statement),
             }
-            statements.push(statement);
+            if statements.len() > STATEMENTS_MAX {
+                return Err(Error::PolicyTooLong { statements: statements.len() });
+            }
             policy["Statement"] = statements.into();
             Ok(policy.to_string())
-        })?;
+        };
+        queue.edit_policy_async(edit).await?;
         Ok(Value::empty())
     }
 
-    pub(super) fn remove_permission(&mut self) -> Result<Value> {
+    pub(super) async fn remove_permission(&mut self) -> Result<Value> {
         let queue = self.queue()?;
         let label = self.input.required_text("Label")?;
-        queue.edit_policy(|policy| {
-            let mut policy = parsed(policy).unwrap_or_default();
+        let edit = |policy: Option<&str>| {
+            let Some(mut policy) = parsed(policy) else { return Err(refused(&label, "can't find label.")) };
             let mut statements = statements(&mut policy);
             let before = statements.len();
             statements.retain(|statement| statement["Sid"] != label.as_str());
@@ -68,9 +74,33 @@ impl Operation<'_> {
             }
             policy["Statement"] = statements.into();
             Ok(policy.to_string())
-        })?;
+        };
+        queue.edit_policy_async(edit).await?;
         Ok(Value::empty())
     }
+}
+
+/// May others be let do this to a queue?
+fn check_action(action: &str) -> Result<()> {
+    const ALLOWED: [&str; 9] = [
+        "*",
+        "SendMessage",
+        "ReceiveMessage",
+        "DeleteMessage",
+        "ChangeMessageVisibility",
+        "GetQueueAttributes",
+        "GetQueueUrl",
+        "ListDeadLetterSourceQueues",
+        "PurgeQueue",
+    ];
+    let reason = if ALLOWED.contains(&action) {
+        return Ok(());
+    } else if is_action(action) && !action.ends_with("Batch") {
+        "Only the queue owner is allowed to invoke this action."
+    } else {
+        "Please refer to the appropriate WSDL for a list of valid actions. "
+    };
+    Err(invalid(&format!("SQS:{action}"), "ActionName", reason))
 }
 
 /// 1 to 80 of `A-Z a-z 0-9 _ -`.

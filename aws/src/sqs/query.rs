@@ -3,10 +3,11 @@
 //! A form becomes the tree that JSON would be: what is a list or a map there is told by the members' names, of which the
 //! protocol has others (`Attribute.1.Name`, `SendMessageBatchRequestEntry.1.Id`).
 
-use super::{perform, xml};
+use super::{perform, rendering, xml};
 use crate::call::Call;
 use crate::fields::{Dialect, Fields};
 use crate::form;
+use crate::model;
 use crate::refusal::{Refusal, Result};
 use crate::reply::{Reply, no_such_operation};
 use crate::value::{Name, Value};
@@ -83,6 +84,7 @@ pub(crate) async fn query(call: &Call<'_>, text: &str) -> Reply {
     };
     tree.children.remove("Version");
     match answer(call, &action, tree).await {
+        Ok(value) if rendering::is_wanted(call) => rendering::answer(call, &action, value),
         Ok(value) => xml::answer(call, &action, &value),
         Err(refusal) => xml::refused(call, &refusal),
     }
@@ -105,7 +107,9 @@ async fn answer(call: &Call<'_>, action: &str, mut tree: Node) -> Result<Value> 
         let url = tree.children.entry("QueueUrl".to_owned()).or_default();
         url.text.get_or_insert_with(|| path.to_owned());
     }
-    perform(call, action, Fields::of(tree.into_structure(), Dialect::SqsQuery)?).await
+    let mut request = tree.into_structure();
+    model::check(Dialect::SqsQuery, action, &mut request)?;
+    perform(call, action, Fields::of(request, Dialect::SqsQuery)?).await
 }
 
 /// What stands below a name.
@@ -162,6 +166,10 @@ fn member(name: &str, node: Node) -> (Name, Value) {
         let items = node.into_items().into_iter().filter_map(|item| pair(item, key));
         return (Cow::Borrowed(map), Value::Map(items.collect()));
     }
+    // An empty list is a name without a path.
+    if ENTRIES.contains(&name) && node.children.is_empty() {
+        return (Cow::Borrowed("Entries"), Value::List(Vec::new()));
+    }
     if ENTRIES.contains(&name) {
         let items = node.into_items().into_iter().map(Node::into_structure);
         return (Cow::Borrowed("Entries"), Value::List(items.collect()));
@@ -201,6 +209,7 @@ mod tests {
               &SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringValue=v",
                 r#"{"Entries":[{"Id":"x","MessageAttributes":{"n":{"DataType":"String","StringValue":"v"}}}]}"#,
             ),
+            ("DeleteMessageBatchRequestEntry=", r#"{"Entries":[]}"#),
             ("a.b.c.d.e.f.g.h.i=1", "{}"),
         ];
         for (form, json) in cases {

@@ -1,13 +1,13 @@
 //! Queues: creating, finding, describing and deleting them.
 
 use super::Operation;
-use crate::refusal::Result;
+use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use fourfold::queue::{Error, NewQueue, QueueAttributes, QueuePage};
 
 impl Operation<'_> {
     pub(super) async fn create_queue(&mut self) -> Result<Value> {
-        let name = self.input.required_text("QueueName")?;
+        let name = self.input.text("QueueName")?.ok_or_else(no_name)?;
         let attributes = self.input.text_map("Attributes")?.unwrap_or_default();
         // `tags` is how the model spells it.
         let tags = match self.input.text_map("tags")? {
@@ -29,7 +29,7 @@ impl Operation<'_> {
     }
 
     pub(super) fn get_queue_url(&mut self) -> Result<Value> {
-        let name = self.input.required_text("QueueName")?;
+        let name = self.input.text("QueueName")?.filter(|name| !name.is_empty()).ok_or_else(no_name)?;
         let owner = self.input.text("QueueOwnerAWSAccountId")?;
         if owner.is_some_and(|owner| owner != self.call.store.account()) {
             return Err(Error::QueueDoesNotExist.into());
@@ -74,8 +74,8 @@ impl Operation<'_> {
 
     pub(super) async fn set_queue_attributes(&mut self) -> Result<Value> {
         let queue = self.queue()?;
-        let attributes = self.input.text_map("Attributes")?;
-        let attributes = self.input.required("Attributes", attributes)?;
+        let attributes = self.input.text_map("Attributes")?.filter(|attributes| !attributes.is_empty());
+        let attributes = self.input.required("Attribute.Name", attributes)?;
         queue.set_attributes_async(&QueueAttributes::from_iter(attributes)).await?;
         Ok(Value::empty())
     }
@@ -85,17 +85,17 @@ impl Operation<'_> {
         Ok(Value::empty())
     }
 
-    pub(super) fn tag_queue(&mut self) -> Result<Value> {
+    pub(super) async fn tag_queue(&mut self) -> Result<Value> {
         let queue = self.queue()?;
         let tags = self.input.text_map("Tags")?;
-        queue.tag(self.input.required("Tags", tags)?)?;
+        queue.tag_async(self.input.required("Tags", tags)?).await?;
         Ok(Value::empty())
     }
 
-    pub(super) fn untag_queue(&mut self) -> Result<Value> {
+    pub(super) async fn untag_queue(&mut self) -> Result<Value> {
         let queue = self.queue()?;
         let keys = self.input.texts("TagKeys")?;
-        queue.untag(&self.input.required("TagKeys", keys)?)?;
+        queue.untag_async(&self.input.required("TagKeys", keys)?).await?;
         Ok(Value::empty())
     }
 
@@ -104,4 +104,10 @@ impl Operation<'_> {
         let tags = (!tags.is_empty()).then(|| Value::texts(tags));
         Ok(Value::map([("Tags", tags)]))
     }
+}
+
+#[cold]
+fn no_name() -> Refusal {
+    let message = "Value for parameter QueueName is invalid. Reason: Must specify a queue name.".to_owned();
+    Error::InvalidParameterValue { message }.into()
 }

@@ -6,17 +6,17 @@ use crate::value::Value;
 use fourfold::queue::MoveTask;
 
 impl Operation<'_> {
-    pub(super) fn start_message_move_task(&mut self) -> Result<Value> {
+    pub(super) async fn start_message_move_task(&mut self) -> Result<Value> {
         let source = self.input.required_text("SourceArn")?;
         let destination = self.input.text("DestinationArn")?;
         let rate = self.input.int32("MaxNumberOfMessagesPerSecond")?;
-        let handle = self.queues.start_move(&source, destination.as_deref(), rate)?;
+        let handle = self.queues.start_move_async(&source, destination.as_deref(), rate).await?;
         Ok(Value::map([("TaskHandle", Some(handle.into()))]))
     }
 
-    pub(super) fn cancel_message_move_task(&mut self) -> Result<Value> {
+    pub(super) async fn cancel_message_move_task(&mut self) -> Result<Value> {
         let handle = self.input.required_text("TaskHandle")?;
-        let moved = self.queues.cancel_move(&handle)?;
+        let moved = self.queues.cancel_move_async(&handle).await?;
         Ok(Value::map([("ApproximateNumberOfMessagesMoved", Some(moved.into()))]))
     }
 

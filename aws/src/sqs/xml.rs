@@ -1,5 +1,6 @@
 //! Answers of the query protocol.
 
+use super::rendering;
 use crate::call::Call;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, reply, set};
@@ -11,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
 const CONTENT_TYPE: &str = "text/xml";
 /// The actions that never say anything.
-const WITHOUT_RESULT: [&str; 9] = [
+pub(super) const WITHOUT_RESULT: [&str; 9] = [
     "AddPermission",
     "ChangeMessageVisibility",
     "DeleteMessage",
@@ -43,23 +44,29 @@ pub(super) fn answer(call: &Call<'_>, action: &str, value: &Value) -> Reply {
 
 /// The answer to a form that was refused.
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
+    if rendering::is_wanted(call) {
+        return rendering::refused(call, refusal);
+    }
     let id = call.id.uuid();
-    // Only here the service says for whom the queue does not exist.
-    let message = match &*refusal.name {
-        "QueueDoesNotExist" => "The specified queue does not exist for this wsdl version.",
-        _ => &refusal.message,
-    };
     let mut xml = Xml::new();
     xml.element_with("ErrorResponse", &[("xmlns", NAMESPACE)], |xml| {
         xml.element("Error", |xml| {
             xml.text("Type", refusal.fault());
             xml.text("Code", refusal.query_code());
-            xml.text("Message", message);
+            xml.text("Message", message_of(refusal));
             xml.empty("Detail");
         });
         xml.text("RequestId", &id);
     });
     finish(refusal.status, &id, xml)
+}
+
+/// Only in this protocol the service says for whom the queue does not exist.
+pub(super) fn message_of(refusal: &Refusal) -> &str {
+    match &*refusal.name {
+        "QueueDoesNotExist" => "The specified queue does not exist for this wsdl version.",
+        _ => &refusal.message,
+    }
 }
 
 fn finish(status: u16, id: &str, xml: Xml) -> Reply {

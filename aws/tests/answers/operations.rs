@@ -26,8 +26,11 @@ fn permissions_are_statements_of_the_policy() {
             "Sid": "one", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
             "Action": "SQS:SendMessage", "Resource": arn}]})
     );
+    assert_eq!(call("AddPermission", one), (200, json!({})), "the same again changes nothing");
+    let other =
+        json!({"QueueUrl": "jobs", "Label": "one", "AWSAccountIds": ["111122223333"], "Actions": ["*"]});
     assert_eq!(
-        call("AddPermission", one).1["message"],
+        call("AddPermission", other).1["message"],
         "Value one for parameter Label is invalid. Reason: Already exists."
     );
     let two =
@@ -64,6 +67,30 @@ fn a_dry_run_changes_nothing() {
     let iterator: Value = serde_json::from_str(&call("GetShardIterator", iterator).1).unwrap();
     let records = call("GetRecords", iterator).1;
     assert!(records.starts_with(r#"{"Records":[],"#), "{records}");
+}
+
+#[test]
+fn members_that_the_model_of_kinesis_reserves() {
+    let (router, _) = router();
+    let call = |operation: &str, request: Value| {
+        let target = format!("Kinesis_20131202.{operation}");
+        post_as(&router, "application/x-amz-json-1.1", &target, &request)
+    };
+    assert_eq!(call("CreateStream", json!({"StreamName": "s"})).0, 200);
+    let id = "abcdefghij0123456789-abc";
+    let (status, summary) = call("DescribeStreamSummary", json!({"StreamName": "s", "StreamId": id}));
+    assert_eq!(status, 200, "it is taken, and says nothing");
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let summary = &summary["StreamDescriptionSummary"];
+    assert_eq!(summary["StreamModeDetails"]["StreamMode"], "ON_DEMAND");
+    assert_eq!(summary["OpenShardCount"], 4);
+    let (status, refused) = call("DescribeStreamSummary", json!({"StreamName": "s", "StreamId": "x"}));
+    assert_eq!(status, 400);
+    assert!(refused.contains("[a-z0-9]{20}-[a-z0-9]{3}"), "{refused}");
+    let warm = json!({"StreamName": "t", "WarmThroughputMiBps": 10});
+    assert!(call("CreateStream", warm).1.contains("InvalidArgumentException"));
+    let token = json!({"NextToken": "x", "ExclusiveStartShardId": "shardId-000000000000"});
+    assert!(call("ListShards", token).1.contains("cannot be provided together"));
 }
 
 /// A table with a local index tells how large its partitions are, to batches and transactions too.

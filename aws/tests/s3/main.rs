@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it is wrong")]
 
 mod access;
+mod answers;
 mod bodies;
 mod buckets;
 mod malformed;

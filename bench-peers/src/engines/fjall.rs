@@ -7,7 +7,8 @@ use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use crate::engine::{CACHE, Class, Kv, Options, Result};
+use crate::engine::{CACHE, Class, Kv, Options, Queue, Result, Unsupported};
+use crate::naive::{Change, NaiveQueue, Table, Tables};
 
 struct Fjall {
     db: Database,
@@ -79,5 +80,64 @@ impl Kv for Fjall {
     fn compact(&self) -> Result<()> {
         self.kv.rotate_memtable_and_wait()?;
         Ok(self.kv.major_compact()?)
+    }
+}
+
+struct TwoTables {
+    db: Database,
+    messages: Keyspace,
+    leases: Keyspace,
+    class: Class,
+}
+
+pub fn open_queue(dir: &Path, class: Class) -> Result<Box<dyn Queue>> {
+    Ok(Box::new(NaiveQueue::new(tables(dir, class)?, false)))
+}
+
+/// Waits for the device also when messages are received.
+pub fn open_queue_leases(dir: &Path, class: Class) -> Result<Box<dyn Queue>> {
+    if class != Class::Power {
+        return Err(Unsupported.into());
+    }
+    Ok(Box::new(NaiveQueue::new(tables(dir, class)?, true)))
+}
+
+fn tables(dir: &Path, class: Class) -> Result<TwoTables> {
+    let db = Database::builder(dir).cache_size(CACHE as u64).open()?;
+    let options =
+        || KeyspaceCreateOptions::default().data_block_compression_policy(CompressionPolicy::disabled());
+    let (messages, leases) = (db.keyspace("messages", options)?, db.keyspace("leases", options)?);
+    Ok(TwoTables { db, messages, leases, class })
+}
+
+impl TwoTables {
+    fn table(&self, table: Table) -> &Keyspace {
+        match table {
+            Table::Messages => &self.messages,
+            Table::Leases => &self.leases,
+        }
+    }
+}
+
+impl Tables for TwoTables {
+    fn write(&self, changes: &[Change], durable: bool) -> Result<()> {
+        let synced = durable && self.class == Class::Power;
+        let mode = if synced { PersistMode::SyncData } else { PersistMode::Buffer };
+        let mut batch = self.db.batch().durability(Some(mode));
+        for change in changes {
+            match *change {
+                Change::Put(table, key, value) => batch.insert(self.table(table), key, value),
+                Change::Delete(table, key) => batch.remove(self.table(table), key),
+            }
+        }
+        Ok(batch.commit()?)
+    }
+
+    fn scan(&self, table: Table, from: &[u8], max: usize, see: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
+        for item in self.table(table).range(from..).take(max) {
+            let (key, value) = item.into_inner()?;
+            see(&key, &value);
+        }
+        Ok(())
     }
 }

@@ -4,16 +4,24 @@ use std::path::Path;
 
 use okaywal::{Configuration, LogVoid, WriteAheadLog};
 
-use crate::engine::{Class, Log, Result, Unsupported};
+use crate::engine::{Class, Log, Reader, Result, Stream, Unsupported};
 
 struct Wal(WriteAheadLog);
 
 pub fn open(dir: &Path, class: Class) -> Result<Box<dyn Log>> {
+    Ok(Box::new(create(dir, class)?))
+}
+
+pub fn open_stream(dir: &Path, class: Class) -> Result<Box<dyn Stream>> {
+    Ok(Box::new(create(dir, class)?))
+}
+
+fn create(dir: &Path, class: Class) -> Result<Wal> {
     if class != Class::Power {
         return Err(Unsupported.into());
     }
     let config = Configuration::default_for(dir);
-    Ok(Box::new(Wal(config.open(LogVoid)?)))
+    Ok(Wal(config.open(LogVoid)?))
 }
 
 impl Log for Wal {
@@ -24,5 +32,16 @@ impl Log for Wal {
         }
         entry.commit()?;
         Ok(())
+    }
+}
+
+/// Written only: what was checkpointed is gone.
+impl Stream for Wal {
+    fn put(&self, records: &[&[u8]]) -> Result<()> {
+        self.append(records)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader + '_>> {
+        Err(Unsupported.into())
     }
 }

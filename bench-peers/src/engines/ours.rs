@@ -13,12 +13,15 @@ struct Ours {
     kv: Keyspace,
 }
 
-pub fn open(dir: &Path, options: Options) -> Result<Box<dyn Kv>> {
-    let durability = match options.class {
+pub fn durability(class: Class) -> Durability {
+    match class {
         Class::Process => Durability::Written,
         Class::Power => Durability::Synced,
-    };
-    build(dir, options, durability)
+    }
+}
+
+pub fn open(dir: &Path, options: Options) -> Result<Box<dyn Kv>> {
+    build(dir, options, durability(options.class))
 }
 
 pub fn open_buffered(dir: &Path, options: Options) -> Result<Box<dyn Kv>> {
@@ -40,11 +43,7 @@ fn build(dir: &Path, options: Options, durability: Durability) -> Result<Box<dyn
 struct OurLog(BareLog);
 
 pub fn open_log(dir: &Path, class: Class) -> Result<Box<dyn Log>> {
-    let durability = match class {
-        Class::Process => Durability::Written,
-        Class::Power => Durability::Synced,
-    };
-    Ok(Box::new(OurLog(BareLog::create(dir, durability)?)))
+    Ok(Box::new(OurLog(BareLog::create(dir, durability(class))?)))
 }
 
 pub fn open_log_buffered(dir: &Path, _class: Class) -> Result<Box<dyn Log>> {

@@ -3,6 +3,7 @@
 use crate::kv::Tables;
 use crate::kv::capacity::{Bill, ConsumedCapacity, ReturnConsumedCapacity, read_units};
 use crate::kv::error::{Error, Result};
+use crate::kv::expr::legacy::refuse_mixture;
 use crate::kv::expr::{Names, Projection};
 use crate::kv::item;
 use crate::kv::request::{Expr, prepare_projection};
@@ -11,7 +12,9 @@ use crate::kv::throttle;
 use crate::kv::value::Item;
 use crate::kv::verbs::get::project;
 use crate::kv::write::shape_of;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+const DUPLICATES: &str = "Provided list of item keys contains duplicates";
 
 /// Keys of a batch, at most.
 pub const BATCH_GET_MAX: usize = 100;
@@ -37,6 +40,9 @@ pub struct KeysAndAttributes {
     pub names: Option<Names>,
     /// The older form of a projection: names of attributes.
     pub attributes_to_get: Option<Vec<String>>,
+    /// May a key be there twice after all? The service compares keys as they were written: `1000` and `1e3` are one key,
+    /// and yet not the same to it.
+    pub may_repeat: bool,
 }
 
 impl KeysAndAttributes {
@@ -97,17 +103,27 @@ impl Tables {
 
     fn do_batch_get_item(&self, request: &BatchGetItem) -> Result<BatchGetOutput> {
         check_count(request.requests.values().map(|of| of.keys.len()), BATCH_GET_MAX, "BatchGetItem")?;
-        // One wrong entry refuses all, so all are looked at first.
+        // One wrong entry refuses all, so all are looked at first: the requests before the tables.
+        let all = request.requests.values();
+        refuse_mixture(
+            &[("AttributesToGet", all.clone().any(|of| of.attributes_to_get.is_some()))],
+            &[("ProjectionExpression", all.clone().any(|of| of.projection.is_some()))],
+        )?;
+        for of_table in all {
+            of_table.prepare()?;
+            of_table.check_distinct()?;
+        }
         for (name, of_table) in &request.requests {
             let table = self.state.table(&self.store, name)?;
-            of_table.prepare()?;
+            let projection = of_table.prepare()?;
             let shape = shape_of(&self.store, &table)?;
             let mut seen = BTreeSet::new();
             for key in &of_table.keys {
-                if !seen.insert(shape.layout.key(key)?) {
-                    return Err(Error::validation("Provided list of item keys contains duplicates"));
+                if !seen.insert(shape.layout.key(key)?) && !of_table.may_repeat {
+                    return Err(Error::validation(DUPLICATES));
                 }
             }
+            shape.check_scalars(projection.iter().flat_map(Projection::paths))?;
         }
         let mut output = BatchGetOutput::default();
         let (mut bytes, mut left) = (0, self.batch_entries());
@@ -165,6 +181,15 @@ impl Tables {
 }
 
 impl KeysAndAttributes {
+    /// Refuses a key that is there twice, whatever the key of the table is.
+    fn check_distinct(&self) -> Result<()> {
+        let mut seen = HashSet::with_capacity(self.keys.len());
+        if self.may_repeat || self.keys.iter().all(|key| seen.insert(key)) {
+            return Ok(());
+        }
+        Err(Error::validation(DUPLICATES))
+    }
+
     fn prepare(&self) -> Result<Option<Projection>> {
         prepare_projection(self.projection.as_ref(), self.names.as_ref(), self.attributes_to_get.as_deref())
     }

@@ -4,6 +4,7 @@ use crate::kv::Tables;
 use crate::kv::batch::get::check_count;
 use crate::kv::capacity::{Bill, ConsumedCapacity, ReturnConsumedCapacity};
 use crate::kv::error::{Error, Result};
+use crate::kv::feed_locks::Wakes;
 use crate::kv::keys::Key;
 use crate::kv::request::ReturnValues;
 use crate::kv::state::Table;
@@ -139,6 +140,7 @@ impl Tables {
             prepared.push((table, entries));
         }
         let mut output = BatchWriteOutput::default();
+        let mut wakes = Wakes::default();
         let mut left = self.batch_entries();
         let mut pending = None;
         for (table, entries) in prepared {
@@ -163,8 +165,8 @@ impl Tables {
                     chunk.push(entry);
                 }
                 // The log is in order: what is waited for last is behind all others.
-                let (written, metrics) =
-                    self.write_chunk(&table, chunk, &mut bill, request.return_item_collection_metrics)?;
+                let measures = request.return_item_collection_metrics;
+                let (written, metrics) = self.write_chunk(&table, chunk, &mut bill, measures, &mut wakes)?;
                 pending = Some(written);
                 add_metrics(&mut output.item_collection_metrics, &table.name, metrics);
             }
@@ -187,7 +189,14 @@ impl Tables {
         let mut entries = Vec::with_capacity(writes.len());
         for (request, write) in writes {
             let (WriteRequest::Put(given) | WriteRequest::Delete(given)) = request;
-            let key = write.key(&shape, given)?;
+            let key = match &write.action {
+                Action::Put(item, _) => {
+                    let key = shape.layout.key_of_batch_item(item)?;
+                    shape.check_entries(item, &key)?;
+                    key
+                }
+                _ => write.key(&shape, given)?,
+            };
             if !seen.insert(key.clone()) {
                 return Err(Error::validation("Provided list of item keys contains duplicates"));
             }
@@ -202,6 +211,7 @@ impl Tables {
         chunk: Vec<Entry<'_>>,
         bill: &mut Bill,
         measures: bool,
+        wakes: &mut Wakes,
     ) -> Result<(Pending<()>, Vec<ItemCollectionMetrics>)> {
         let (store, state) = (&self.store, &*self.state);
         let shape = shape_of(store, table)?;
@@ -221,7 +231,7 @@ impl Tables {
                 written.push((entry.key, decided.before, decided.after));
             }
         }
-        let pending = commit(store, state, batch, &effects)?;
+        let pending = commit(store, state, batch, &effects, wakes)?;
         drop(locks);
         let metrics = written.iter().map(|(key, before, after)| {
             item_collection_metrics(store, &shape, key, before.as_ref(), after.as_ref())

@@ -9,6 +9,7 @@ use crate::Batch;
 use crate::clock::Timestamp;
 use crate::kv::changes::record::{self, Change};
 use crate::kv::error::Result;
+use crate::kv::feed_locks::Wakes;
 use crate::kv::record as records;
 use crate::kv::schema::{KeyElement, StreamViewType};
 use crate::kv::state::{HIDDEN, State};
@@ -262,18 +263,17 @@ impl Feed {
     }
 
     /// The end is logged.
-    pub(crate) fn apply_end(&self, store: &Store) {
+    pub(crate) fn apply_end(&self, store: &Store, wakes: &mut Wakes) {
         let mut tail = self.tail.lock();
         tail.apply();
         tail.ended = Some(store.now());
         drop(tail);
-        self.wake();
+        wakes.add(self);
     }
 
-    /// Wakes whoever waits for records.
-    pub(crate) fn wake(&self) {
-        let waiting = std::mem::take(&mut *self.waiting.lock());
-        waiting.into_iter().for_each(Waker::wake);
+    /// Takes whoever waits for records.
+    pub(crate) fn take_waiting(&self) -> Vec<Waker> {
+        std::mem::take(&mut *self.waiting.lock())
     }
 
     /// Wakes `waker` when there is something behind `number`; false if there already is.
@@ -314,6 +314,12 @@ impl Feed {
             Some(oldest) => self.number_at(store, Timestamp::from_millis(oldest)),
             None => Ok(self.tail.lock().trimmed),
         }
+    }
+
+    /// When the record with this number was written, if it is there.
+    pub(crate) fn written(&self, store: &Store, number: u64) -> Result<Option<Timestamp>> {
+        let record = self.space.get(store, &key(number))?;
+        record.map(|record| Ok(self.head(&record)?.at)).transpose()
     }
 
     pub(crate) fn head(&self, bytes: &[u8]) -> Result<record::Head> {

@@ -4,7 +4,7 @@ use super::{
     condition::{
         Condition, PreparedCondition,
         check::inverted,
-        evaluate::order,
+        evaluate::{begins_with, order},
         tree::{Comparator, Node, Operand},
     },
     findings::ExpressionKind,
@@ -16,6 +16,9 @@ use crate::kv::{
     value::{AttributeValue, Item, Type},
 };
 use std::cmp::Ordering;
+
+/// Attributes of a plain key, at most. Of so many, whichever they are, it is not said that they are too many.
+const PLAIN_KEYS: usize = 2;
 
 /// What a query asks of one key attribute.
 ///
@@ -44,6 +47,20 @@ pub enum KeyTest {
 }
 
 impl KeyTest {
+    /// Does it hold for this value?
+    pub(crate) fn holds(&self, value: &AttributeValue) -> bool {
+        let is = |with: &AttributeValue, wanted: fn(Ordering) -> bool| order(value, with).is_some_and(wanted);
+        match self {
+            Self::Equal(with) => value == with,
+            Self::Less(with) => is(with, Ordering::is_lt),
+            Self::AtMost(with) => is(with, Ordering::is_le),
+            Self::Greater(with) => is(with, Ordering::is_gt),
+            Self::AtLeast(with) => is(with, Ordering::is_ge),
+            Self::Between(low, high) => is(low, Ordering::is_ge) && is(high, Ordering::is_le),
+            Self::BeginsWith(prefix) => begins_with(value, prefix),
+        }
+    }
+
     /// Its values.
     fn values(&self) -> impl Iterator<Item = &AttributeValue> {
         let (first, second) = match self {
@@ -89,6 +106,8 @@ pub(crate) struct KeyRange<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyCondition {
     terms: Vec<(String, KeyTest)>,
+    /// What the older parameter compares in ways that no key answers.
+    odd: Vec<String>,
 }
 
 impl KeyCondition {
@@ -108,11 +127,12 @@ impl KeyCondition {
         Self::from_condition(&Condition::parse_with(ExpressionKind::KeyCondition, text, placeholders)?)
     }
 
-    pub(super) const fn of(terms: Vec<(String, KeyTest)>) -> Self {
-        Self { terms }
+    pub(super) const fn of(terms: Vec<(String, KeyTest)>, odd: Vec<String>) -> Self {
+        Self { terms, odd }
     }
 
-    fn from_condition(condition: &Condition) -> Result<Self> {
+    /// What a condition says of keys, if it says nothing else.
+    pub(crate) fn from_condition(condition: &Condition) -> Result<Self> {
         let mut terms = Vec::new();
         collect(&condition.tree, &condition.values, &mut terms)?;
         let twice = terms.iter().enumerate().any(|(index, (name, _))| {
@@ -121,19 +141,46 @@ impl KeyCondition {
         if twice {
             return Err(invalid("KeyConditionExpressions must only contain one condition per key"));
         }
-        Ok(Self { terms })
+        Ok(Self { terms, odd: Vec::new() })
     }
 
     /// Both conditions.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.terms.extend(other.terms);
+        self.odd.extend(other.odd);
         self
     }
 
     /// The attributes with their tests, in the order in which they were given.
     pub fn terms(&self) -> &[(String, KeyTest)] {
         &self.terms
+    }
+
+    /// How many attributes it tests.
+    fn len(&self) -> usize {
+        self.terms.len() + self.odd.len()
+    }
+
+    /// Refuses a condition of too many attributes, or without one of the hash attributes: the first things that the
+    /// service looks at.
+    ///
+    /// # Errors
+    /// `ValidationException`.
+    pub(crate) fn check_hash(&self, hash: &[KeyAttribute<'_>], range: &[KeyAttribute<'_>]) -> Result<()> {
+        let (count, schema) = (self.len(), hash.len() + range.len());
+        if count > schema.max(PLAIN_KEYS) {
+            return Err(Error::validation(format!(
+                "The number of query conditions ({count}) exceeds the number of key attributes defined in the schema \
+                 ({schema})"
+            )));
+        }
+        let tests = |name: &str| {
+            self.terms.iter().any(|(tested, _)| tested == name) || self.odd.iter().any(|odd| odd == name)
+        };
+        hash.iter()
+            .find(|attribute| !tests(attribute.name))
+            .map_or(Ok(()), |attribute| Err(missed(attribute)))
     }
 
     /// What it selects by these key attributes.
@@ -147,31 +194,39 @@ impl KeyCondition {
         hash: &[KeyAttribute<'_>],
         range: &[KeyAttribute<'_>],
     ) -> Result<KeyRange<'_>> {
+        self.check_hash(hash, range)?;
         let test = |attribute: &KeyAttribute<'_>| {
             self.terms.iter().find(|(name, _)| name == attribute.name).map(|(_, test)| test)
         };
+        if hash.iter().chain(range).any(|attribute| self.odd.iter().any(|odd| odd == attribute.name)) {
+            return Err(Error::validation("Attempted conditional constraint is not an indexable operation"));
+        }
         let mut found = KeyRange { hash: Vec::new(), range: Vec::new(), last: None };
         for attribute in hash {
             match test(attribute) {
                 Some(KeyTest::Equal(value)) => found.hash.push(value),
-                Some(_) => return Err(Error::validation("Query key condition not supported")),
+                Some(test) => {
+                    check_values(attribute, test)?;
+                    return Err(Error::validation("Query key condition not supported"));
+                }
                 None => return Err(missed(attribute)),
             }
         }
-        let mut skipped = None;
+        // Range attributes without a test, or with one that leaves open what comes behind.
+        let mut open: Vec<&str> = Vec::new();
         for attribute in range {
-            match (test(attribute), skipped, found.last) {
-                (None, _, _) => skipped = skipped.or(Some(attribute)),
-                (Some(_), Some(skipped), _) => return Err(missed(skipped)),
-                (Some(_), None, Some(_)) => {
-                    return Err(Error::validation("Query key condition not supported"));
+            match test(attribute) {
+                None => open.push(attribute.name),
+                Some(_) if !open.is_empty() => return Err(gap(&open, attribute)),
+                Some(KeyTest::Equal(value)) => found.range.push(value),
+                Some(test) => {
+                    found.last = Some(test);
+                    open.push(attribute.name);
                 }
-                (Some(KeyTest::Equal(value)), None, None) => found.range.push(value),
-                (Some(test), None, None) => found.last = Some(test),
             }
         }
         let used = found.hash.len() + found.range.len() + usize::from(found.last.is_some());
-        if used < self.terms.len() {
+        if used < self.len() {
             return Err(match range.iter().find(|attribute| test(attribute).is_none()) {
                 Some(attribute) => missed(attribute),
                 None => Error::validation("Query key condition not supported"),
@@ -185,9 +240,6 @@ impl KeyCondition {
 }
 
 fn check_values(attribute: &KeyAttribute<'_>, asked: &KeyTest) -> Result<()> {
-    if matches!(asked, KeyTest::BeginsWith(_)) && attribute.kind == Type::N {
-        return Err(Error::validation("Query key condition not supported"));
-    }
     if let KeyTest::Between(low, high) = asked
         && order(low, high) == Some(Ordering::Greater)
     {
@@ -198,6 +250,9 @@ fn check_values(attribute: &KeyAttribute<'_>, asked: &KeyTest) -> Result<()> {
             return Err(Error::validation(
                 "One or more parameter values were invalid: Condition parameter type does not match schema type",
             ));
+        }
+        if matches!(asked, KeyTest::BeginsWith(_)) && attribute.kind == Type::N {
+            return Err(Error::validation("Query key condition not supported"));
         }
         let what = match value {
             AttributeValue::S(text) if text.is_empty() => "string",
@@ -211,6 +266,17 @@ fn check_values(attribute: &KeyAttribute<'_>, asked: &KeyTest) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Range attributes that must be equal to something, as one behind them is tested.
+#[cold]
+fn gap(open: &[&str], tested: &KeyAttribute<'_>) -> Error {
+    Error::validation(format!(
+        "RANGE key attributes {} must have equality conditions specified in the query because a condition is present \
+         on key attribute {}",
+        open.join(", "),
+        tested.name
+    ))
 }
 
 #[cold]
@@ -353,7 +419,7 @@ pub struct Key {
 
 impl Key {
     fn test(self, test: KeyTest) -> KeyCondition {
-        KeyCondition::of(vec![(self.name, test)])
+        KeyCondition::of(vec![(self.name, test)], Vec::new())
     }
 
     /// It is equal to this.

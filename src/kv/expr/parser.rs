@@ -110,7 +110,12 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
         placeholders: &'p mut Placeholders<'v>,
     ) -> Result<Self> {
         if source.len() > EXPRESSION_LEN_MAX {
-            return Err(kind.invalid("Expression size has exceeded the maximum allowed size;"));
+            let is_told = placeholders.tells_sizes
+                && matches!(kind, ExpressionKind::Condition | ExpressionKind::Filter);
+            let size = if is_told { format!(" expression size: {}", source.len()) } else { String::new() };
+            return Err(
+                kind.invalid(format_args!("Expression size has exceeded the maximum allowed size;{size}"))
+            );
         }
         let tokens = lexer::tokens(source);
         if tokens.len() == 1 {

@@ -20,6 +20,8 @@ pub(crate) struct Placeholders<'a> {
     values: Option<&'a Item>,
     used_names: BTreeSet<&'a str>,
     used_values: BTreeSet<&'a str>,
+    /// Are conditions and filters that are too long refused with their length?
+    pub(super) tells_sizes: bool,
 }
 
 impl<'a> Placeholders<'a> {
@@ -43,7 +45,18 @@ impl<'a> Placeholders<'a> {
                  {PLACEHOLDERS_SIZE_MAX} bytes"
             )));
         }
-        Ok(Self { names, values, used_names: BTreeSet::new(), used_values: BTreeSet::new() })
+        Ok(Self {
+            names,
+            values,
+            used_names: BTreeSet::new(),
+            used_values: BTreeSet::new(),
+            tells_sizes: false,
+        })
+    }
+
+    /// Conditions and filters that are too long are refused with their length: scans and transactions do.
+    pub(crate) const fn tell_sizes(&mut self) {
+        self.tells_sizes = true;
     }
 
     /// As [`new`](Self::new), where none are empty maps.

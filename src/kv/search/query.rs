@@ -2,14 +2,15 @@
 
 use crate::kv::Tables;
 use crate::kv::capacity::Bill;
-use crate::kv::error::{Error, Result};
-use crate::kv::expr::KeyCondition;
+use crate::kv::error::Result;
 use crate::kv::expr::legacy::LegacyCondition;
+use crate::kv::expr::{Condition, KeyCondition, KeyRange, Path, Projection};
 use crate::kv::keys::Key;
 use crate::kv::layout::KeyAttribute;
 use crate::kv::request::{Expr, SearchParts, prepare_query, search_methods};
 use crate::kv::search::bounds;
 use crate::kv::search::page::{Page, Search};
+use crate::kv::search::start::Start;
 use crate::kv::search::target::{Select, Target};
 use crate::kv::state::Table;
 use crate::kv::tables::validate::constraint;
@@ -87,24 +88,27 @@ impl Tables {
         let target = Target::new(&self.store, &table, &shape, what.index.as_deref(), what.consistent_read)?;
         let hash: Vec<_> = target.hash().iter().map(KeyAttribute::for_conditions).collect();
         let range: Vec<_> = target.range().iter().map(KeyAttribute::for_conditions).collect();
+        // What is wrong with the starting key and with the conditions is told in turns.
+        let start = what.exclusive_start_key.as_ref().map(|key| Start::new(target, key));
+        start.map_or(Ok(()), |start| start.check_hash())?;
+        prepared.keys.check_hash(&hash, &range)?;
+        start.map_or(Ok(()), |start| start.check_rest())?;
         let found = prepared.keys.resolve(&hash, &range)?;
+        let is_raw = target.index.is_none();
+        let mut bounds = bounds::of_query(&found, target.hash(), target.range(), is_raw)?;
+        let partition = is_raw.then(|| Key::containing(&bounds.lower));
+        let is_forward = !request.is_backward;
+        if let Some(start) = start {
+            let all = KeyRange { hash: found.hash.clone(), range: Vec::new(), last: None };
+            let all = bounds::of_query(&all, target.hash(), target.range(), is_raw)?;
+            bounds = bounds.behind(start.of_query(&found, &all)?, is_forward);
+        }
         if let Some(filter) = &prepared.filter {
-            target.check_filter(filter)?;
+            let is_older = what.filter.is_none();
+            target.check_filter(filter, if is_older { "QueryFilter" } else { "Filter Expression" })?;
         }
         let reads_table = target.needs_table(what.select, prepared.projection.as_ref())?;
-        let mut bounds = bounds::of_query(&found, target.hash(), target.range(), target.index.is_none())?;
-        let partition = target.index.is_none().then(|| Key::containing(&bounds.lower));
-        let is_forward = !request.is_backward;
-        if let Some(start) = &what.exclusive_start_key {
-            let outside =
-                "The provided starting key is outside query boundaries based on provided conditions";
-            if target.index.is_none() && target.range().is_empty() {
-                // Where a partition is one item, nothing lies behind it.
-                return Err(Error::validation(outside));
-            }
-            let key = target.start(start, &bounds, outside)?;
-            bounds = bounds.behind(key, is_forward);
-        }
+        shape.check_scalars(paths(prepared.filter.as_ref(), prepared.projection.as_ref()))?;
         throttle::admit_read(self, &table, &shape, target.index.map(|index| &**index), None)?;
         let search = Search {
             target,
@@ -123,6 +127,15 @@ impl Tables {
         page.consumed_capacity = bill.report(&table.name, what.return_consumed_capacity, None);
         Ok(page)
     }
+}
+
+/// All paths of a filter and a projection.
+pub(crate) fn paths<'a>(
+    filter: Option<&'a Condition>,
+    projection: Option<&'a Projection>,
+) -> impl Iterator<Item = &'a Path> {
+    let filtered = filter.into_iter().flat_map(Condition::paths);
+    filtered.chain(projection.into_iter().flat_map(Projection::paths))
 }
 
 pub(crate) fn check_limit(limit: Option<usize>) -> Result<()> {

@@ -6,7 +6,8 @@ use crate::kv::keys::segment;
 use crate::kv::request::{SearchParts, prepare_scan, search_methods};
 use crate::kv::search::bounds::Bounds;
 use crate::kv::search::page::{Page, Search, pays_by_partition};
-use crate::kv::search::query::check_limit;
+use crate::kv::search::query::{check_limit, paths};
+use crate::kv::search::start::Start;
 use crate::kv::search::target::{Select, Target};
 use crate::kv::tables::validate::constraint;
 use crate::kv::throttle;
@@ -63,7 +64,7 @@ impl Tables {
     fn do_scan(&self, request: &Scan) -> Result<Page> {
         let what = &request.what;
         check_limit(what.limit)?;
-        let segment = check_segment(request)?;
+        let segment = request.places()?;
         let prepared = prepare_scan(request)?;
         let table = self.state.table(&self.store, &request.table)?;
         let shape = shape_of(&self.store, &table)?;
@@ -76,9 +77,10 @@ impl Tables {
                 "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with \
                  correct Segment. TotalSegments: {total} Segment: {number}"
             );
-            let key = target.start(start, &bounds, &outside)?;
-            bounds = bounds.behind(key, true);
+            let start = Start::new(target, start).of_scan(&bounds, &outside)?;
+            bounds = bounds.behind(start, true);
         }
+        shape.check_scalars(paths(prepared.filter.as_ref(), prepared.projection.as_ref()))?;
         throttle::admit_read(self, &table, &shape, target.index.map(|index| &**index), None)?;
         let search = Search {
             target,
@@ -100,27 +102,46 @@ impl Tables {
 }
 
 /// The places of the segment that is asked for.
-fn check_segment(request: &Scan) -> Result<Option<(u64, u64)>> {
-    match (request.segment, request.total_segments) {
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(Error::validation(
-            "The TotalSegments parameter is required but was not present in the request when Segment parameter is \
-             present",
-        )),
-        (None, Some(_)) => Err(Error::validation(
-            "The Segment parameter is required but was not present in the request when parameter TotalSegments is \
-             present",
-        )),
-        (_, Some(0)) => constraint("0", "totalSegments", "Member must have value greater than or equal to 1"),
-        (_, Some(total)) if total > SEGMENTS_MAX => constraint(
-            &total.to_string(),
-            "totalSegments",
-            "Member must have value less than or equal to 1000000",
-        ),
-        (Some(number), Some(total)) if number >= total => Err(Error::validation(format!(
-            "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {number} is \
-             not less than TotalSegments: {total}"
-        ))),
-        (Some(number), Some(total)) => Ok(Some(segment(number, total))),
+impl Scan {
+    /// Is its segment one of as many as it says?
+    ///
+    /// ```
+    /// use fourfold::kv::Scan;
+    /// assert!(Scan::new("users").segment(3, 4).check_segment().is_ok());
+    /// assert!(Scan::new("users").segment(4, 4).check_segment().is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// `ValidationException` if it is not, or only one of the two is given.
+    pub fn check_segment(&self) -> Result<()> {
+        self.places().map(drop)
+    }
+
+    /// The places of the segment.
+    fn places(&self) -> Result<Option<(u64, u64)>> {
+        match (self.segment, self.total_segments) {
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(Error::validation(
+                "The TotalSegments parameter is required but was not present in the request when Segment parameter is \
+                 present",
+            )),
+            (None, Some(_)) => Err(Error::validation(
+                "The Segment parameter is required but was not present in the request when parameter TotalSegments is \
+                 present",
+            )),
+            (_, Some(0)) => {
+                constraint("0", "totalSegments", "Member must have value greater than or equal to 1")
+            }
+            (_, Some(total)) if total > SEGMENTS_MAX => constraint(
+                &total.to_string(),
+                "totalSegments",
+                "Member must have value less than or equal to 1000000",
+            ),
+            (Some(number), Some(total)) if number >= total => Err(Error::validation(format!(
+                "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {number} is \
+                 not less than TotalSegments: {total}"
+            ))),
+            (Some(number), Some(total)) => Ok(Some(segment(number, total))),
+        }
     }
 }

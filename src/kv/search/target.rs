@@ -5,7 +5,6 @@ use crate::kv::expr::{Condition, Projection};
 use crate::kv::layout::KeyAttribute;
 use crate::kv::names::named;
 use crate::kv::request::SearchParts;
-use crate::kv::search::bounds::Bounds;
 use crate::kv::state::{Index, Shape, Table};
 use crate::kv::tables::validate::check_name;
 use crate::kv::value::Item;
@@ -84,7 +83,7 @@ impl<'a> Target<'a> {
     }
 
     /// All attributes that say where an entry is.
-    fn place_attributes(&self) -> impl Iterator<Item = &'a KeyAttribute> {
+    pub(crate) fn place_attributes(&self) -> impl Iterator<Item = &'a KeyAttribute> {
         let of_index = self.index.into_iter().flat_map(|index| index.layout.attributes());
         self.shape.layout.attributes().chain(of_index)
     }
@@ -92,28 +91,6 @@ impl<'a> Target<'a> {
     /// Where a page that ends with `item` ends.
     pub(crate) fn place_item(&self, item: &Item) -> Item {
         crate::kv::layout::pick(item, self.place_attributes())
-    }
-
-    /// The key that a starting key says, for a walk within `bounds`.
-    pub(crate) fn start(&self, start: &Item, bounds: &Bounds, outside: &str) -> Result<Vec<u8>> {
-        let invalid = || {
-            Error::validation(
-                "The provided starting key is invalid: The provided key element does not match the schema",
-            )
-        };
-        let expected = self.place_item(start);
-        let names: std::collections::BTreeSet<&str> = self.place_attributes().map(|key| &*key.name).collect();
-        if expected.len() != names.len() || start.len() != names.len() {
-            return Err(invalid());
-        }
-        let base = self.shape.layout.key(&self.shape.layout.key_item(start)).map_err(|error| {
-            if error.to_string().contains("match the schema") { invalid() } else { error }
-        })?;
-        let key = match self.index {
-            None => base.bytes,
-            Some(index) => index.layout.entry(start, &base).map_err(|_| invalid())?.ok_or_else(invalid)?,
-        };
-        if bounds.holds(&key) { Ok(key) } else { Err(Error::validation(outside.to_owned())) }
     }
 
     /// Does a search that returns this need items from the table?
@@ -151,13 +128,13 @@ impl<'a> Target<'a> {
         )))
     }
 
-    /// A filter of a query says nothing of keys.
-    pub(crate) fn check_filter(&self, filter: &Condition) -> Result<()> {
+    /// A filter of a query says nothing of keys. `what`: what the request calls the filter.
+    pub(crate) fn check_filter(&self, filter: &Condition, what: &str) -> Result<()> {
         let is_key = |name: &&str| self.hash().iter().chain(self.range()).any(|key| key.name == **name);
         match filter.attributes().find(is_key) {
             None => Ok(()),
             Some(name) => Err(Error::validation(format!(
-                "Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
+                "{what} can only contain non-primary key attributes: Primary key attribute: {name}"
             ))),
         }
     }

@@ -1,6 +1,7 @@
 //! `DeleteTable`.
 
 use crate::kv::error::{Error, Result};
+use crate::kv::feed_locks::Wakes;
 use crate::kv::schema::TableStatus;
 use crate::kv::state::plain_name;
 use crate::kv::tables::validate::check_name;
@@ -31,6 +32,7 @@ impl Tables {
         let name = plain_name(name);
         check_name(name, "tableName")?;
         state.load(store)?;
+        let mut wakes = Wakes::default();
         let _control = state.control.lock();
         let Some(table) = state.find(store, name)? else {
             let is_going = state.is_ghost(store, name);
@@ -60,7 +62,7 @@ impl Tables {
         }
         let pending = store.commit(batch)?;
         if let Some(feed) = shape.feed.take() {
-            feed.apply_end(store);
+            feed.apply_end(store, &mut wakes);
         }
         shape.is_dropped = true;
         drop(shape);

@@ -2,6 +2,7 @@
 
 use crate::Batch;
 use crate::kv::error::{Error, Result};
+use crate::kv::feed_locks::Wakes;
 use crate::kv::record::{Definition, Provisioned, StreamDefinition};
 use crate::kv::schema::{
     AttributeDefinition, BillingMode, Index, OnDemandThroughput, SseSpecification, StreamSpecification,
@@ -142,6 +143,7 @@ impl Tables {
         check_name(name, "tableName")?;
         check_request(request)?;
         state.load(store)?;
+        let mut wakes = Wakes::default();
         let _control = state.control.lock();
         let table = state.find(store, name)?.ok_or_else(|| Error::no_table(name))?;
         if table.is_creating(store) {
@@ -152,7 +154,7 @@ impl Tables {
         }
         let before = self.description(&table)?;
         let mut shape = table.shape.write();
-        let mut pending = self.change_shape(&table, &mut shape, request)?;
+        let mut pending = self.change_shape(&table, &mut shape, request, &mut wakes)?;
         let builds = shape.has_building();
         drop(shape);
         if builds {
@@ -167,7 +169,13 @@ impl Tables {
     }
 
     /// Decides what the table is to be, and makes it so.
-    fn change_shape(&self, table: &Table, shape: &mut Shape, request: &UpdateTable) -> Result<Pending<()>> {
+    fn change_shape(
+        &self,
+        table: &Table,
+        shape: &mut Shape,
+        request: &UpdateTable,
+        wakes: &mut Wakes,
+    ) -> Result<Pending<()>> {
         let (store, state) = (&self.store, &*self.state);
         let mut definition = (*shape.definition).clone();
         let mut batch = store.batch();
@@ -205,7 +213,7 @@ impl Tables {
         } else if definition.stream.is_none()
             && let Some(feed) = &shape.feed
         {
-            feed.apply_end(store);
+            feed.apply_end(store, wakes);
         }
         let known = shape.indexes.clone();
         *shape = Shape::open(store, state, &table.name, definition, &known)?;

@@ -6,7 +6,7 @@ use crate::kv::error::{Error, Result};
 use crate::kv::expr::{Names, Projection};
 use crate::kv::item;
 use crate::kv::request::{Expr, prepare_projection};
-use crate::kv::transact::prepare::{cancelled, check_count};
+use crate::kv::transact::prepare::{check_count, of_key};
 use crate::kv::value::Item;
 use crate::kv::verbs::get::project;
 use crate::kv::write::shape_of;
@@ -95,16 +95,19 @@ impl Tables {
     fn do_transact_get_items(&self, request: &TransactGetItems) -> Result<TransactGetOutput> {
         let store = &self.store;
         check_count(request.gets.len())?;
-        let mut found = Vec::with_capacity(request.gets.len());
+        let mut projections = Vec::with_capacity(request.gets.len());
         for get in &request.gets {
-            let projection = prepare_projection(get.projection.as_ref(), get.names.as_ref(), None)?;
+            projections.push(prepare_projection(get.projection.as_ref(), get.names.as_ref(), None)?);
+        }
+        let mut found = Vec::with_capacity(request.gets.len());
+        for (get, projection) in request.gets.iter().zip(projections) {
             found.push((self.state.table(store, &get.table)?, projection));
         }
         let mut keys = Vec::with_capacity(found.len());
         let mut seen = BTreeSet::new();
         for (number, (get, (table, _))) in request.gets.iter().zip(&found).enumerate() {
             let shape = shape_of(store, table)?;
-            let key = shape.layout.key(&get.key).map_err(|error| cancelled(error, number, found.len()))?;
+            let key = shape.layout.key(&get.key).map_err(|error| of_key(error, number, found.len()))?;
             if !seen.insert((shape.items.id(), key.clone())) {
                 return Err(Error::validation(
                     "Transaction request cannot include multiple operations on one item",

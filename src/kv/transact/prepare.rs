@@ -3,7 +3,8 @@
 use crate::kv::Tables;
 use crate::kv::error::{CancellationReason, Error, Result};
 use crate::kv::keys::Key;
-use crate::kv::request::{ReturnValues, prepare_update};
+use crate::kv::layout::is_empty_key;
+use crate::kv::request::{ReturnValues, Within, prepare_update};
 use crate::kv::state::Table;
 use crate::kv::tables::validate::constraint;
 use crate::kv::transact::write::TransactWrite;
@@ -58,46 +59,14 @@ impl Tables {
                  {TRANSACTION_BYTES_MAX}"
             )));
         }
-        let mut prepared = Vec::with_capacity(actions.len());
+        // What can be known without a table is said of all actions before any table is looked for.
+        let mut writes = Vec::with_capacity(actions.len());
         for (number, action) in actions.iter().enumerate() {
-            let when = action.when();
-            let returns = ReturnValues::None;
-            let (write, given) = match action {
-                TransactWrite::Put(put) => {
-                    let condition = when.prepare()?;
-                    let write = Write::put(put.item.clone(), condition, when.return_on_failure, returns);
-                    (write.map_err(|error| cancelled(error, number, actions.len()))?, Item::new())
-                }
-                TransactWrite::Delete(delete) => {
-                    let write = Write::delete(when.prepare()?, when.return_on_failure, returns);
-                    (write, delete.key.clone())
-                }
-                TransactWrite::Update(update) => {
-                    let (change, condition) = prepare_update(update.update.as_ref(), None, when)?;
-                    let shows_failed = when.return_on_failure;
-                    let action = Action::Update(change);
-                    (Write { action, condition, shows_failed, returns }, update.key.clone())
-                }
-                TransactWrite::Check(check) => {
-                    let condition = when.prepare()?;
-                    if condition.is_none() {
-                        return constraint(
-                            "null",
-                            &format!(
-                                "transactItems.{}.member.conditionCheck.conditionExpression",
-                                number + 1
-                            ),
-                            "Member must not be null",
-                        );
-                    }
-                    let shows_failed = when.return_on_failure;
-                    (Write { action: Action::Check, condition, shows_failed, returns }, check.key.clone())
-                }
-            };
-            let table = self.state.table(&self.store, action.table())?;
-            prepared.push(Prepared { table, write, given });
+            writes.push(prepare_action(number, action)?);
         }
-        Ok(prepared)
+        let tables = actions.iter().map(|action| self.state.table(&self.store, action.table()));
+        let prepared = tables.zip(writes);
+        prepared.map(|(table, (write, given))| Ok(Prepared { table: table?, write, given })).collect()
     }
 
     /// The keys of all actions, no two of one item.
@@ -110,7 +79,7 @@ impl Tables {
                 action.write.check_keys(&shape)?;
                 Ok(key)
             });
-            let key = key.map_err(|error| cancelled(error, number, prepared.len()))?;
+            let key = key.map_err(|error| of_key(error, number, prepared.len()))?;
             if !seen.insert((shape.items.id(), key.clone())) {
                 return Err(Error::validation(
                     "Transaction request cannot include multiple operations on one item",
@@ -120,4 +89,48 @@ impl Tables {
         }
         Ok(keys)
     }
+}
+
+/// One action: what it writes, and the key that it was given, but for a put.
+fn prepare_action(number: usize, action: &TransactWrite) -> Result<(Write, Item)> {
+    let (when, returns) = (action.when(), ReturnValues::None);
+    let shows_failed = when.return_on_failure;
+    let condition = || when.prepare(Within::Transaction);
+    Ok(match action {
+        TransactWrite::Put(put) => {
+            let mut write = Write::put(put.item.clone(), None, shows_failed, returns)?;
+            write.condition = condition()?;
+            (write, Item::new())
+        }
+        TransactWrite::Delete(delete) => {
+            (Write::delete(condition()?, shows_failed, returns), checked(&delete.key)?)
+        }
+        TransactWrite::Update(update) => {
+            let (change, condition) =
+                prepare_update(update.update.as_ref(), None, when, Within::Transaction)?;
+            (Write::of(Action::Update(change), condition, shows_failed, returns), checked(&update.key)?)
+        }
+        TransactWrite::Check(check) => {
+            let condition = condition()?;
+            if condition.is_none() {
+                return constraint(
+                    "null",
+                    &format!("transactItems.{}.member.conditionCheck.conditionExpression", number + 1),
+                    "Member must not be null",
+                );
+            }
+            (Write::of(Action::Check, condition, shows_failed, returns), checked(&check.key)?)
+        }
+    })
+}
+
+/// A key whose values are not nested too deep.
+fn checked(key: &Item) -> Result<Item> {
+    key.validate_values()?;
+    Ok(key.clone())
+}
+
+/// The refusal of a key: an empty one refuses the request, any other cancels the transaction.
+pub(crate) fn of_key(error: Error, number: usize, count: usize) -> Error {
+    if is_empty_key(&error) { error } else { cancelled(error, number, count) }
 }

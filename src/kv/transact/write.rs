@@ -4,6 +4,7 @@ use crate::kv::Tables;
 use crate::kv::batch::write::add_metrics;
 use crate::kv::capacity::{Bill, ConsumedCapacity, Kind, ReturnConsumedCapacity};
 use crate::kv::error::{CancellationReason, Error, Result};
+use crate::kv::feed_locks::Wakes;
 use crate::kv::keys::Key;
 use crate::kv::request::{ConditionParts, condition_methods};
 use crate::kv::state::Table;
@@ -208,6 +209,7 @@ impl Tables {
 
     fn stage_transaction(&self, request: &TransactWriteItems) -> Result<Pending<TransactWriteOutput>> {
         let (store, state) = (&self.store, &*self.state);
+        let mut wakes = Wakes::default();
         check_token(request.client_request_token.as_deref())?;
         let prepared = self.prepare_actions(&request.actions)?;
         let keys = self.keys_of(&prepared)?;
@@ -258,7 +260,7 @@ impl Tables {
         if let Some(claimed) = &claimed {
             claimed.stage(&mut batch)?;
         }
-        let pending = commit(store, state, batch, &effects)?;
+        let pending = commit(store, state, batch, &effects, &mut wakes)?;
         if let Some(claimed) = claimed {
             claimed.apply();
         }

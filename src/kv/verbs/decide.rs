@@ -5,6 +5,7 @@ use crate::kv::error::{Error, Result};
 use crate::kv::expr::{Condition, Update};
 use crate::kv::item;
 use crate::kv::keys::Key;
+use crate::kv::layout::made_by_update;
 use crate::kv::request::ReturnValues;
 use crate::kv::state::{Shape, Table};
 use crate::kv::value::{ITEM_SIZE_MAX, Item};
@@ -31,6 +32,8 @@ pub(crate) struct Write {
     pub(crate) shows_failed: bool,
     /// What is returned of the item.
     pub(crate) returns: ReturnValues,
+    /// Does an update count towards the size of an item by what it writes too? In transactions only the item counts.
+    pub(crate) counts_changes: bool,
 }
 
 /// What a write came to.
@@ -63,12 +66,21 @@ impl Write {
         if size > ITEM_SIZE_MAX {
             return Err(Error::validation("Item size has exceeded the maximum allowed size"));
         }
-        Ok(Self { action: Action::Put(item, size), condition, shows_failed, returns })
+        Ok(Self::of(Action::Put(item, size), condition, shows_failed, returns))
     }
 
     /// An item is to go.
     pub(crate) fn delete(condition: Option<Condition>, shows_failed: bool, returns: ReturnValues) -> Self {
-        Self { action: Action::Delete, condition, shows_failed, returns }
+        Self::of(Action::Delete, condition, shows_failed, returns)
+    }
+
+    pub(crate) const fn of(
+        action: Action,
+        condition: Option<Condition>,
+        shows_failed: bool,
+        returns: ReturnValues,
+    ) -> Self {
+        Self { action, condition, shows_failed, returns, counts_changes: false }
     }
 
     /// The key of the item, which a put has in the item, and others have in `given`.
@@ -94,11 +106,13 @@ impl Write {
         given: &Item,
     ) -> Result<Decided<'a>> {
         let before = shape.before(store, key)?;
+        let is_expression = self.is_expression();
         let Some(Becomes { after, parts }) = self.outcome(before.as_ref(), given)? else {
             let effect = Effect::none(table, shape, before.as_ref().map(Before::size));
             return Ok(Decided { effect, before, after: None, parts: None });
         };
-        let effect = stage(table, shape, batch, key, before.as_ref(), after.as_ref(), false)?;
+        let effect = stage(table, shape, batch, key, before.as_ref(), after.as_ref(), false);
+        let effect = effect.map_err(|error| if is_expression { made_by_update(error) } else { error })?;
         Ok(Decided { effect, before, after, parts })
     }
 
@@ -122,7 +136,8 @@ impl Write {
                     _ => None,
                 };
                 let is_made = before.is_some() || update.creates();
-                is_made.then(|| updated_item(item)).transpose()?
+                let size = if self.counts_changes { touched.size(&item) } else { 0 };
+                is_made.then(|| updated_item(item, size)).transpose()?
             }
         };
         Ok(Some(Becomes { after, parts }))
@@ -134,18 +149,31 @@ impl Write {
         is_whole && self.condition.is_none() && self.returns == ReturnValues::None
     }
 
-    /// An update changes no key.
+    /// Is it an update by an expression?
+    pub(crate) const fn is_expression(&self) -> bool {
+        matches!(&self.action, Action::Update(update) if !update.is_legacy())
+    }
+
+    /// Refuses what its expressions do with keys of the table or of an index: keys of items do not change, keys of
+    /// indexes have one type, and nothing is within either.
     pub(crate) fn check_keys(&self, shape: &Shape) -> Result<()> {
-        let Action::Update(update) = &self.action else { return Ok(()) };
-        let is_key = |name: &str| shape.layout.attributes().any(|key| key.name == name);
-        match update.targets().find(|path| is_key(path.root())) {
-            None => Ok(()),
-            Some(path) => Err(Error::validation(format!(
-                "One or more parameter values were invalid: Cannot update attribute {}. This attribute is part of the \
-                 key",
-                path.root()
-            ))),
+        let mut paths = Vec::new();
+        if let Action::Update(update) = &self.action {
+            let is_key = |name: &str| shape.layout.attributes().any(|key| key.name == name);
+            if let Some(path) = update.targets().find(|path| is_key(path.root())) {
+                return Err(Error::validation(format!(
+                    "One or more parameter values were invalid: Cannot update attribute {}. This attribute is part of \
+                     the key",
+                    path.root()
+                )));
+            }
+            for (name, kind) in update.known_kinds() {
+                shape.indexes.iter().try_for_each(|index| index.layout.check_kind(name, kind))?;
+            }
+            paths.extend(update.paths());
         }
+        paths.extend(self.condition.iter().flat_map(Condition::paths));
+        shape.check_scalars(paths)
     }
 
     fn check(&self, before: Option<&Before>) -> Result<()> {
@@ -166,10 +194,11 @@ impl Write {
 }
 
 /// An updated item, if it may be one.
-fn updated_item(item: Item) -> Result<After> {
+/// `counted`: what the update counts for, if it does.
+fn updated_item(item: Item, counted: usize) -> Result<After> {
     item.validate_values()?;
     let size = item.size();
-    if size > ITEM_SIZE_MAX {
+    if size.max(counted) > ITEM_SIZE_MAX {
         return Err(Error::validation("Item size to update has exceeded the maximum allowed size"));
     }
     Ok(After::new(item, size))

@@ -4,7 +4,7 @@ use crate::kv::Tables;
 use crate::kv::capacity::ReturnConsumedCapacity;
 use crate::kv::error::Result;
 use crate::kv::request::{
-    ConditionParts, ReturnValues, check_return_values, condition_methods, return_values_method,
+    ConditionParts, ReturnValues, Within, check_return_values, condition_methods, return_values_method,
 };
 use crate::kv::state::Table;
 use crate::kv::value::Item;
@@ -73,8 +73,9 @@ impl Tables {
 
     /// Reads the request.
     pub(crate) fn prepare_delete(&self, request: &DeleteItem) -> Result<(Arc<Table>, Write, WriteReports)> {
-        check_return_values(request.return_values, &[ReturnValues::AllOld])?;
-        let condition = request.when.prepare().map_err(crate::kv::Error::in_request)?;
+        check_return_values(request.return_values, &[ReturnValues::AllOld])
+            .map_err(crate::kv::Error::in_request)?;
+        let condition = request.when.prepare(Within::Alone).map_err(crate::kv::Error::in_request)?;
         let table = self.state.table(&self.store, &request.table)?;
         let returns = request.return_values.unwrap_or(ReturnValues::None);
         let write = Write::delete(condition, request.when.return_on_failure, returns);

@@ -102,6 +102,7 @@ impl Tables {
         let table = self.state.table(store, &request.table)?;
         let shape = shape_of(store, &table)?;
         let key = shape.layout.key(&request.key)?;
+        shape.check_scalars(projection.iter().flat_map(Projection::paths))?;
         throttle::admit_read(self, &table, &shape, None, Some(&key))?;
         let record = read(&table, &shape, &key)?;
         let size = record.as_ref().map_or(0, |record| item::size(record));

@@ -2,9 +2,9 @@
 
 use crate::kv::Tables;
 use crate::kv::capacity::{ConsumedCapacity, ReturnConsumedCapacity};
-use crate::kv::error::Result;
+use crate::kv::error::{Error, Result};
 use crate::kv::request::{
-    ConditionParts, ReturnValues, check_return_values, condition_methods, return_values_method,
+    ConditionParts, ReturnValues, Within, check_return_values, condition_methods, return_values_method,
 };
 use crate::kv::state::Table;
 use crate::kv::value::Item;
@@ -92,11 +92,11 @@ impl Tables {
     /// Reads the request.
     pub(crate) fn prepare_put(&self, request: PutItem) -> Result<(Arc<Table>, Write, WriteReports)> {
         let PutItem { table, item, when, .. } = request;
-        check_return_values(request.return_values, &[ReturnValues::AllOld])?;
+        check_return_values(request.return_values, &[ReturnValues::AllOld]).map_err(Error::in_request)?;
         let returns = request.return_values.unwrap_or(ReturnValues::None);
         // What is wrong with the item comes before what is wrong with the condition, and both before the table.
-        let mut write = Write::put(item, None, when.return_on_failure, returns)?;
-        write.condition = when.prepare().map_err(crate::kv::Error::in_request)?;
+        let mut write = Write::put(item, None, when.return_on_failure, returns).map_err(Error::in_request)?;
+        write.condition = when.prepare(Within::Alone).map_err(Error::in_request)?;
         let found = self.state.table(&self.store, &table)?;
         let reports = WriteReports {
             capacity: request.return_consumed_capacity,

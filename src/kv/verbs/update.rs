@@ -5,8 +5,9 @@ use crate::kv::capacity::{Bill, ReturnConsumedCapacity};
 use crate::kv::error::Result;
 use crate::kv::expr::Update;
 use crate::kv::expr::legacy::AttributeUpdate;
+use crate::kv::feed_locks::Wakes;
 use crate::kv::request::{
-    ConditionParts, Expr, ReturnValues, check_return_values, condition_methods, prepare_update,
+    ConditionParts, Expr, ReturnValues, Within, check_return_values, condition_methods, prepare_update,
     return_values_method,
 };
 use crate::kv::state::Table;
@@ -95,13 +96,18 @@ impl Tables {
     pub(crate) fn prepare_update(&self, request: &UpdateItem) -> Result<(Arc<Table>, Write, WriteReports)> {
         use ReturnValues::{AllNew, AllOld, UpdatedNew, UpdatedOld};
         check_return_values(request.return_values, &[AllOld, UpdatedOld, AllNew, UpdatedNew])?;
-        let (update, condition) =
-            prepare_update(request.update.as_ref(), request.attribute_updates.as_ref(), &request.when)
-                .map_err(crate::kv::Error::in_request)?;
+        let (update, condition) = prepare_update(
+            request.update.as_ref(),
+            request.attribute_updates.as_ref(),
+            &request.when,
+            Within::Alone,
+        )
+        .map_err(crate::kv::Error::in_request)?;
         let table = self.state.table(&self.store, &request.table)?;
         let action = Action::Update(update);
         let returns = request.return_values.unwrap_or(ReturnValues::None);
-        let write = Write { action, condition, shows_failed: request.when.return_on_failure, returns };
+        let mut write = Write::of(action, condition, request.when.return_on_failure, returns);
+        write.counts_changes = true;
         let reports = WriteReports {
             capacity: request.return_consumed_capacity,
             metrics: request.return_item_collection_metrics,
@@ -118,6 +124,7 @@ impl Tables {
         reports: WriteReports,
     ) -> Result<Pending<WriteOutput>> {
         let (store, state) = (&self.store, &*self.state);
+        let mut wakes = Wakes::default();
         let shape = shape_of(store, table)?;
         let key = write.key(&shape, given)?;
         write.check_keys(&shape)?;
@@ -126,7 +133,7 @@ impl Tables {
         let lock = state.lock(state.stripe(shape.items.id(), key.hash));
         let mut batch = store.batch();
         let decided = write.decide(store, table, &shape, &mut batch, &key, given)?;
-        let pending = commit(store, state, batch, std::slice::from_ref(&decided.effect))?;
+        let pending = commit(store, state, batch, std::slice::from_ref(&decided.effect), &mut wakes)?;
         drop(lock);
         let bill = Bill::of_write(&decided.effect);
         throttle::charge_write(self, table, &shape, &bill, Some(&key));

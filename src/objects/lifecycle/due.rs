@@ -40,8 +40,21 @@ pub(crate) struct Object<'a> {
 }
 
 /// What a rule does with its subject.
+///
+/// ```
+/// use fourfold::objects::{LifecycleAction, LifecycleConfiguration, LifecycleRule};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let mut rule = LifecycleRule::default();
+/// rule.abort_incomplete_upload_days = Some(7);
+/// bucket.set_lifecycle(LifecycleConfiguration::new([rule]))?;
+/// bucket.create_upload(fourfold::objects::CreateUpload::new("a"))?;
+/// let next = bucket.trail("a")?.uploads.remove(0).next.expect("a rule says so");
+/// assert_eq!(next.action, LifecycleAction::Abort);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
     /// As a delete without a version does: it is gone, or a delete marker comes in front of it.
     Expire,
     /// This version is gone for good.
@@ -83,6 +96,13 @@ impl LifecycleConfiguration {
             Some(Due { at, action, rule })
         });
         removals.min_by_key(|due| due.at)
+    }
+
+    /// What becomes of `subject` first, if nothing else does before.
+    pub(crate) fn next(&self, subject: &Subject<'_>, day: Day) -> Option<Due<'_>> {
+        let moves = self.applied().flat_map(|rule| rule.transitions(self, subject, day));
+        // What removes goes before what changes the class at the same moment.
+        self.removal(subject, day).into_iter().chain(moves).min_by_key(|due| due.at)
     }
 
     fn applied(&self) -> impl Iterator<Item = &LifecycleRule> {
@@ -149,6 +169,20 @@ impl LifecycleRule {
         now: Timestamp,
         day: Day,
     ) -> Option<Due<'a>> {
+        let due = self.transitions(configuration, subject, day).into_iter().filter(|due| due.at <= now);
+        due.max_by_key(|due| match due.action {
+            Action::Transition(class) => Some(class),
+            _ => None,
+        })
+    }
+
+    /// The classes colder than its own that `subject` is to have, and when.
+    fn transitions<'a>(
+        &'a self,
+        configuration: &LifecycleConfiguration,
+        subject: &Subject<'_>,
+        day: Day,
+    ) -> Vec<Due<'a>> {
         let (object, moves) = match &subject.what {
             What::Current(object, created) => {
                 let moves = self.transitions.iter().filter_map(|to| {
@@ -164,21 +198,21 @@ impl LifecycleRule {
                     moves.filter_map(|to| Some((day.midnight_after(*since, to.days?), to.class))).collect(),
                 )
             }
-            What::Noncurrent { object: None, .. } | What::Marker { .. } | What::Upload(_) => return None,
+            What::Noncurrent { object: None, .. } | What::Marker { .. } | What::Upload(_) => {
+                return Vec::new();
+            }
         };
         let conditions = self.conditions();
         if !conditions.hold(subject.key, Some(object)) {
-            return None;
+            return Vec::new();
         }
         let fits = |class: TransitionClass| {
             object.size >= TRANSITION_SIZE_MIN
                 || conditions.larger_than.or(conditions.smaller_than).is_some()
                 || configuration.transition_minimum.allows_any_size(class)
         };
-        let due =
-            moves.into_iter().filter(|(at, class)| *at <= now && Some(*class) > object.class && fits(*class));
-        let (at, class) = due.max_by_key(|(_, class)| *class)?;
-        Some(Due { at, action: Action::Transition(class), rule: self })
+        let colder = moves.into_iter().filter(|(_, class)| Some(*class) > object.class && fits(*class));
+        colder.map(|(at, class)| Due { at, action: Action::Transition(class), rule: self }).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be wrong with a lifecycle configuration, in the words of the service.
 
+use crate::clock::Timestamp;
 use crate::error::Fault;
 use crate::objects::lifecycle::TransitionClass;
 use std::fmt;
@@ -63,7 +64,10 @@ pub enum LifecycleError {
         class: TransitionClass,
     },
     /// A date that is no midnight.
-    NotMidnight,
+    NotMidnight {
+        /// As it was given.
+        date: Timestamp,
+    },
     /// A rule that expires objects before, or when, it moves them.
     ExpiresFirst {
         /// The rule's filter, as the service writes it.
@@ -150,7 +154,7 @@ impl LifecycleError {
             | Self::Negative { .. }
             | Self::TooManyVersions { .. }
             | Self::TooEarly { .. }
-            | Self::NotMidnight
+            | Self::NotMidnight { .. }
             | Self::ExpiresFirst { .. }
             | Self::TransitionsTooClose { .. } => "InvalidArgument",
             Self::MixedDaysAndDates { .. }
@@ -184,6 +188,7 @@ impl LifecycleError {
                 argument(field, given.to_string())
             }
             Self::TooManyVersions { given, .. } => argument("NewerNoncurrentVersions", given.to_string()),
+            Self::NotMidnight { date } => argument("Date", date.to_string()),
             Self::InvalidTag { key } => vec![("TagKey", key.clone())],
             Self::Missing { bucket } => vec![("BucketName", bucket.clone())],
             _ => Vec::new(),
@@ -214,7 +219,7 @@ impl fmt::Display for LifecycleError {
                 f,
                 "'{field}' in {action} action must be greater than or equal to 30 for storageClass '{class}'"
             ),
-            Self::NotMidnight => f.write_str("'Date' must be at midnight GMT"),
+            Self::NotMidnight { .. } => f.write_str("'Date' must be at midnight GMT"),
             Self::ExpiresFirst { filter } => write!(
                 f,
                 "'Days' in the Expiration action for filter '{filter}' must be greater than 'Days' in the \

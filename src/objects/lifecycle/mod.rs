@@ -21,7 +21,8 @@ mod verbs;
 
 pub use day::Day;
 pub(crate) use day::HttpDate;
-pub(crate) use due::{Action, Subject, What};
+pub use due::Action;
+pub(crate) use due::{Subject, What};
 pub use error::LifecycleError;
 pub(crate) use header::Removal;
 pub use rule::{
@@ -29,5 +30,5 @@ pub use rule::{
     LifecycleTag, NoncurrentExpiration, NoncurrentTransition, Transition, TransitionClass, TransitionMinimum,
 };
 pub(crate) use sweep::Sweeper;
-pub(crate) use verbs::LIFECYCLE;
 pub use verbs::ObjectExpiration;
+pub(crate) use verbs::{LIFECYCLE, facts};

@@ -72,6 +72,16 @@ impl Sweeper {
         if course.run.is_some() { Some(Timestamp::UNIX_EPOCH) } else { course.next }
     }
 
+    /// Without rules there is nothing to look for.
+    pub(crate) fn find_deadline(&self, store: &Store) -> Result<()> {
+        let mut course = self.0.lock();
+        let is_first = course.run.is_none() && course.next == Some(Timestamp::UNIX_EPOCH);
+        if is_first && with_rules(store)?.is_empty() {
+            course.next = None;
+        }
+        Ok(())
+    }
+
     /// Rules were set, or days became shorter: everything is looked at anew.
     pub(crate) fn begin(&self, store: &Store) {
         let mut course = self.0.lock();
@@ -82,8 +92,8 @@ impl Sweeper {
 
     /// A piece of the run that is due. Is there more?
     pub(crate) fn sweep(&self, store: &Store, day: Day) -> Result<bool> {
-        // One thread sweeps. Who finds it at work leaves the rest to it.
-        let Some(mut course) = self.0.try_lock() else { return Ok(false) };
+        // One thread at a time sweeps (E4 in `store::engine`).
+        let mut course = self.0.lock();
         let now = store.now();
         if course.run.is_none() {
             if course.next.is_none_or(|next| next > now) {

@@ -279,7 +279,7 @@ fn newer_versions(rule: &LifecycleRule, action: &'static str, given: Option<i32>
 
 fn midnight(date: Option<Timestamp>) -> Result {
     match date {
-        Some(date) if !date.as_millis().is_multiple_of(DAY_MS) => Err(LifecycleError::NotMidnight),
+        Some(date) if !date.as_millis().is_multiple_of(DAY_MS) => Err(LifecycleError::NotMidnight { date }),
         _ => Ok(()),
     }
 }

@@ -62,7 +62,7 @@ impl From<Removal> for ObjectExpiration {
 }
 
 /// What rules ask of an object.
-pub(super) fn facts(object: &Stored) -> Object<'_> {
+pub(crate) fn facts(object: &Stored) -> Object<'_> {
     // Classes that no rule leads to are as warm as the standard one.
     Object { size: object.len, tags: &object.tags.0, class: object.class.name().parse().ok() }
 }
@@ -73,7 +73,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchLifecycleConfiguration` if none was set; `NoSuchBucket`.
     pub fn lifecycle(&self) -> Result<LifecycleConfiguration> {
-        self.store.call("GetBucketLifecycleConfiguration", self.name(), || self.do_lifecycle())
+        self.call("GetBucketLifecycleConfiguration", || self.do_lifecycle())
     }
 
     fn do_lifecycle(&self) -> Result<LifecycleConfiguration> {
@@ -108,7 +108,7 @@ impl Bucket {
     /// `MalformedXML`, `InvalidArgument`, `InvalidRequest`, `InvalidTag` for rules that the service would refuse;
     /// `NoSuchBucket`.
     pub fn set_lifecycle(&self, configuration: LifecycleConfiguration) -> Result<()> {
-        self.store.call("PutBucketLifecycleConfiguration", self.name(), || {
+        self.call("PutBucketLifecycleConfiguration", || {
             Ok(self.stage_lifecycle(Some(configuration))?.wait()?)
         })
     }
@@ -118,11 +118,10 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_lifecycle_async(&self, configuration: LifecycleConfiguration) -> Result<()> {
-        self.store
-            .call_async("PutBucketLifecycleConfiguration", self.name(), async {
-                Ok(self.stage_lifecycle(Some(configuration))?.done().await?)
-            })
-            .await
+        self.call_async("PutBucketLifecycleConfiguration", async {
+            Ok(self.stage_lifecycle(Some(configuration))?.done().await?)
+        })
+        .await
     }
 
     /// Nothing becomes of the objects here by themselves any more.
@@ -130,7 +129,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn delete_lifecycle(&self) -> Result<()> {
-        self.store.call("DeleteBucketLifecycle", self.name(), || Ok(self.stage_lifecycle(None)?.wait()?))
+        self.call("DeleteBucketLifecycle", || Ok(self.stage_lifecycle(None)?.wait()?))
     }
 
     /// [`delete_lifecycle`](Self::delete_lifecycle), async.
@@ -138,10 +137,7 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn delete_lifecycle_async(&self) -> Result<()> {
-        self.store
-            .call_async("DeleteBucketLifecycle", self.name(), async {
-                Ok(self.stage_lifecycle(None)?.done().await?)
-            })
+        self.call_async("DeleteBucketLifecycle", async { Ok(self.stage_lifecycle(None)?.done().await?) })
             .await
     }
 

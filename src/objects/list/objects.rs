@@ -163,7 +163,7 @@ impl Bucket {
     /// # Errors
     /// `InvalidArgument` for a token that is none, `NoSuchBucket`.
     pub fn list(&self, request: &ListObjects) -> Result<ObjectPage> {
-        self.store.call("ListObjectsV2", self.name(), || self.do_list(request))
+        self.call("ListObjectsV2", || self.do_list(request))
     }
 
     fn do_list(&self, request: &ListObjects) -> Result<ObjectPage> {
@@ -186,7 +186,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn list_v1(&self, request: &ListObjectsV1) -> Result<ObjectPageV1> {
-        self.store.call("ListObjects", self.name(), || self.do_list_v1(request))
+        self.call("ListObjects", || self.do_list_v1(request))
     }
 
     fn do_list_v1(&self, request: &ListObjectsV1) -> Result<ObjectPageV1> {

@@ -1,7 +1,7 @@
 //! Listing uploads that are neither completed nor aborted.
 
 use crate::clock::Timestamp;
-use crate::objects::error::Result;
+use crate::objects::error::{Error, Result};
 use crate::objects::id::Id;
 use crate::objects::keys;
 use crate::objects::list::walk::{self, Walk};
@@ -48,6 +48,8 @@ pub struct UploadEntry {
     pub storage_class: StorageClass,
     /// Which checksum the object will have, and over what.
     pub checksum: (ChecksumAlgorithm, ChecksumType),
+    /// Was the checksum chosen when the upload was begun? The service speaks of no other.
+    pub chose_checksum: bool,
 }
 
 /// A page of uploads.
@@ -70,9 +72,9 @@ impl Bucket {
     /// A page of the uploads that are neither completed nor aborted.
     ///
     /// # Errors
-    /// `NoSuchBucket`.
+    /// `NoSuchBucket`; `InvalidArgument` for an `upload_id_marker` that is no upload's of `key_marker`.
     pub fn list_uploads(&self, request: &ListUploads) -> Result<UploadPage> {
-        self.store.call("ListMultipartUploads", self.name(), || self.do_list_uploads(request))
+        self.call("ListMultipartUploads", || self.do_list_uploads(request))
     }
 
     pub(crate) fn do_list_uploads(&self, request: &ListUploads) -> Result<UploadPage> {
@@ -81,8 +83,14 @@ impl Bucket {
         let after = request.key_marker.as_deref().filter(|key| !key.is_empty());
         let head = keys::uploads("");
         let mut start = walk::start(fold, after, &head, keys::behind_uploads);
-        let marker = request.upload_id_marker.as_deref().and_then(UploadId::parse_marker);
-        if let (Some(key), Some(UploadId(id))) = (after, marker)
+        let marker = match (after, request.upload_id_marker.as_deref().filter(|id| !id.is_empty())) {
+            (Some(key), Some(text)) => {
+                let wrong = || Error::argument("upload-id-marker", text, "Invalid uploadId marker");
+                Some((key, UploadId::parse_marker(text, key).ok_or_else(wrong)?))
+            }
+            _ => None,
+        };
+        if let Some((key, UploadId(id))) = marker
             && fold.common(key).is_none()
             && key.starts_with(fold.prefix)
         {
@@ -127,6 +135,7 @@ fn collect(mut walk: Walk<'_>, fold: Fold<'_>, max: usize) -> Result<UploadPage>
             initiated: upload.initiated,
             storage_class: upload.class,
             checksum: (upload.algorithm, upload.kind),
+            chose_checksum: upload.is_chosen,
         });
         last_is_prefix = false;
     }

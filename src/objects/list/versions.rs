@@ -89,7 +89,7 @@ impl Bucket {
     /// # Errors
     /// `InvalidArgument` for a version marker without a key marker, or one that no version can have; `NoSuchBucket`.
     pub fn list_versions(&self, request: &ListVersions) -> Result<VersionPage> {
-        self.store.call("ListObjectVersions", self.name(), || self.do_list_versions(request))
+        self.call("ListObjectVersions", || self.do_list_versions(request))
     }
 
     pub(crate) fn do_list_versions(&self, request: &ListVersions) -> Result<VersionPage> {

@@ -23,8 +23,7 @@ impl Bucket {
     /// # Ok(()) }
     /// ```
     pub fn abort_upload(&self, key: &str, upload_id: &str) -> Result<()> {
-        self.store
-            .call("AbortMultipartUpload", self.name(), || Ok(self.stage_abort(key, upload_id)?.wait()?))
+        self.call("AbortMultipartUpload", || Ok(self.stage_abort(key, upload_id)?.wait()?))
     }
 
     /// [`abort_upload`](Self::abort_upload) that holds no thread while it waits for the disk.
@@ -32,10 +31,7 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn abort_upload_async(&self, key: &str, upload_id: &str) -> Result<()> {
-        self.store
-            .call_async("AbortMultipartUpload", self.name(), async {
-                Ok(self.stage_abort(key, upload_id)?.done().await?)
-            })
+        self.call_async("AbortMultipartUpload", async { Ok(self.stage_abort(key, upload_id)?.done().await?) })
             .await
     }
 

@@ -106,10 +106,10 @@ impl Bucket {
     /// # Errors
     /// `NoSuchUpload`, `InvalidRequest` for no parts, another size or another checksum type, `InvalidPartOrder`,
     /// `InvalidPart`, `EntityTooSmall`, `EntityTooLarge`, `BadDigest`; `PreconditionFailed`, `NoSuchKey` and
-    /// `NotImplemented` as for a put. The upload goes on.
+    /// `NotImplemented` as for a put; `ConditionalRequestConflict` for a condition that holds, of an object that was written
+    /// or deleted since the upload was begun. The upload goes on.
     pub fn complete_upload(&self, request: &CompleteUpload) -> Result<CompleteOutput> {
-        self.store
-            .call("CompleteMultipartUpload", self.name(), || Ok(self.stage_complete(request)?.wait()?))
+        self.call("CompleteMultipartUpload", || Ok(self.stage_complete(request)?.wait()?))
     }
 
     /// [`complete_upload`](Self::complete_upload) that holds no thread while it waits for the disk.
@@ -117,10 +117,7 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn complete_upload_async(&self, request: &CompleteUpload) -> Result<CompleteOutput> {
-        self.store
-            .call_async("CompleteMultipartUpload", self.name(), async {
-                Ok(self.stage_complete(request)?.done().await?)
-            })
+        self.call_async("CompleteMultipartUpload", async { Ok(self.stage_complete(request)?.done().await?) })
             .await
     }
 
@@ -143,6 +140,7 @@ impl Bucket {
         let versions = self.versions(&settings, &request.key);
         let newest = versions.newest()?;
         conditions.check(&request.key, newest.as_ref())?;
+        check_conflict(request, &upload, newest.as_ref())?;
         let (mut batch, mut references) = (self.store.batch(), References::default());
         self.remove(&request.key, id.seq, id.nonce, &mut batch)?;
         // What is left was not named.
@@ -225,8 +223,9 @@ fn object_of(
     let mut named = Vec::with_capacity(request.parts.len());
     for part in &request.parts {
         let known = parts.remove(&part.part_number).ok_or_else(|| request.invalid(part))?;
-        let fits = ETag::new(known.digest, 0).matches(&part.etag)
-            && part.checksum.is_none_or(|checksum| checksum == known.checksum);
+        // Whose creator chose no checksum has none of parts.
+        let has_checksum = |checksum| upload.is_chosen && checksum == known.checksum;
+        let fits = ETag::new(known.digest, 0).matches(&part.etag) && part.checksum.is_none_or(has_checksum);
         if !fits {
             return Err(request.invalid(part));
         }
@@ -246,7 +245,7 @@ fn object_of(
             checksum.push(&part.checksum, part.len);
         }
     }
-    let checksum = checksum.map(ChecksumOfParts::finish);
+    let checksum = checksum.filter(|_| !upload.keeps_none).map(ChecksumOfParts::finish);
     if let (Some(given), Some(checksum)) = (&request.checksum, &checksum) {
         given.verify_completed(checksum)?;
     }
@@ -270,13 +269,26 @@ fn object_of(
 }
 
 fn check_type(request: &CompleteUpload, upload: &UploadRecord) -> Result<()> {
-    if request.checksum_type.is_none_or(|kind| kind == upload.kind) {
+    let kind = upload.is_chosen.then_some(upload.kind);
+    if request.checksum_type.is_none() || request.checksum_type == kind {
         return Ok(());
     }
     Err(Error::request(format!(
         "The upload was created using the {} checksum mode. The complete request must use the same checksum mode.",
-        upload.kind
+        kind.map_or("null", ChecksumType::name)
     )))
+}
+
+/// A condition that holds, of an object that was written or deleted since the upload was begun: who asks for it saw another
+/// object then, and is told to begin again.
+fn check_conflict(request: &CompleteUpload, upload: &UploadRecord, newest: Option<&Version>) -> Result<()> {
+    let current = newest.filter(|newest| newest.object.is_some());
+    let condition = match current {
+        Some(object) if request.if_match.is_some() && object.modified > upload.initiated => "If-Match",
+        None if request.if_none_match.is_some() && upload.had_object => "If-None-Match",
+        _ => return Ok(()),
+    };
+    Err(Error::ConditionalRequestConflict { key: request.key.clone(), condition: Some(condition) })
 }
 
 /// All but the last part are long enough, and the whole is as long as it should and may be.

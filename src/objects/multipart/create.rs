@@ -2,7 +2,7 @@
 
 use crate::objects::error::Result;
 use crate::objects::extents::References;
-use crate::objects::id::{Id, UploadId};
+use crate::objects::id::UploadId;
 use crate::objects::limits::OBJECT_TAGS_MAX;
 use crate::objects::multipart::UploadRecord;
 use crate::objects::put::check_key;
@@ -37,6 +37,8 @@ pub struct CreateUpload {
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// Over what. Default: what the algorithm usually has.
     pub checksum_type: Option<ChecksumType>,
+    /// The object keeps no checksum if no algorithm is named, as the service does with keys that only the caller has.
+    pub without_default_checksum: bool,
 }
 
 impl CreateUpload {
@@ -63,8 +65,7 @@ impl Bucket {
     /// `KeyTooLongError`, `MetadataTooLarge`, `InvalidTag`, `BadRequest` (too many tags), `InvalidRequest` for checksums
     /// that cannot be, `NoSuchBucket`.
     pub fn create_upload(&self, request: CreateUpload) -> Result<CreateUploadOutput> {
-        self.store
-            .call("CreateMultipartUpload", self.name(), || Ok(self.stage_create_upload(request)?.wait()?))
+        self.call("CreateMultipartUpload", || Ok(self.stage_create_upload(request)?.wait()?))
     }
 
     /// [`create_upload`](Self::create_upload) that holds no thread while it waits for the disk.
@@ -72,11 +73,10 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn create_upload_async(&self, request: CreateUpload) -> Result<CreateUploadOutput> {
-        self.store
-            .call_async("CreateMultipartUpload", self.name(), async {
-                Ok(self.stage_create_upload(request)?.done().await?)
-            })
-            .await
+        self.call_async("CreateMultipartUpload", async {
+            Ok(self.stage_create_upload(request)?.done().await?)
+        })
+        .await
     }
 
     fn stage_create_upload(&self, request: CreateUpload) -> Result<Pending<CreateUploadOutput>> {
@@ -87,14 +87,15 @@ impl Bucket {
         let is_chosen = request.checksum_algorithm.is_some();
         let (algorithm, kind) =
             ChecksumAlgorithm::of_upload(request.checksum_algorithm, request.checksum_type)?;
-        let _settings = self.bucket.settings()?;
+        let settings = self.bucket.settings()?;
         let _key = self.state.lock(&self.bucket, key);
         let mut others = self.bucket.uploads.prefix(&self.store, &keys::uploads_of(key));
         let last = others.next_back().transpose()?;
         let last = last.and_then(|(key, _)| keys::split_upload(&key).map(|(_, seq)| seq));
+        let newest = self.versions(&settings, key).newest()?;
         let initiated = self.store.now();
         let seq = (initiated.as_millis() << 16).max(last.map_or(0, |last| last + 1));
-        let id = Id { seq, nonce: self.store.random().next_u128() };
+        let UploadId(id) = UploadId::of_key(key, seq, self.store.random().next_u128());
         let record = UploadRecord {
             nonce: id.nonce,
             initiated,
@@ -102,6 +103,8 @@ impl Bucket {
             algorithm,
             kind,
             is_chosen,
+            keeps_none: !is_chosen && request.without_default_checksum,
+            had_object: newest.is_some_and(|newest| newest.object.is_some()),
             metadata: request.metadata,
             tags: request.tags,
         };

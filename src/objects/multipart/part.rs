@@ -94,7 +94,7 @@ impl PartWriter {
     /// As for [`Bucket::upload_part`].
     pub fn finish(self) -> Result<PartOutput> {
         let bucket = self.bucket.clone();
-        bucket.store.call("UploadPart", bucket.name(), || Ok(self.stage()?.wait()?))
+        bucket.call("UploadPart", || Ok(self.stage()?.wait()?))
     }
 
     /// [`finish`](Self::finish) that holds no thread while it waits for the disk.
@@ -103,7 +103,7 @@ impl PartWriter {
     /// The same.
     pub async fn finish_async(self) -> Result<PartOutput> {
         let bucket = self.bucket.clone();
-        bucket.store.call_async("UploadPart", bucket.name(), async { Ok(self.stage()?.done().await?) }).await
+        bucket.call_async("UploadPart", async { Ok(self.stage()?.done().await?) }).await
     }
 
     fn stage(self) -> Result<Pending<PartOutput>> {

@@ -69,6 +69,8 @@ pub struct PartPage {
     pub storage_class: StorageClass,
     /// Which checksum the object will have, and over what.
     pub checksum: (ChecksumAlgorithm, ChecksumType),
+    /// Was the checksum chosen when the upload was begun? The service speaks of no other.
+    pub chose_checksum: bool,
 }
 
 impl Bucket {
@@ -86,7 +88,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchUpload`, `NoSuchBucket`.
     pub fn list_parts(&self, request: &ListParts) -> Result<PartPage> {
-        self.store.call("ListParts", self.name(), || self.do_list_parts(request))
+        self.call("ListParts", || self.do_list_parts(request))
     }
 
     fn do_list_parts(&self, request: &ListParts) -> Result<PartPage> {
@@ -103,6 +105,7 @@ impl Bucket {
             next_part_number_marker: marker,
             storage_class: upload.class,
             checksum: (upload.algorithm, upload.kind),
+            chose_checksum: upload.is_chosen,
         };
         while max > 0 && range.advance()? {
             if page.parts.len() == max {

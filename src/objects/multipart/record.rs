@@ -18,6 +18,10 @@ pub(crate) struct UploadRecord {
     pub(crate) kind: ChecksumType,
     /// Did its creator name the algorithm? Then parts must not come with another.
     pub(crate) is_chosen: bool,
+    /// Will the object have no checksum?
+    pub(crate) keeps_none: bool,
+    /// Had the key an object when the upload was begun?
+    pub(crate) had_object: bool,
     pub(crate) metadata: Metadata,
     pub(crate) tags: Tags,
 }
@@ -32,7 +36,8 @@ impl UploadRecord {
         let number = ChecksumAlgorithm::ALL.iter().position(|known| *known == self.algorithm);
         to.u8(number.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX));
         to.u8(u8::from(self.kind == ChecksumType::Composite));
-        to.u8(u8::from(self.is_chosen));
+        let flags = [self.is_chosen, self.had_object, self.keeps_none];
+        to.u8(flags.into_iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(flag)));
         self.metadata.encode(&mut to);
         self.tags.encode(&mut to);
         to.into_vec()
@@ -52,13 +57,20 @@ impl UploadRecord {
         let algorithm =
             algorithm.ok_or_else(|| before.malformed("checksum of an upload", "a known number", number))?;
         let is_composite = flag(from, "checksum type of an upload")?;
+        let before = from.clone();
+        let flags = from.u8("flags of an upload")?;
+        if flags > 7 {
+            return Err(before.malformed("flags of an upload", "0 to 7", flags));
+        }
         let upload = Self {
             nonce,
             initiated: Timestamp::from_millis(initiated),
             class,
             algorithm,
             kind: if is_composite { ChecksumType::Composite } else { ChecksumType::FullObject },
-            is_chosen: flag(from, "choice of a checksum")?,
+            is_chosen: flags & 1 == 1,
+            had_object: flags & 2 == 2,
+            keeps_none: flags & 4 == 4,
             metadata: Metadata::decode(from)?,
             tags: Tags::decode(from)?,
         };
@@ -119,6 +131,8 @@ mod tests {
             algorithm: ChecksumAlgorithm::Sha256,
             kind: ChecksumType::Composite,
             is_chosen: true,
+            had_object: true,
+            keeps_none: false,
             metadata: Metadata { expires: Some("x".to_owned()), ..Metadata::default() },
             tags: Tags::from([("k", "v")]),
         }

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::objects::notify::message::{self, Event, Scene};
 use crate::objects::notify::rule::TargetArn;
 use crate::objects::notify::{Functions, NotificationConfiguration, NotificationError};
-use crate::store::deliver::{Deliver, Delivery, deliver_all};
+use crate::store::deliver::{Deliver, Delivery, Woken, deliver_all};
 use crate::store::pending::Pending;
 use crate::store::{Batch, Store};
 use bytes::Bytes;
@@ -94,11 +94,11 @@ impl Deliveries {
         });
         let found: Vec<_> = found.collect();
         let mut pending = Pending::ready(store, ());
-        deliver_all(store, &found, batch, &mut |batch| {
+        let woken = deliver_all(store, &found, batch, &mut |batch| {
             pending = store.commit(batch)?;
             Ok(())
         })?;
-        Ok((pending, Self::resolve(self.calls, functions)))
+        Ok((pending, Calls { woken, ..Self::resolve(self.calls, functions) }))
     }
 
     /// Who has the batch in hand delivers by itself: what arrives where, with the group of all, and whom to call.
@@ -108,25 +108,34 @@ impl Deliveries {
 
     fn resolve(calls: Vec<(String, Bytes)>, functions: &Functions) -> Calls {
         let found = calls.into_iter().filter_map(|(name, body)| Some((functions.get(&name)?, body)));
-        Calls(found.collect())
+        Calls { functions: found.collect(), woken: Woken::default() }
     }
 }
 
-/// Functions to be called, each with its message.
+/// Functions to be called, each with its message, and who waits for what arrived elsewhere.
 #[must_use = "functions are told once the change is committed"]
 #[derive(Default)]
-pub(crate) struct Calls(Vec<(Function, Bytes)>);
+pub(crate) struct Calls {
+    functions: Vec<(Function, Bytes)>,
+    woken: Woken,
+}
 
 impl Calls {
     /// These, and then `later`.
     pub(crate) fn then(mut self, later: Self) -> Self {
-        self.0.extend(later.0);
+        self.functions.extend(later.functions);
+        self.woken.append(later.woken);
         self
+    }
+
+    /// Wakes who waits for what arrived. The caller holds no lock.
+    pub(crate) fn wake(&mut self) {
+        drop(std::mem::take(&mut self.woken));
     }
 
     /// Calls them, in order. The caller holds no lock: a function may use the bucket.
     pub(crate) fn run(self) {
-        for (function, body) in self.0 {
+        for (function, body) in self.functions {
             function(body);
         }
     }
@@ -134,7 +143,7 @@ impl Calls {
 
 impl fmt::Debug for Calls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Calls").field(&self.0.len()).finish()
+        f.debug_tuple("Calls").field(&self.functions.len()).finish()
     }
 }
 

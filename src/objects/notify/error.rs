@@ -75,6 +75,20 @@ pub enum NotificationError {
     NoEventBus,
 }
 
+/// What targets that cannot be are called in the answer's body; of more no one is told.
+const TARGETS: [(&str, &str); 10] = [
+    ("ArgumentName1", "ArgumentValue1"),
+    ("ArgumentName2", "ArgumentValue2"),
+    ("ArgumentName3", "ArgumentValue3"),
+    ("ArgumentName4", "ArgumentValue4"),
+    ("ArgumentName5", "ArgumentValue5"),
+    ("ArgumentName6", "ArgumentValue6"),
+    ("ArgumentName7", "ArgumentValue7"),
+    ("ArgumentName8", "ArgumentValue8"),
+    ("ArgumentName9", "ArgumentValue9"),
+    ("ArgumentName10", "ArgumentValue10"),
+];
+
 impl NotificationError {
     /// The error code of S3.
     pub const fn code(&self) -> &'static str {
@@ -96,7 +110,7 @@ impl NotificationError {
             vec![("ArgumentName", name.to_owned()), ("ArgumentValue", value.to_owned())]
         };
         match self {
-            Self::BadArn { given } => argument("Arn", given),
+            Self::BadArn { given } => argument("Queue", given),
             Self::OtherRegion { arn } => argument("Arn", arn),
             Self::UnknownEvent { given } => argument("Event", given),
             Self::BadFilterName { given } => argument("FilterRule.Name", given),
@@ -104,8 +118,10 @@ impl NotificationError {
             Self::LongFilter { len } => argument("FilterRule.Value", &len.to_string()),
             Self::DuplicateId { id } => argument("Id", id),
             Self::BadTargets { targets } => {
-                let first = targets.first().cloned().unwrap_or_default();
-                vec![("ArgumentName1", first.0), ("ArgumentValue1", first.1)]
+                let named = TARGETS.into_iter().zip(targets);
+                named
+                    .flat_map(|((name, value), (arn, why))| [(name, arn.clone()), (value, why.clone())])
+                    .collect()
             }
             _ => Vec::new(),
         }
@@ -118,7 +134,7 @@ impl fmt::Display for NotificationError {
             Self::Malformed => f.write_str(
                 "The XML you provided was not well-formed or did not validate against our published schema",
             ),
-            Self::BadArn { .. } => f.write_str("The ARN is not well formed"),
+            Self::BadArn { .. } => f.write_str("The ARN could not be parsed"),
             Self::OtherRegion { .. } => f.write_str(
                 "The notification destination service region is not valid for the bucket location constraint",
             ),

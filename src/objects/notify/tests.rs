@@ -235,14 +235,14 @@ impl Target for &Told {
         delivery: &Delivery<'_>,
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> crate::Result<()>,
-    ) -> crate::Result<()> {
+    ) -> crate::Result<Vec<std::task::Waker>> {
         let Delivery { arn, bodies, .. } = delivery;
         for body in *bodies {
             batch.put_in(self.space, body, arn.as_bytes())?;
         }
         append(batch)?;
         self.messages.lock().extend(bodies.iter().map(|body| ((*arn).to_owned(), parsed(body))));
-        Ok(())
+        Ok(Vec::new())
     }
 }
 

@@ -88,7 +88,7 @@ impl Bucket {
     /// # Errors
     /// `NoSuchBucket`.
     pub fn notifications(&self) -> Result<NotificationConfiguration> {
-        self.store.call("GetBucketNotificationConfiguration", self.name(), || self.do_notifications())
+        self.call("GetBucketNotificationConfiguration", || self.do_notifications())
     }
 
     fn do_notifications(&self) -> Result<NotificationConfiguration> {
@@ -122,7 +122,7 @@ impl Bucket {
     /// `InvalidArgument` for rules that overlap, names that are none, targets that are not there; `MalformedXML`,
     /// `NotImplemented` for an event bus; `NoSuchBucket`.
     pub fn set_notifications(&self, configuration: NotificationConfiguration) -> Result<()> {
-        self.store.call("PutBucketNotificationConfiguration", self.name(), || {
+        self.call("PutBucketNotificationConfiguration", || {
             Ok(self.stage_notifications(configuration, true)?.wait()?)
         })
     }
@@ -132,11 +132,10 @@ impl Bucket {
     /// # Errors
     /// The same.
     pub async fn set_notifications_async(&self, configuration: NotificationConfiguration) -> Result<()> {
-        self.store
-            .call_async("PutBucketNotificationConfiguration", self.name(), async {
-                Ok(self.stage_notifications(configuration, true)?.done().await?)
-            })
-            .await
+        self.call_async("PutBucketNotificationConfiguration", async {
+            Ok(self.stage_notifications(configuration, true)?.done().await?)
+        })
+        .await
     }
 
     /// [`set_notifications`](Self::set_notifications) without looking for the targets (`SkipDestinationValidation`), and

@@ -2,14 +2,16 @@
 
 use crate::{Done, open, say};
 use clap::Args;
+use fourfold::kv::{IndexStats, TableStats};
 use fourfold::objects::ListBuckets;
 use fourfold::stream::ListStreams;
 use fourfold::{RecoveryReport, Stats, Store};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -76,6 +78,8 @@ fn queues(store: &Store) -> Result<Vec<Value>> {
                 "visible": stats.visible,
                 "in_flight": stats.in_flight,
                 "delayed": stats.delayed,
+                "groups": stats.groups,
+                "oldest_seconds": seconds(stats.oldest),
             }));
         }
         token = page.next_token;
@@ -92,10 +96,17 @@ fn streams(store: &Store) -> Result<Vec<Value>> {
         request.next_token = token.as_deref();
         let page = streams.list(&request)?;
         for stream in &page.streams {
-            // A list says little: shards are counted for one stream.
-            let shards = streams.stream(&stream.name)?.summary()?.open_shard_count;
-            let status = stream.status.to_string();
-            found.push(json!({ "name": stream.name, "status": status, "open_shards": shards }));
+            let stats = streams.stream(&stream.name)?.stats()?;
+            found.push(json!({
+                "name": stream.name,
+                "status": stream.status.to_string(),
+                "open_shards": stats.open_shards,
+                "closed_shards": stats.closed_shards,
+                "records": stats.records,
+                "bytes": stats.bytes,
+                "oldest_seconds": seconds(stats.oldest),
+                "consumers": stats.consumers.len(),
+            }));
         }
         token = page.next_token;
         if token.is_none() {
@@ -109,8 +120,7 @@ fn tables(store: &Store) -> Result<Vec<Value>> {
     loop {
         let page = tables.list_tables(after.as_deref(), None)?;
         for name in &page.names {
-            let table = tables.describe_table(name)?;
-            found.push(json!({ "name": name, "items": table.item_count, "bytes": table.table_size_bytes }));
+            found.push(table(name, &tables.table(name).stats()?));
         }
         after = page.last_evaluated;
         if after.is_none() {
@@ -119,11 +129,43 @@ fn tables(store: &Store) -> Result<Vec<Value>> {
     }
 }
 
+fn table(name: &str, stats: &TableStats) -> Value {
+    let index = |index: &IndexStats| json!({ "items": index.items, "bytes": index.bytes });
+    let indexes: Map<String, Value> =
+        stats.indexes.iter().map(|found| (found.name.clone(), index(found))).collect();
+    let changes = stats.changes.as_ref();
+    json!({
+        "name": name,
+        "items": stats.items,
+        "bytes": stats.bytes,
+        "indexes": indexes,
+        "changes": changes.map(|changes| changes.records),
+        "oldest_change_seconds": changes.and_then(|changes| seconds(changes.oldest)),
+        "next_expiry": stats.expires.map(|at| at.to_string()),
+    })
+}
+
+/// None where there is nothing that could have an age.
+fn seconds(age: Option<Duration>) -> Option<f64> {
+    age.map(|age| age.as_secs_f64())
+}
+
 fn buckets(store: &Store) -> Result<Vec<Value>> {
     let (buckets, mut found, mut request) = (store.buckets(), Vec::new(), ListBuckets::default());
     loop {
         let page = buckets.list(&request)?;
-        found.extend(page.buckets.iter().map(|bucket| json!({ "name": bucket.name })));
+        for bucket in &page.buckets {
+            let stats = buckets.bucket(&bucket.name)?.stats()?;
+            found.push(json!({
+                "name": bucket.name,
+                "objects": stats.objects,
+                "versions": stats.versions,
+                "delete_markers": stats.delete_markers,
+                "bytes": stats.bytes,
+                "uploads": stats.uploads,
+                "part_bytes": stats.part_bytes,
+            }));
+        }
         request.continuation_token = page.continuation_token;
         if request.continuation_token.is_none() {
             return Ok(found);
@@ -154,6 +196,7 @@ fn text(all: &Value) -> String {
 fn members(value: &Value) -> String {
     let members = value.as_object().into_iter().flatten();
     let members: Vec<String> = members
+        .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| match value {
             Value::String(text) if name == "name" => text.clone(),
             Value::String(text) => format!("{name} {text}"),

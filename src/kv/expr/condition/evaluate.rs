@@ -116,7 +116,7 @@ pub(in crate::kv::expr) fn order(a: &AttributeValue, b: &AttributeValue) -> Opti
     }
 }
 
-fn begins_with(of: &AttributeValue, prefix: &AttributeValue) -> bool {
+pub(in crate::kv::expr) fn begins_with(of: &AttributeValue, prefix: &AttributeValue) -> bool {
     match (of, prefix) {
         (AttributeValue::S(text), AttributeValue::S(prefix)) => text.starts_with(prefix.as_str()),
         (AttributeValue::B(bytes), AttributeValue::B(prefix)) => bytes.starts_with(prefix),

@@ -8,6 +8,7 @@ pub(super) mod tree;
 use super::{
     findings::{ExpressionKind, Findings},
     parser::Slots,
+    path::Path,
     placeholders::{Names, Placeholders},
 };
 use crate::{
@@ -92,6 +93,13 @@ impl Condition {
         let item = EncodedItem::new(bytes);
         let holds = evaluate::holds(&self.tree, &item, &self.values);
         item.damage().map_or(Ok(holds), Err)
+    }
+
+    /// All paths, in the order of the expression.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        let mut found = Vec::new();
+        self.tree.each_path(&mut |path| found.push(path));
+        found
     }
 
     /// The names of the attributes that it asks for, each as often as it is asked for.

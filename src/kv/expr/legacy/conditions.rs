@@ -57,13 +57,19 @@ pub fn key_conditions(attributes: &BTreeMap<String, LegacyCondition>) -> Result<
     if attributes.is_empty() || attributes.len() > KEYS_MAX {
         return Err(Error::request("Conditions can be of length 1 or 2 only"));
     }
-    let terms = attributes.iter().map(|(name, condition)| Ok((name.clone(), key_test(condition)?)));
-    terms.collect::<Result<_>>().map(KeyCondition::of)
+    let (mut terms, mut odd) = (Vec::new(), Vec::new());
+    for (name, condition) in attributes {
+        match key_test(condition) {
+            Some(test) => terms.push((name.clone(), test)),
+            None => odd.push(name.clone()),
+        }
+    }
+    Ok(KeyCondition::of(terms, odd))
 }
 
-fn key_test(condition: &LegacyCondition) -> Result<KeyTest> {
+fn key_test(condition: &LegacyCondition) -> Option<KeyTest> {
     let value = || condition.values.first().cloned().unwrap_or(AttributeValue::Null);
-    Ok(match condition.operator {
+    Some(match condition.operator {
         ComparisonOperator::Equal => KeyTest::Equal(value()),
         ComparisonOperator::Less => KeyTest::Less(value()),
         ComparisonOperator::AtMost => KeyTest::AtMost(value()),
@@ -74,9 +80,7 @@ fn key_test(condition: &LegacyCondition) -> Result<KeyTest> {
             let high = condition.values.get(1).cloned().unwrap_or(AttributeValue::Null);
             KeyTest::Between(value(), high)
         }
-        _ => {
-            return Err(Error::validation("Attempted conditional constraint is not an indexable operation"));
-        }
+        _ => return None,
     })
 }
 
@@ -101,6 +105,12 @@ fn expectation(name: &str, expected: &Expected) -> Result<Node> {
         if expected.exists.is_some() {
             return Err(invalid(format_args!(
                 "Exists and ComparisonOperator cannot be used together for Attribute: {name}"
+            )));
+        }
+        let needs_none = matches!(operator, ComparisonOperator::Null | ComparisonOperator::NotNull);
+        if expected.value.is_none() && expected.values.is_none() && !needs_none {
+            return Err(invalid(format_args!(
+                "Value or AttributeValueList must be used with ComparisonOperator: {operator} for Attribute: {name}"
             )));
         }
         let values = match (&expected.value, &expected.values) {

@@ -108,6 +108,9 @@ impl ComparisonOperator {
         match self {
             Self::Null | Self::NotNull | Self::Equal | Self::NotEqual => true,
             Self::BeginsWith => matches!(kind, Type::S | Type::B),
+            Self::Contains | Self::NotContains => {
+                matches!(kind, Type::S | Type::N | Type::B | Type::Bool | Type::Null)
+            }
             _ => matches!(kind, Type::S | Type::N | Type::B),
         }
     }

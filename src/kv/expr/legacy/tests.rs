@@ -117,6 +117,8 @@ fn expectations() {
         Expected { values: Some(vec![1.into()]), ..Expected::default() },
         "AttributeValueList can only be used with a ComparisonOperator",
     );
+    refused(equal(), "Value or AttributeValueList must be used with ComparisonOperator: EQ");
+    assert!(holds(Expected { operator: Some(ComparisonOperator::Null), ..Expected::default() }, &item! {}));
     assert!(expected(&[].into(), None).unwrap().is_none());
 }
 
@@ -144,7 +146,7 @@ fn conditions_are_joined() {
 
 #[test]
 fn keys() {
-    use super::super::key;
+    use super::super::{KeyAttribute, key};
     let conditions = |all: &[(&str, LegacyCondition)]| {
         let all = all.iter().map(|(name, condition)| ((*name).to_owned(), condition.clone())).collect();
         key_conditions(&all).map_err(|error| error.to_string())
@@ -154,10 +156,11 @@ fn keys() {
     let between = condition(ComparisonOperator::Between, [1.into(), 2.into()]);
     assert_eq!(conditions(&[("a", equal), ("b", between)]), Ok(key("a").eq("x").and(key("b").between(1, 2))));
     assert_eq!(conditions(&[]), Err("Conditions can be of length 1 or 2 only".to_owned()));
-    assert_eq!(
-        conditions(&[("a", condition(ComparisonOperator::NotEqual, [1.into()]))]),
-        Err("Attempted conditional constraint is not an indexable operation".to_owned())
-    );
+    let odd = conditions(&[("a", condition(ComparisonOperator::NotEqual, [1.into()]))]).unwrap();
+    let attribute = |name| KeyAttribute { name, kind: Type::N };
+    let refusal = |name| odd.resolve(&[attribute(name)], &[]).unwrap_err().to_string();
+    assert_eq!(refusal("a"), "Attempted conditional constraint is not an indexable operation");
+    assert_eq!(refusal("b"), "Query condition missed key schema element: b");
 }
 
 #[test]

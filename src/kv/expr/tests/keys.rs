@@ -82,11 +82,17 @@ fn resolution() {
     assert_eq!(resolve("a > :a", &["a"], &[]), unsupported());
     assert_eq!(resolve("a = :a AND b = :a", &["a"], &[]), unsupported());
     assert_eq!(resolve("a = :a AND b = :a", &["a"], &["n"]), missed("n"));
-    assert_eq!(resolve("a = :a AND begins_with(n, :a)", &["a"], &["n"]), unsupported());
     let mismatch =
         "One or more parameter values were invalid: Condition parameter type does not match schema type";
     assert_eq!(resolve("a = :one", &["a"], &[]), Err(mismatch.to_owned()));
     assert_eq!(resolve("a = :a AND n = :a", &["a"], &["n"]), Err(mismatch.to_owned()));
+    assert_eq!(resolve("a = :a AND begins_with(n, :a)", &["a"], &["n"]), Err(mismatch.to_owned()));
+    assert_eq!(resolve(":one > a", &["a"], &[]), Err(mismatch.to_owned()));
+    assert_eq!(
+        resolve("a = :a AND n > :one AND b = :a", &["a"], &["n"]),
+        Err("The number of query conditions (3) exceeds the number of key attributes defined in the schema (2)"
+            .to_owned())
+    );
     assert_eq!(
         resolve("a = :empty", &["a"], &[]),
         Err("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an \
@@ -108,10 +114,13 @@ fn resolution() {
         resolve(&format!("{four} AND n = :one AND o < :one"), &["a", "b", "c", "d"], &["n", "o"]),
         Ok((4, 1, less()))
     );
-    assert_eq!(resolve(&format!("{four} AND o < :one"), &["a", "b", "c", "d"], &["n", "o"]), missed("n"));
-    assert_eq!(
-        resolve(&format!("{four} AND n < :one AND o = :one"), &["a", "b", "c", "d"], &["n", "o"]),
-        unsupported()
-    );
+    let gap = || {
+        Err("RANGE key attributes n must have equality conditions specified in the query because a condition is \
+             present on key attribute o"
+            .to_owned())
+    };
+    for skips in ["o < :one", "n < :one AND o = :one"] {
+        assert_eq!(resolve(&format!("{four} AND {skips}"), &["a", "b", "c", "d"], &["n", "o"]), gap());
+    }
     assert_eq!(resolve("a = :a", &["a", "b"], &[]), missed("b"));
 }

@@ -8,16 +8,23 @@ pub(super) mod tree;
 use super::{
     findings::{ExpressionKind, Findings},
     parser::Slots,
-    path::Path,
+    path::{Path, Step},
     placeholders::{Names, Placeholders},
     projection::Projection,
 };
 use crate::kv::{
     error::Result,
-    value::{AttributeValue, Item},
+    value::{AttributeValue, Item, Type},
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tree::{Action, Change};
+
+/// What every update costs of the size that it may have, and what each of its actions does.
+const UPDATE_COST: usize = 3;
+const SET_COST: usize = 19;
+const INDEX_COST: usize = 1;
+const REMOVE_COST: usize = 2;
 
 /// A change of an item: an expression such as `SET visits = visits + :one REMOVE draft` with its values, or the same
 /// from [`attr`](super::attr).
@@ -85,6 +92,32 @@ impl Update {
             || self.actions.iter().any(|action| matches!(action.change, Change::Set(_) | Change::Add(_)))
     }
 
+    /// All paths that it changes or reads, in the order of the expression.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        let mut found = Vec::new();
+        for action in self.actions.iter() {
+            found.push(&action.path);
+            if let Change::Set(term) = &action.change {
+                term.each_path(&mut |path| found.push(path));
+            }
+        }
+        found
+    }
+
+    /// The whole attributes to which it gives a value of a type that does not depend on the item.
+    pub(crate) fn known_kinds(&self) -> impl Iterator<Item = (&str, Type)> {
+        let whole = self.actions.iter().filter(|action| !action.path.is_nested());
+        whole.filter_map(|action| match &action.change {
+            Change::Set(term) | Change::Add(term) => Some((action.path.root(), term.kind(&self.values)?)),
+            Change::Remove | Change::Delete(_) => None,
+        })
+    }
+
+    /// Did it come from the older parameter?
+    pub(crate) const fn is_legacy(&self) -> bool {
+        self.is_legacy
+    }
+
     /// The paths that it changes, in the order in which they were given.
     pub fn targets(&self) -> impl Iterator<Item = &Path> {
         self.actions.iter().map(|action| &action.path)
@@ -107,6 +140,25 @@ pub struct Touched<'a> {
 }
 
 impl Touched<'_> {
+    /// What counts of an update towards the size that an item may have: the attributes that it wrote, as they are now,
+    /// and something for each of its actions. Attributes that it left alone are not in it, nor are keys.
+    pub(crate) fn size(&self, new: &Item) -> usize {
+        let mut written = BTreeSet::new();
+        let mut size = UPDATE_COST;
+        for action in self.actions {
+            size += match &action.change {
+                Change::Set(_) | Change::Add(_) => {
+                    written.insert(action.path.root());
+                    let is_element = matches!(action.path.steps().last(), Some(Step::Index(_)));
+                    SET_COST + if is_element { INDEX_COST } else { 0 }
+                }
+                Change::Remove | Change::Delete(_) => REMOVE_COST,
+            };
+        }
+        let values = written.into_iter().filter_map(|name| Some(name.len() + new.get(name)?.size()));
+        size + values.sum::<usize>()
+    }
+
     /// The parts of the item as it was that the update named.
     pub fn of_old(&self, old: &Item) -> Item {
         Projection::of(self.actions.iter().map(|action| action.path.clone())).apply(old)

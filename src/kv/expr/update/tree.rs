@@ -1,6 +1,9 @@
 //! Updates as lists of actions.
 
-use crate::kv::{expr::path::Path, value::AttributeValue};
+use crate::kv::{
+    expr::path::Path,
+    value::{AttributeValue, Type},
+};
 
 /// A change of what is at a path.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +51,32 @@ pub(in crate::kv::expr) enum Term {
 }
 
 impl Term {
+    /// The type of the value, unless it depends on the item.
+    pub(in crate::kv::expr) fn kind(&self, values: &[AttributeValue]) -> Option<Type> {
+        match self {
+            Self::Path(_) | Self::IfNotExists(..) => None,
+            Self::ListAppend(..) => Some(Type::L),
+            Self::Plus(..) | Self::Minus(..) => Some(Type::N),
+            Self::Slot(_) | Self::Literal(_) => self.constant(values).map(AttributeValue::kind),
+        }
+    }
+
+    /// All paths that it reads.
+    pub(in crate::kv::expr) fn each_path<'a>(&'a self, visit: &mut dyn FnMut(&'a Path)) {
+        match self {
+            Self::Path(path) => visit(path),
+            Self::Slot(_) | Self::Literal(_) => {}
+            Self::IfNotExists(path, default) => {
+                visit(path);
+                default.each_path(visit);
+            }
+            Self::ListAppend(a, b) | Self::Plus(a, b) | Self::Minus(a, b) => {
+                a.each_path(visit);
+                b.each_path(visit);
+            }
+        }
+    }
+
     /// The value, unless it depends on the item.
     pub(in crate::kv::expr) fn constant<'a>(
         &'a self,
