@@ -256,6 +256,7 @@ pub fn kv_records(bytes: &[u8]) {
     if let Ok(feed) = decode::<FeedRecord>(bytes, "stream") {
         assert_eq!(encode(&feed), bytes, "what is accepted is what was written");
     }
+    crate::kv::deliveries::record::fuzz(bytes);
     if change::decode(bytes).is_ok() {
         assert!(change::head(bytes).is_ok(), "a change has a head");
     }

@@ -289,6 +289,7 @@ impl Engine {
         Self { weaker: true, only_writes: true, ..self }
     }
 
+    #[cfg(feature = "ours")]
     const fn only_writes(self) -> Self {
         Self { only_writes: true, ..self }
     }

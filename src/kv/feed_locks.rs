@@ -6,6 +6,7 @@ use crate::kv::error::Result;
 use crate::kv::state::State;
 use crate::kv::write::Effect;
 use crate::store::Store;
+use crate::store::deliver::Woken;
 use parking_lot::MutexGuard;
 use std::task::Waker;
 
@@ -54,11 +55,16 @@ impl<'a> FeedLocks<'a> {
 /// Whoever waited for change records, and is woken when this goes out of scope. A waker may do anything, so whoever locks
 /// something makes this first: then it goes last, with no lock held, also if something fails behind the append.
 #[derive(Debug, Default)]
-pub(crate) struct Wakes(Vec<Waker>);
+pub(crate) struct Wakes(Vec<Waker>, Woken);
 
 impl Wakes {
     pub(crate) fn add(&mut self, feed: &Feed) {
         self.0.append(&mut feed.take_waiting());
+    }
+
+    /// And those who wait for what was told elsewhere.
+    pub(crate) fn then(&mut self, woken: Woken) {
+        self.1.append(woken);
     }
 }
 

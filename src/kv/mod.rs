@@ -28,9 +28,9 @@
 //!
 //! # What holds
 //!
-//! K1. An item, its entries in every index, its expiry and its change record are changed by one batch. So each is the
-//!     projection of the table at every moment, also after a crash, and there is exactly one record for each change, none
-//!     for a write that changes nothing.
+//! K1. An item, its entries in every index, its expiry, its change record and what queues and streams are told of it
+//!     ([`Delivery`]) are changed by one batch. So each is the projection of the table at every moment, also after a crash,
+//!     and there is exactly one record for each change, none for a write that changes nothing.
 //! K2. A write decides under the lock of its item, from what the item is then: conditions never race. Locks of several
 //!     items, and of several streams, are taken in one order.
 //! K3. What a request may be refused for is found before anything is written.
@@ -49,6 +49,7 @@ pub(crate) mod capacity;
 pub(crate) mod changes;
 pub(crate) mod codec;
 pub(crate) mod counts;
+pub(crate) mod deliveries;
 pub(crate) mod dials;
 mod error;
 pub mod expr;
@@ -96,6 +97,7 @@ pub use changes::iterator::ShardPosition;
 pub use changes::read::{CHANGES_MAX, ChangePage, ChangeRecord};
 pub use changes::record::ChangeKind;
 pub use changes::subscribe::Subscription;
+pub use deliveries::{DELIVERIES_MAX, Delivery, Destination, DestinationStatus, TimePrecision};
 pub use dials::Dials;
 pub use error::{CancellationReason, Error, Result, ThrottlingReason};
 pub use handle::Table;

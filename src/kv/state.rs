@@ -5,6 +5,7 @@
 use crate::clock::Timestamp;
 use crate::kv::changes::feed::{Feed, Feeds};
 use crate::kv::counts::Counts;
+use crate::kv::deliveries::record::{AllDeliveries, Deliveries};
 use crate::kv::dials::Dials;
 use crate::kv::error::{Error, Result};
 use crate::kv::hot::Hot;
@@ -40,6 +41,7 @@ pub(crate) struct State {
     pub(crate) control: Mutex<()>,
     stripes: Vec<CachePadded<Mutex<()>>>,
     pub(crate) feeds: Feeds,
+    pub(crate) deliveries: AllDeliveries,
     pub(crate) tokens: Tokens,
     pub(crate) running: Running,
     pub(crate) dials: RwLock<Dials>,
@@ -76,6 +78,8 @@ pub(crate) struct Shape {
     pub(crate) indexes: Vec<Arc<Index>>,
     /// The running stream.
     pub(crate) feed: Option<Arc<Feed>>,
+    /// Who is told of changes, if anybody is.
+    pub(crate) deliveries: Option<Arc<Deliveries>>,
     pub(crate) ttl: Option<Space>,
     pub(crate) is_dropped: bool,
 }
@@ -117,6 +121,7 @@ impl State {
             control: Mutex::default(),
             stripes: (0..STRIPES).map(|_| CachePadded::default()).collect(),
             feeds: Feeds::default(),
+            deliveries: AllDeliveries::default(),
             tokens: Tokens::default(),
             running: Running::default(),
             dials: RwLock::default(),
@@ -137,6 +142,7 @@ impl State {
             return Ok(());
         }
         self.feeds.load(store)?;
+        self.deliveries.load(store)?;
         self.tokens.load(store)?;
         let mut tables = self.tables.write();
         for resource in store.list_resources(ResourceKind::Table, "") {
@@ -291,7 +297,9 @@ impl Shape {
             Some(StreamDefinition { label, .. }) => state.feeds.find(name, label),
             None => None,
         };
-        Ok(Self { definition: Arc::new(definition), layout, items, indexes, feed, ttl, is_dropped: false })
+        let deliveries = state.deliveries.find(name);
+        let definition = Arc::new(definition);
+        Ok(Self { definition, layout, items, indexes, feed, deliveries, ttl, is_dropped: false })
     }
 
     pub(crate) fn index(&self, name: &str) -> Option<&Arc<Index>> {

@@ -1,4 +1,4 @@
-//! One item changes, and with it its index entries, its expiry and its change record, in one batch.
+//! One item changes, and with it its index entries, its expiry, its change record and what tells of it, in one batch.
 //!
 //! A verb decides what an item is to become; [`stage`] turns that into operations of a batch and an [`Effect`];
 //! [`commit`] logs the batch and applies the effects to what is in memory. Several items, of several tables, are several
@@ -6,6 +6,7 @@
 
 use crate::Batch;
 use crate::kv::changes::record::{Change, ChangeKind};
+use crate::kv::deliveries::tell::{Telling, Told};
 use crate::kv::error::Result;
 use crate::kv::expr::Path;
 use crate::kv::feed_locks::{FeedLocks, Wakes};
@@ -90,6 +91,8 @@ pub(crate) struct Effect<'a> {
     pub(crate) sizes: (Option<usize>, Option<usize>),
     pub(crate) entries: Vec<EntryEffect>,
     pub(crate) change: Option<Change>,
+    /// What queues and streams are told.
+    pub(crate) told: Option<Told>,
     /// The second in which the item expires.
     pub(crate) expires: Option<u64>,
 }
@@ -97,7 +100,8 @@ pub(crate) struct Effect<'a> {
 impl<'a> Effect<'a> {
     /// Nothing is changed.
     pub(crate) fn none(table: &'a Table, shape: &'a Shape, size: Option<usize>) -> Self {
-        Self { table, shape, sizes: (size, size), entries: Vec::new(), change: None, expires: None }
+        let sizes = (size, size);
+        Self { table, shape, sizes, entries: Vec::new(), change: None, told: None, expires: None }
     }
 }
 
@@ -168,7 +172,8 @@ pub(crate) fn stage<'a>(
         Some(feed) => change(shape, feed.view, key, before, after, by_service)?,
         None => None,
     };
-    Ok(Effect { table, shape, sizes, entries, change, expires })
+    let told = Told::of(shape, key, before, after, by_service)?;
+    Ok(Effect { table, shape, sizes, entries, change, told, expires })
 }
 
 /// What is recorded of the change.
@@ -245,8 +250,9 @@ pub(crate) fn commit(
 ) -> Result<Pending<()>> {
     let mut feeds = FeedLocks::of(effects);
     feeds.stage(store, state, &mut batch, effects)?;
+    let telling = Telling::of(store, effects);
     note_stale(store, state, effects)?;
-    let pending = store.commit(batch)?;
+    let pending = telling.commit(store, batch, wakes)?;
     apply_all(store, feeds, effects, wakes);
     Ok(pending)
 }

@@ -137,7 +137,7 @@ impl Bucket {
         self.call("GetObject", || self.do_get_object(&request))
     }
 
-    fn do_get_object(&self, request: &GetObject) -> Result<GetOutput> {
+    pub(crate) fn do_get_object(&self, request: &GetObject) -> Result<GetOutput> {
         let settings = self.bucket.settings()?;
         let found = self.find(&settings, request, "GET", View::Now(&self.store))?;
         if let Content::Inline(bytes) = &found.object.content {

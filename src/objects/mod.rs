@@ -57,6 +57,7 @@ pub(crate) mod fields;
 pub(crate) mod fuzz;
 mod get;
 mod id;
+mod keep;
 mod keys;
 pub(crate) mod lifecycle;
 pub mod limits;
@@ -97,6 +98,7 @@ pub use error::{Error, Result};
 pub use etag::ETag;
 pub use get::{GetObject, GetOutput, HeadOutput, ObjectInfo};
 pub use id::{UploadId, VersionId};
+pub(crate) use keep::InBuckets;
 pub use lifecycle::{
     Action as LifecycleAction, Day, Expiration, LifecycleAnd, LifecycleConfiguration, LifecycleError,
     LifecycleFilter, LifecycleRule, LifecycleStatus, LifecycleTag, NoncurrentExpiration,

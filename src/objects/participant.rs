@@ -16,6 +16,7 @@ use crate::objects::{
     Body, Bucket, DeleteObject, DeleteOutput, EventType, GetObject, GetOutput, HeadOutput, PutObject,
     PutOutput, Versioning,
 };
+use crate::store::deliver::Arrivals;
 use crate::store::overlay::Overlay;
 use crate::store::{Batch, Store};
 use bytes::Bytes;
@@ -56,12 +57,6 @@ pub(crate) struct Objects {
     bodies: BTreeMap<u64, Bytes>,
 }
 
-/// What is to arrive at a queue or a stream because of what happens to objects.
-pub(crate) struct Arrivals {
-    pub(crate) group: String,
-    pub(crate) by_arn: BTreeMap<String, Vec<Bytes>>,
-}
-
 /// The settings of the buckets of a transaction, as they are while it is committed.
 pub(crate) struct AllSettings<'a>(Vec<(&'a Used, RwLockReadGuard<'a, Settings>)>);
 
@@ -99,6 +94,27 @@ impl Objects {
         (bucket, request): (&Bucket, &PutObject),
         data: Bytes,
     ) -> Result<PutOutput> {
+        let (output, version) = self.put_untold(overlay, batch, operation, (bucket, request), data)?;
+        self.tell(bucket, &request.key, (EventType::ObjectCreatedPut, version));
+        Ok(output)
+    }
+
+    /// Something happens in a bucket that is used.
+    fn tell(&mut self, bucket: &Bucket, key: &str, what: (EventType, Version)) {
+        if let Some(used) = self.buckets.get_mut(&bucket.bucket.versions.id()) {
+            used.changes.entry(key.to_owned()).or_default().push(what);
+        }
+    }
+
+    /// Writes an object, and tells nobody.
+    pub(crate) fn put_untold(
+        &mut self,
+        overlay: &mut Overlay,
+        batch: &mut Batch,
+        operation: usize,
+        (bucket, request): (&Bucket, &PutObject),
+        data: Bytes,
+    ) -> Result<(PutOutput, Version)> {
         let mut sink = bucket.sink(request)?;
         sink.write(&data)?;
         let body = sink.finish()?;
@@ -114,10 +130,7 @@ impl Objects {
         overlay.lay(&decided);
         batch.absorb(decided);
         self.references.absorb(references);
-        let used = self.touch(operation, bucket, &settings, &request.key);
-        let changes = used.changes.entry(request.key.clone()).or_default();
-        changes.push((EventType::ObjectCreatedPut, version));
-        Ok(output)
+        Ok((output, version))
     }
 
     /// Deletes an object, or a version of it.
@@ -128,6 +141,21 @@ impl Objects {
         operation: usize,
         (bucket, request): (&Bucket, &DeleteObject),
     ) -> Result<DeleteOutput> {
+        let (output, changed) = self.delete_untold(overlay, batch, operation, (bucket, request))?;
+        if let Some(changed) = changed {
+            self.tell(bucket, &request.key, changed);
+        }
+        Ok(output)
+    }
+
+    /// Deletes an object, or a version of it, and tells nobody.
+    pub(crate) fn delete_untold(
+        &mut self,
+        overlay: &mut Overlay,
+        batch: &mut Batch,
+        operation: usize,
+        (bucket, request): (&Bucket, &DeleteObject),
+    ) -> Result<(DeleteOutput, Option<(EventType, Version)>)> {
         check_key(&request.key)?;
         let settings = bucket.bucket.settings()?;
         self.touch(operation, bucket, &settings, &request.key);
@@ -137,11 +165,7 @@ impl Objects {
         overlay.lay(&decided.batch);
         batch.absorb(decided.batch);
         self.references.absorb(references);
-        if let Some(changed) = decided.changed {
-            let used = self.touch(operation, bucket, &settings, &request.key);
-            used.changes.entry(request.key.clone()).or_default().push(changed);
-        }
-        Ok(decided.output)
+        Ok((decided.output, decided.changed))
     }
 
     /// What is known of an object.
@@ -225,9 +249,9 @@ impl AllSettings<'_> {
                 let changes: Vec<_> =
                     versions.iter().map(|(kind, version)| Change { kind: *kind, key, version }).collect();
                 let deliveries = used.bucket.deliveries(settings, configuration, &changes);
-                let (group, by_arn, more) = deliveries.into_parts(&used.bucket.state.functions);
+                let (by_arn, more) = deliveries.into_parts(&used.bucket.state.functions);
                 calls = calls.then(more);
-                arrivals.push(Arrivals { group, by_arn });
+                arrivals.push(by_arn);
             }
         }
         (arrivals, calls)

@@ -6,6 +6,7 @@ use crate::queue::attempts::Attempts;
 use crate::queue::error::{Error, Result};
 use crate::queue::index::Index;
 use crate::queue::keys;
+use crate::queue::large::{self, Active};
 use crate::queue::record::{Live, QueueRecord};
 use crate::queue::task::Task;
 use crate::queue::throttle::Throttle;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How many keyspaces a queue has.
@@ -95,6 +97,8 @@ impl Identity {
 pub(super) struct Core {
     pub(super) identity: Identity,
     state: Mutex<State>,
+    /// Bytes from which on a body may be large; 0 while that is not known.
+    large_from: AtomicUsize,
 }
 
 /// What the lock guards.
@@ -112,6 +116,8 @@ pub(super) struct State {
     pub(super) waiters: Waiters,
     pub(super) attempts: Attempts,
     pub(super) throttle: Throttle,
+    /// Where large bodies are kept, once it is loaded.
+    pub(super) large: Option<Arc<Active>>,
 }
 
 impl Core {
@@ -137,8 +143,9 @@ impl Core {
             waiters: Waiters::default(),
             attempts: Attempts::default(),
             throttle: Throttle::default(),
+            large: None,
         };
-        Ok(Self { identity, state: Mutex::new(state) })
+        Ok(Self { identity, state: Mutex::new(state), large_from: AtomicUsize::new(0) })
     }
 
     /// The queue's state as of now, loaded if it is not.
@@ -149,10 +156,23 @@ impl Core {
         }
         if !state.is_loaded {
             state.load(&self.identity, store, now)?;
+            state.large = large::load(store, self.identity.number)?;
+            self.set_large_from(state.large.as_deref());
             state.is_loaded = true;
         }
         state.index.advance(now);
         Ok(state)
+    }
+
+    /// Bytes from which on it takes a look whether a body is large.
+    pub(super) fn large_from(&self) -> usize {
+        // Relaxed: who sees it late sends as before.
+        self.large_from.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_large_from(&self, active: Option<&Active>) {
+        let from = active.map_or(usize::MAX, |active| active.setting.from);
+        self.large_from.store(from, Ordering::Relaxed);
     }
 
     /// The state without a look at its messages: settings are right, the index may not be.

@@ -62,9 +62,11 @@ impl State {
                 trace: next.message.trace.clone(),
                 attributes: next.message.attributes.clone(),
                 body: next.message.body.clone(),
+                large: next.message.large.clone(),
                 origin: Some(Box::new(origin)),
             };
             grave.put_message(batch, &message)?;
+            self.forget_large(batch, &next.message)?;
             self.delete_message(batch, next.message.seq, next.message.group.as_deref())?;
             moved.push(Arc::new(message));
         }
@@ -118,7 +120,8 @@ impl State {
     pub(super) fn put_message(&self, batch: &mut Batch, message: &Stored) -> Result<()> {
         let group = message.group.as_deref().unwrap_or_default();
         let key = keys::message(group, message.seq);
-        batch.put_in(self.spaces.messages.id(), key.as_ref(), &record::encode_message(message))
+        self.note_large(batch, message)?;
+        batch.put_spilling_in(self.spaces.messages.id(), key.as_ref(), &record::encode_message(message))
     }
 
     /// Adds to a batch that a message is gone, and its lease with it.

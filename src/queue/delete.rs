@@ -167,6 +167,11 @@ impl Deletions {
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
+
+    /// Numbers and groups; the group is empty for one without.
+    pub(super) fn messages(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.messages.iter().map(|(seq, group)| (*seq, group.as_str()))
+    }
 }
 
 impl Changes {

@@ -1,19 +1,23 @@
 //! Messages that arrive with a change of another engine, in the batch of that change.
 
 use crate::error::{Error as StoreError, Result as StoreResult};
-use crate::queue::core::Core;
+use crate::queue::core::{Core, State};
 use crate::queue::engine::QueueEngine;
 use crate::queue::error::{Error, Result};
 use crate::queue::message::SendMessage;
 use crate::queue::receive::Setting;
 use crate::queue::send::Sends;
-use crate::store::deliver::{Deliver, Delivery, Target};
+use crate::store::deliver::{Arrival, Deliver, Delivery, Target};
 use crate::{Batch, Store};
 use std::sync::Arc;
 use std::task::Waker;
 
-/// The queues of a store as targets of deliveries: standard ones, as with the service.
+/// The queues of a store as targets of deliveries: as with the service standard ones for what has no ids, and FIFO queues,
+/// which tell duplicates by ids, for what has.
 pub(crate) struct ToQueues;
+
+/// A queue that takes short messages takes them up to this length, in bytes.
+const SHORT_LEN_MAX: u32 = 32 << 10;
 
 impl ToQueues {
     /// None for a refusal: it is about one queue and not about the change.
@@ -25,24 +29,32 @@ impl ToQueues {
         }
     }
 
-    fn queue(store: &Store, arn: &str) -> StoreResult<Option<Arc<Core>>> {
+    pub(super) fn queue(store: &Store, arn: &str) -> StoreResult<Option<Arc<Core>>> {
         Ok(Self::unless_refused(QueueEngine::of(store).by_arn(store, arn))?.flatten())
     }
 }
 
 impl Deliver for ToQueues {
-    fn refusal(&self, store: &Store, arn: &str) -> StoreResult<Option<String>> {
+    fn refusal(&self, store: &Store, arn: &str, has_ids: bool) -> StoreResult<Option<String>> {
         let refusal = match Self::queue(store, arn)? {
-            None => Some("The destination queue does not exist"),
-            Some(core) if core.identity.is_fifo => Some("FIFO queues are not supported as destinations"),
-            Some(_) => None,
+            None => "The destination queue does not exist".to_owned(),
+            Some(core) if core.identity.is_fifo && !has_ids => {
+                "FIFO queues are not supported as destinations".to_owned()
+            }
+            Some(core) if has_ids => {
+                let len_max = core.lock_as_it_is().live.settings.message_len_max;
+                if len_max >= SHORT_LEN_MAX {
+                    return Ok(None);
+                }
+                format!("The destination queue takes messages of {len_max} bytes; {SHORT_LEN_MAX} are needed")
+            }
+            Some(_) => return Ok(None),
         };
-        Ok(refusal.map(str::to_owned))
+        Ok(Some(refusal))
     }
 
     fn find(&self, store: &Store, arn: &str) -> StoreResult<Option<Box<dyn Target + '_>>> {
-        let core = Self::queue(store, arn)?.filter(|core| !core.identity.is_fifo);
-        Ok(core.map(|core| Box::new(core) as Box<dyn Target>))
+        Ok(Self::queue(store, arn)?.map(|core| Box::new(core) as Box<dyn Target>))
     }
 }
 
@@ -60,11 +72,14 @@ impl Target for Arc<Core> {
         };
         let setting = Setting { core: self, store, dials: &dials, now };
         let mut sends = Sends::default();
-        for body in delivery.bodies {
-            let message = SendMessage::from(text(body)?);
-            if ToQueues::unless_refused(state.check_len(&message))?.is_some() {
+        for arrival in delivery.arrivals {
+            if let Some(message) = state.arriving(self, arrival)? {
                 state.decide_send(setting, &mut sends, message);
             }
+        }
+        if sends.is_empty() {
+            drop(state);
+            return append(batch).map(|()| Vec::new());
         }
         state.put_sends(&mut batch, &sends, now)?;
         append(batch)?;
@@ -74,8 +89,28 @@ impl Target for Arc<Core> {
     }
 }
 
+impl State {
+    /// What arrives, as a message of this queue; none if the queue takes nothing such.
+    pub(super) fn arriving(&self, core: &Core, arrival: &Arrival) -> StoreResult<Option<SendMessage>> {
+        let is_fifo = core.identity.is_fifo;
+        if is_fifo && arrival.id.is_none() {
+            return Ok(None);
+        }
+        for body in arrival.bodies() {
+            let mut message = SendMessage::from(text(body)?);
+            if let Some(id) = arrival.id.as_ref().filter(|_| is_fifo) {
+                message = message.group(arrival.group()).deduplication_id(id);
+            }
+            if self.check_len(&message).is_ok() {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// Messages are text.
-pub(super) fn text(body: &[u8]) -> StoreResult<&str> {
+fn text(body: &[u8]) -> StoreResult<&str> {
     std::str::from_utf8(body).map_err(|_| StoreError::invalid("delivery to a queue", "it is not UTF-8"))
 }
 
@@ -87,13 +122,16 @@ mod tests {
     use bytes::Bytes;
 
     #[test]
-    fn a_fifo_queue_is_told_nothing() {
+    fn a_fifo_queue_is_told_what_has_an_id() {
         let store = Store::in_memory();
         let fifo = store.queues().create(NewQueue::new("queue.fifo").fifo()).unwrap();
         let standard = store.queues().create("queue").unwrap();
-        let bodies = [Bytes::from_static(b"event")];
-        for (queue, arrived) in [(&fifo, 0), (&standard, 1)] {
-            let delivery = Delivery { target: &ToQueues, arn: queue.arn(), group: "", bodies: &bodies };
+        let without = Arrival::new("", Bytes::from_static(b"event"));
+        let mut with = without.clone();
+        with.id = Some("1".to_owned());
+        for (queue, arrival, arrived) in [(&fifo, &without, 0), (&standard, &without, 1), (&fifo, &with, 1)] {
+            let delivery =
+                Delivery { target: &ToQueues, arn: queue.arn(), arrivals: std::slice::from_ref(arrival) };
             let mut len = None;
             let woken = deliver_all(&store, &[delivery], store.batch(), &mut |batch| {
                 len = Some(batch.len());

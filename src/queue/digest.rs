@@ -42,7 +42,7 @@ fn field(digest: &mut Md5, bytes: &[u8]) {
     digest.update(bytes);
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let written = write!(text, "{byte:02x}");
         debug_assert!(written.is_ok(), "a string takes everything");

@@ -9,6 +9,7 @@ use crate::error::Result as StoreResult;
 use crate::queue::core::{Core, State};
 use crate::queue::dials::Dials;
 use crate::queue::error::{Error, Result};
+use crate::queue::large::BODIES;
 use crate::queue::limits::COOL_DOWN;
 use crate::queue::record::{QueueRecord, in_queue};
 use crate::store::catalog::ResourceKind;
@@ -36,6 +37,12 @@ pub(super) struct QueueEngine {
     /// Queues with a running move task.
     pub(super) moving: Mutex<BTreeSet<String>>,
     pub(super) has_moving: AtomicBool,
+    /// Held while the keyspace of large bodies is made.
+    pub(super) bodies: Mutex<()>,
+    /// Is there such a keyspace?
+    pub(super) has_bodies: AtomicBool,
+    /// May there be large bodies whose messages are gone?
+    pub(super) has_orphans: AtomicBool,
 }
 
 impl QueueEngine {
@@ -67,6 +74,11 @@ impl QueueEngine {
         let mut moving = BTreeSet::new();
         for entry in store.list_resources(ResourceKind::Queue, "") {
             let (name, resource) = entry?;
+            if name == BODIES {
+                self.has_bodies.store(true, Ordering::Release);
+                self.has_orphans.store(true, Ordering::Release);
+                continue;
+            }
             let record = in_queue(QueueRecord::decode(&resource.record), &name)?;
             let slot = match record {
                 QueueRecord::Gone(at) => Slot::Gone(at),
@@ -207,7 +219,7 @@ impl Engine for QueueEngine {
             }
         }
         self.forget_names(store, now)?;
-        Ok(more)
+        Ok(self.sweep_bodies(store)? || more)
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
@@ -216,6 +228,9 @@ impl Engine for QueueEngine {
             let state = core.lock_as_it_is();
             let sweep = if state.is_deleted { None } else { state.next_sweep() };
             deadline = deadline.into_iter().chain(sweep).min();
+        }
+        if self.has_orphans.load(Ordering::Acquire) {
+            return Some(Timestamp::UNIX_EPOCH);
         }
         let names = self.names.read();
         let gone = names.values().filter_map(|slot| match slot {

@@ -4,6 +4,7 @@ use crate::Store;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::queue::core::{Core, State};
+use crate::queue::engine::QueueEngine;
 use crate::queue::index::PLAIN;
 use crate::queue::keys;
 use crate::queue::lane::NOTHING;
@@ -50,6 +51,7 @@ impl State {
         }
         batch.put_in(self.spaces.facts.id(), keys::COUNTS, &counts.encode())?;
         store.commit(batch)?.forget();
+        QueueEngine::of(store).note_orphans(store);
         self.index.counts.floor = counts.floor;
         self.index.set_oldest(lane, last + 1);
         for seq in expired {

@@ -5,6 +5,7 @@ use crate::queue::core::{Core, State};
 use crate::queue::delete::{Changes, Deletions};
 use crate::queue::engine::QueueEngine;
 use crate::queue::error::{Error, Result};
+use crate::queue::large::stage_deletions;
 use crate::queue::limits::{BATCH_LEN_MAX, PAGE_MAX, VISIBILITY_SECONDS_MAX};
 use crate::queue::message::{Message, SendMessage, Sent};
 use crate::queue::queues::{QueuePage, Queues, decode_token};
@@ -14,7 +15,7 @@ use crate::queue::rules;
 use crate::queue::send::{self, Sends};
 use crate::queue::throttle::Action;
 use crate::store::pending::Pending;
-use crate::{Store, Timestamp};
+use crate::{Batch, Store, Timestamp};
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
@@ -93,15 +94,24 @@ impl Queue {
     fn stage_send(&self, message: SendMessage) -> Staged<Sent> {
         send::check(&message, self.is_fifo())?;
         send::check_group(&message, self.is_fifo())?;
-        let sent = self.change(|state, setting, wakers| {
+        let sent = match self.active_for(message.body.as_bytes().len())? {
+            None => self.stage_sent(message, self.store.batch())?,
+            Some(active) => self.send_large(&active, vec![message], &mut |mut messages, batch| {
+                self.stage_sent(messages.remove(0), batch)
+            })?,
+        };
+        Ok(sent.map(|mut sent| sent.remove(0)))
+    }
+
+    fn stage_sent(&self, message: SendMessage, batch: Batch) -> Staged<Vec<Sent>> {
+        self.change(|state, setting, wakers| {
             state.check_len(&message)?;
             state.check_deduplication(&message)?;
             state.throttle_send(setting, message.group.as_deref())?;
             let mut sends = Sends::default();
             state.decide_send(setting, &mut sends, message);
-            stage_sends(state, setting, sends, wakers)
-        })?;
-        Ok(sent.map(|mut sent| sent.remove(0)))
+            stage_sends(state, setting, sends, batch, wakers)
+        })
     }
 
     /// Sends up to ten messages in one go; in a FIFO queue in the order of the entries.
@@ -128,13 +138,34 @@ impl Queue {
 
     fn stage_send_batch(&self, entries: Vec<BatchEntry<SendMessage>>) -> Staged<BatchResult<Sent>> {
         rules::batch_ids(entries.iter().map(|entry| entry.id.as_str()), "SendMessageBatchRequestEntry")?;
-        let len = entries.iter().map(|entry| rules::message_len(&entry.value)).sum();
+        let longest = entries.iter().map(|entry| entry.value.body.as_bytes().len()).max();
+        let active = self.active_for(longest.unwrap_or(0))?;
+        let is_large = |len: usize| active.as_ref().is_some_and(|active| len >= active.setting.from);
+        let small = entries.iter().filter(|entry| !is_large(entry.value.body.as_bytes().len()));
+        let len = small.map(|entry| rules::message_len(&entry.value)).sum();
         if len > BATCH_LEN_MAX {
             return Err(Error::BatchRequestTooLong { len });
         }
         if entries.iter().any(|entry| send::check_group(&entry.value, self.is_fifo()).is_err()) {
             return Err(Error::invalid("The request must contain the parameter MessageGroupId."));
         }
+        let Some(active) = active else { return self.stage_batch_sent(entries, self.store.batch()) };
+        let (mut ids, mut messages) = (Vec::new(), Vec::new());
+        for entry in entries {
+            ids.push(entry.id);
+            messages.push(entry.value);
+        }
+        self.send_large(&active, messages, &mut |messages, batch| {
+            let entries = ids.drain(..).zip(messages).map(|(id, value)| BatchEntry { id, value });
+            self.stage_batch_sent(entries.collect(), batch)
+        })
+    }
+
+    fn stage_batch_sent(
+        &self,
+        entries: Vec<BatchEntry<SendMessage>>,
+        batch: Batch,
+    ) -> Staged<BatchResult<Sent>> {
         let mut result = BatchResult::default();
         let sent = self.change(|state, setting, wakers| {
             entries.iter().try_for_each(|entry| state.check_deduplication(&entry.value))?;
@@ -150,7 +181,7 @@ impl Queue {
                     Err(error) => result.push(id, Err(error)),
                 }
             }
-            let sent = stage_sends(state, setting, sends, wakers)?;
+            let sent = stage_sends(state, setting, sends, batch, wakers)?;
             Ok(sent.map(|sent| ids.into_iter().zip(sent).collect::<Vec<_>>()))
         })?;
         Ok(sent.map(|sent| {
@@ -197,11 +228,28 @@ impl Queue {
     }
 
     fn stage_delete(&self, handle: &str) -> Staged<()> {
-        self.change(|state, setting, wakers| {
+        let mut decide = |state: &mut State, setting: Setting<'_>| {
             state.throttle(setting.core, setting.dials, Action::Delete, setting.now)?;
             let mut deletions = Deletions::default();
             state.decide_delete(setting.core, setting.store, &mut deletions, (handle, setting.now))?;
-            stage_deletions(state, setting, deletions, wakers)
+            Ok(deletions)
+        };
+        self.delete_by(std::iter::once(handle), &mut decide)
+    }
+
+    /// Deletes what `decide` says, with the large bodies of these receipt handles.
+    fn delete_by<'a>(
+        &self,
+        handles: impl Iterator<Item = &'a str>,
+        decide: &mut dyn FnMut(&mut State, Setting<'_>) -> Result<Deletions>,
+    ) -> Staged<()> {
+        let bodies = self.large_of(handles)?;
+        if !bodies.is_empty() {
+            return self.delete_large(&bodies, decide);
+        }
+        self.change(|state, setting, wakers| {
+            let deletions = decide(state, setting)?;
+            stage_deletions(state, setting, deletions, setting.store.batch(), wakers)
         })
     }
 
@@ -210,31 +258,36 @@ impl Queue {
     /// # Errors
     /// For the request as a whole as [`send_batch`](Self::send_batch); entries as
     /// [`delete_message`](Self::delete_message).
+    #[expect(clippy::needless_pass_by_value, reason = "all batches take their entries alike")]
     pub fn delete_batch(&self, entries: Vec<BatchEntry<String>>) -> Result<BatchResult<()>> {
-        self.store.call("DeleteMessageBatch", self.name(), || Ok(self.stage_delete_batch(entries)?.wait()?))
+        self.store
+            .call("DeleteMessageBatch", self.name(), || Ok(self.stage_delete_batch(&entries)?.wait()?))
     }
 
     /// [`delete_batch`](Self::delete_batch) that holds no thread while it waits for the disk.
     pub async fn delete_batch_async(&self, entries: Vec<BatchEntry<String>>) -> Result<BatchResult<()>> {
         self.store
             .call_async("DeleteMessageBatch", self.name(), async {
-                Ok(self.stage_delete_batch(entries)?.done().await?)
+                Ok(self.stage_delete_batch(&entries)?.done().await?)
             })
             .await
     }
 
-    fn stage_delete_batch(&self, entries: Vec<BatchEntry<String>>) -> Staged<BatchResult<()>> {
+    fn stage_delete_batch(&self, entries: &[BatchEntry<String>]) -> Staged<BatchResult<()>> {
         rules::batch_ids(entries.iter().map(|entry| entry.id.as_str()), "DeleteMessageBatchRequestEntry")?;
         let mut result = BatchResult::default();
-        let pending = self.change(|state, setting, wakers| {
+        let mut decide = |state: &mut State, setting: Setting<'_>| {
             state.throttle(setting.core, setting.dials, Action::Delete, setting.now)?;
             let mut deletions = Deletions::default();
+            result = BatchResult::default();
             for BatchEntry { id, value } in entries {
                 let wanted = (value.as_str(), setting.now);
-                result.push(id, state.decide_delete(setting.core, setting.store, &mut deletions, wanted));
+                let decided = state.decide_delete(setting.core, setting.store, &mut deletions, wanted);
+                result.push(id.clone(), decided);
             }
-            stage_deletions(state, setting, deletions, wakers)
-        })?;
+            Ok(deletions)
+        };
+        let pending = self.delete_by(entries.iter().map(|entry| entry.value.as_str()), &mut decide)?;
         Ok(pending.map(|()| result))
     }
 
@@ -394,33 +447,19 @@ fn stage_sends(
     state: &mut State,
     setting: Setting<'_>,
     sends: Sends,
+    mut batch: Batch,
     wakers: &mut Vec<Waker>,
 ) -> Staged<Vec<Sent>> {
     if sends.is_empty() {
         return Ok(Pending::ready(setting.store, state.apply_sends(setting, sends, wakers)));
     }
-    let mut batch = setting.store.batch();
     state.put_sends(&mut batch, &sends, setting.now)?;
     let pending = setting.store.commit(batch)?;
+    if sends.has_orphan() {
+        QueueEngine::of(setting.store).note_orphans(setting.store);
+    }
     let sent = state.apply_sends(setting, sends, wakers);
     Ok(pending.map(|()| sent))
-}
-
-fn stage_deletions(
-    state: &mut State,
-    setting: Setting<'_>,
-    deletions: Deletions,
-    wakers: &mut Vec<Waker>,
-) -> Staged<()> {
-    if deletions.is_empty() {
-        return Ok(Pending::ready(setting.store, ()));
-    }
-    let mut batch = setting.store.batch();
-    state.put_deletions(&mut batch, &deletions)?;
-    let pending = setting.store.commit(batch)?;
-    state.apply_deletions(deletions);
-    state.settle(setting, wakers);
-    Ok(pending)
 }
 
 fn stage_changes(

@@ -8,7 +8,7 @@ use crate::queue::lane::NOTHING;
 use crate::queue::message::{Message, Stored};
 use crate::queue::receive::{Setting, deliver};
 use crate::queue::{Queue, Queues};
-use crate::queue::{identify, keys};
+use crate::queue::{identify, keys, large};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -185,7 +185,7 @@ impl Queue {
                 Ok(message.and_then(|message| state.see(setting, &message, now)))
             })?;
             if found.is_some() {
-                return Ok(found);
+                return Ok(self.whole(found.into_iter().collect())?.pop());
             }
         }
         Ok(self.walk(1, |message| message.id == id)?.pop())
@@ -205,6 +205,13 @@ impl Queue {
             }
             Ok(seen)
         })
+        .and_then(|seen| self.whole(seen))
+    }
+
+    /// With large bodies in their messages.
+    fn whole(&self, mut seen: Vec<Seen>) -> Result<Vec<Seen>> {
+        large::resolve(&self.store, seen.iter_mut().map(|seen| &mut seen.message))?;
+        Ok(seen)
     }
 }
 

@@ -136,6 +136,7 @@ mod tests {
             trace: None,
             attributes: Attributes::new(),
             body: Text::from("x"),
+            large: None,
             origin: None,
         })
     }

@@ -1,7 +1,8 @@
 //! Messages: as they are sent, as they are kept in memory, and as a receiver gets them.
 
 use crate::Timestamp;
-use crate::queue::digest::{md5_hex, md5_of_attributes};
+use crate::queue::digest::{hex, md5_hex, md5_of_attributes};
+use crate::queue::large::LargeBody;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +27,10 @@ impl Text {
     /// Its bytes, UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    pub(super) fn to_bytes(&self) -> Bytes {
+        self.0.clone()
     }
 
     /// None if the bytes are not UTF-8.
@@ -164,6 +169,10 @@ pub struct SendMessage {
     pub(super) deduplication_id: Option<String>,
     pub(super) attributes: Attributes,
     pub(super) system_attributes: Attributes,
+    /// Where the body is, if that is large and was put there.
+    pub(super) large: Option<Box<LargeBody>>,
+    /// The SHA-256 of the body, if that is elsewhere.
+    pub(super) content: Option<String>,
 }
 
 impl SendMessage {
@@ -190,6 +199,10 @@ impl SendMessage {
     pub fn deduplication_id(mut self, id: impl Into<String>) -> Self {
         self.deduplication_id = Some(id.into());
         self
+    }
+
+    pub(crate) fn body_len(&self) -> usize {
+        self.body.as_bytes().len()
     }
 
     /// Adds an attribute; at most ten.
@@ -240,7 +253,10 @@ impl Sent {
 
     /// MD5 of the body, in hexadecimal digits.
     pub fn md5_of_body(&self) -> String {
-        md5_hex(self.message.body.as_bytes())
+        match &self.message.large {
+            Some(large) => hex(&large.md5),
+            None => md5_hex(self.message.body.as_bytes()),
+        }
     }
 
     /// MD5 of the attributes, if there are any.
@@ -267,6 +283,8 @@ pub(super) struct Stored {
     pub(super) trace: Option<String>,
     pub(super) attributes: Attributes,
     pub(super) body: Text,
+    /// Where its body is, if that is large; then `body` only says where.
+    pub(super) large: Option<Box<LargeBody>>,
     /// What it was in the queue that it came from, if it was given up there.
     pub(super) origin: Option<Box<Origin>>,
 }

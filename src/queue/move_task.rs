@@ -518,6 +518,7 @@ impl State {
                 let earlier = moved.last().map_or(0, |last| last.seq + 1);
                 let message = Arc::new(resent(&next.message, target, earlier, moved.len() as u64, now));
                 target.put_message(&mut batch, &message)?;
+                self.forget_large(&mut batch, &next.message)?;
                 self.delete_message(&mut batch, next.message.seq, next.message.group.as_deref())?;
                 moved.push(message);
             }
@@ -557,6 +558,7 @@ fn resent(message: &Stored, target: &State, earlier: u64, before: u64, now: Time
         trace: message.trace.clone(),
         attributes: message.attributes.clone(),
         body: message.body.clone(),
+        large: message.large.clone(),
         origin: None,
     }
 }

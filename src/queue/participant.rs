@@ -6,16 +6,18 @@
 use crate::queue::Queue;
 use crate::queue::core::State;
 use crate::queue::delete::{self, Deletions};
+use crate::queue::deliver::ToQueues;
 use crate::queue::dials::Dials;
 use crate::queue::engine::QueueEngine;
 use crate::queue::error::{Error, Result};
+use crate::queue::large::LargeBody;
 use crate::queue::message::{SendMessage, Sent};
 use crate::queue::receive::Setting;
 use crate::queue::send::{self, Sends};
 use crate::queue::throttle::Action;
 use crate::store::Store;
+use crate::store::deliver::Arrival;
 use crate::{Batch, Timestamp};
-use bytes::Bytes;
 use parking_lot::MutexGuard;
 use std::mem;
 use std::sync::Arc;
@@ -27,15 +29,10 @@ impl Queue {
         &self.store
     }
 
-    /// The queue of an ARN that events are told to, if it is there and takes them.
+    /// The queue of an ARN that events are told to, if it is there.
     pub(crate) fn told_by_arn(store: &Store, arn: &str) -> crate::Result<Option<Self>> {
         let engine = QueueEngine::of(store);
-        let core = match engine.by_arn(store, arn) {
-            Ok(core) => core.filter(|core| !core.identity.is_fifo),
-            Err(Error::Storage(fault)) => return Err(fault),
-            Err(_) => None,
-        };
-        Ok(core.map(|core| Self { store: store.clone(), engine, core }))
+        Ok(ToQueues::queue(store, arn)?.map(|core| Self { store: store.clone(), engine, core }))
     }
 }
 
@@ -47,7 +44,7 @@ enum Act {
     /// Deletes a message that must be there still.
     Acknowledge(String),
     /// What an event of another engine says; not if the queue refuses it.
-    Arrive(Bytes),
+    Arrive(Arrival),
 }
 
 /// What one transaction does with one queue, in order, each with the number of its operation.
@@ -55,11 +52,13 @@ enum Act {
 pub(crate) struct Turn {
     queue: Queue,
     acts: Vec<(usize, Act)>,
+    /// Bodies that go in the same batch, with the messages that they are of.
+    going: Vec<LargeBody>,
 }
 
 impl Turn {
     pub(crate) fn new(queue: &Queue) -> Self {
-        Self { queue: queue.clone(), acts: Vec::new() }
+        Self { queue: queue.clone(), acts: Vec::new(), going: Vec::new() }
     }
 
     /// Is it the same queue, and not only one of its name?
@@ -95,9 +94,14 @@ impl Turn {
         Ok(())
     }
 
+    /// A body is removed: that of a message that is to be deleted.
+    pub(crate) fn remove(&mut self, body: LargeBody) {
+        self.going.push(body);
+    }
+
     /// An event arrives.
-    pub(crate) fn arrive(&mut self, body: Bytes) {
-        self.acts.push((usize::MAX, Act::Arrive(body)));
+    pub(crate) fn arrive(&mut self, arrival: Arrival) {
+        self.acts.push((usize::MAX, Act::Arrive(arrival)));
     }
 
     /// Is it all about what happened elsewhere? Then a queue that is gone is told nothing.
@@ -137,19 +141,34 @@ pub(crate) struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    /// Decides everything, and adds it to the batch.
-    pub(crate) fn stage(&mut self, batch: &mut Batch) -> Result<(), (usize, Error)> {
+    /// The queue's name.
+    pub(crate) fn name(&self) -> &str {
+        self.turn.queue.name()
+    }
+
+    /// Decides everything, and adds it to the batch; false if a message is not there any more whose body is to go.
+    pub(crate) fn stage(&mut self, batch: &mut Batch) -> Result<bool, (usize, Error)> {
         for (operation, act) in &self.turn.acts {
             self.decide(*operation, act).map_err(|error| (*operation, error))?;
         }
         let failed = |fault: crate::Error| (usize::MAX, Error::from(fault));
+        if !self.turn.going.is_empty() {
+            let queue = &self.turn.queue;
+            let found = self.state.large_entries(&queue.core, &queue.store, &self.deletions);
+            let found = found.map_err(failed)?;
+            for body in &self.turn.going {
+                let of_body = found.iter().find(|message| message.large_key() == body.kept.key);
+                let Some(message) = of_body else { return Ok(false) };
+                self.state.forget_large(batch, message).map_err(failed)?;
+            }
+        }
         if !self.deletions.is_empty() {
             self.state.put_deletions(batch, &self.deletions).map_err(failed)?;
         }
         if !self.sends.is_empty() {
             self.state.put_sends(batch, &self.sends, self.now).map_err(failed)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn decide(&mut self, operation: usize, act: &Act) -> Result<()> {
@@ -165,9 +184,8 @@ impl<'a> Held<'a> {
                 self.state.decide_send(setting, &mut self.sends, message.clone());
                 self.sent.push(operation);
             }
-            Act::Arrive(body) => {
-                let message = SendMessage::from(crate::queue::deliver::text(body)?);
-                if self.state.check_len(&message).is_ok() {
+            Act::Arrive(arrival) => {
+                if let Some(message) = self.state.arriving(core, arrival)? {
                     self.state.decide_send(setting, &mut self.sends, message);
                     self.sent.push(operation);
                 }
@@ -189,6 +207,9 @@ impl<'a> Held<'a> {
     pub(crate) fn apply(&mut self, wakers: &mut Vec<Waker>) -> Vec<(usize, Sent)> {
         let core = &self.turn.queue.core;
         let setting = Setting { core, store: &self.turn.queue.store, dials: &self.dials, now: self.now };
+        if self.sends.has_orphan() {
+            self.turn.queue.engine.note_orphans(setting.store);
+        }
         // Deletions first: nobody is to be given what is gone.
         self.state.apply_deletions(mem::take(&mut self.deletions));
         let sent = self.state.apply_sends(setting, mem::take(&mut self.sends), wakers);

@@ -2,6 +2,7 @@
 
 use crate::queue::attempts::Attempts;
 use crate::queue::core::{SPACES, Spaces, State};
+use crate::queue::engine::QueueEngine;
 use crate::queue::error::Error;
 use crate::queue::handle::Staged;
 use crate::queue::index::Index;
@@ -36,6 +37,7 @@ impl State {
             batch.put_in(facts, &keys::task(*number), &task.encode())?;
         }
         let pending = store.commit(batch)?;
+        QueueEngine::of(store).note_orphans(store);
         self.spaces = Spaces::find(store, name, &ids)?;
         self.live = live;
         self.index = Index::new(core.identity.is_fifo);

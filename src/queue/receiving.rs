@@ -99,8 +99,11 @@ impl Receiving {
         let step = self.try_step(waker, &mut wakers).unwrap_or_else(|error| Step::Ready(Err(error)));
         wakers.into_iter().for_each(Waker::wake);
         match step {
-            Step::Ready(answer) => {
+            Step::Ready(mut answer) => {
                 self.leave();
+                if let Ok(messages) = &mut answer {
+                    self.queue.resolve(messages)?;
+                }
                 Poll::Ready(answer)
             }
             // The grave was at hand in the second try.

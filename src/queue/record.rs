@@ -6,6 +6,7 @@ use crate::Timestamp;
 use crate::codec::{Malformed, Reader, Writer};
 use crate::error::Result;
 use crate::queue::attributes::QueueAttributes;
+use crate::queue::large::LargeBody;
 use crate::queue::message::{AttributeValue, Attributes, MessageAttribute, Origin, Stored, Text};
 use crate::queue::settings::Settings;
 use crate::queue::task::{Task, TaskStatus};
@@ -23,7 +24,8 @@ mod has {
     pub(super) const TRACE: u8 = 2;
     pub(super) const ATTRIBUTES: u8 = 4;
     pub(super) const ORIGIN: u8 = 8;
-    pub(super) const ALL: u8 = 15;
+    pub(super) const LARGE: u8 = 16;
+    pub(super) const ALL: u8 = 31;
 }
 
 type Read<T> = std::result::Result<T, Malformed>;
@@ -92,7 +94,7 @@ fn time(reader: &mut Reader<'_>, what: &'static str) -> Read<Timestamp> {
     reader.u64(what).map(Timestamp::from_millis)
 }
 
-fn string(reader: &mut Reader<'_>, what: &'static str) -> Read<String> {
+pub(super) fn string(reader: &mut Reader<'_>, what: &'static str) -> Read<String> {
     let before = reader.clone();
     let bytes = reader.bytes(what)?;
     let text = std::str::from_utf8(bytes);
@@ -106,7 +108,8 @@ pub(super) fn encode_message(message: &Stored) -> Vec<u8> {
     writer.u8(flag(message.deduplication_id.is_some(), has::DEDUPLICATION_ID)
         | flag(message.trace.is_some(), has::TRACE)
         | flag(!message.attributes.is_empty(), has::ATTRIBUTES)
-        | flag(message.origin.is_some(), has::ORIGIN));
+        | flag(message.origin.is_some(), has::ORIGIN)
+        | flag(message.large.is_some(), has::LARGE));
     writer.u64(message.ordinal);
     for text in [&message.deduplication_id, &message.trace].into_iter().flatten() {
         writer.bytes(text.as_bytes());
@@ -120,6 +123,9 @@ pub(super) fn encode_message(message: &Stored) -> Vec<u8> {
         writer.u32(origin.receive_count);
         writer.u64(origin.first_received.as_millis());
         writer.bytes(origin.queue.as_bytes());
+    }
+    if let Some(large) = &message.large {
+        large.encode(&mut writer);
     }
     writer.raw(message.body.as_bytes());
     writer.into_vec()
@@ -159,6 +165,7 @@ pub(super) fn decode_message(group: Option<Arc<str>>, seq: u64, value: &Bytes) -
     let attributes =
         if flags & has::ATTRIBUTES != 0 { decode_attributes(&mut reader)? } else { Attributes::new() };
     let origin = (flags & has::ORIGIN != 0).then(|| decode_origin(&mut reader)).transpose()?;
+    let large = (flags & has::LARGE != 0).then(|| LargeBody::decode(&mut reader)).transpose()?;
     let body = value.slice(value.len() - reader.rest().len()..);
     let body = Text::from_utf8(body).ok_or_else(|| reader.malformed("body", "UTF-8", "other bytes"))?;
     Ok(Stored {
@@ -169,6 +176,7 @@ pub(super) fn decode_message(group: Option<Arc<str>>, seq: u64, value: &Bytes) -
         trace,
         attributes,
         body,
+        large: large.map(Box::new),
         origin: origin.map(Box::new),
     })
 }
@@ -443,6 +451,7 @@ pub(crate) fn fuzz_records(bytes: &[u8]) {
     if let Some((group, seq)) = crate::queue::keys::parse_message(bytes) {
         assert_eq!(crate::queue::keys::message(group, seq).as_ref(), bytes);
     }
+    crate::queue::large::fuzz(bytes);
     let _ = decode_group(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         assert_eq!(crate::queue::receipt::decode(1, text), None, "not one of ours");
@@ -453,6 +462,7 @@ pub(crate) fn fuzz_records(bytes: &[u8]) {
 #[cfg(all(test, not(fourfold_loom)))]
 mod tests {
     use super::*;
+    use crate::store::keep::Kept;
 
     fn message() -> Stored {
         Stored {
@@ -466,6 +476,12 @@ mod tests {
                 ("b".to_owned(), MessageAttribute::binary(&[0xff][..])),
             ]),
             body: Text::from("body"),
+            large: Some(Box::new(LargeBody {
+                space: 3,
+                kept: Kept { place: "b".into(), key: "k".into(), version: "null".into() },
+                len: 9,
+                md5: [1; 16],
+            })),
             origin: Some(Box::new(Origin {
                 id: [9; 16],
                 sent: Timestamp::from_secs(1),

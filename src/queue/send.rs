@@ -83,6 +83,9 @@ pub(super) fn check_group(message: &SendMessage, is_fifo: bool) -> Result<()> {
 impl State {
     /// Is the message short enough?
     pub(super) fn check_len(&self, message: &SendMessage) -> Result<()> {
+        if message.large.is_some() {
+            return Ok(());
+        }
         let max = self.live.settings.message_len_max as usize;
         if rules::message_len(message) > max {
             return Err(Error::invalid(format!(
@@ -117,7 +120,8 @@ impl State {
     pub(super) fn decide_send(&mut self, setting: Setting<'_>, sends: &mut Sends, message: SendMessage) {
         let (now, is_fifo) = (setting.now, setting.core.identity.is_fifo);
         let deduplication_id = if is_fifo {
-            Some(message.deduplication_id.unwrap_or_else(|| sha256_hex(message.body.as_bytes())))
+            let id = message.deduplication_id.or(message.content);
+            Some(id.unwrap_or_else(|| sha256_hex(message.body.as_bytes())))
         } else {
             None
         };
@@ -133,6 +137,7 @@ impl State {
             trace: trace(message.system_attributes),
             attributes: message.attributes,
             body: message.body,
+            large: message.large,
             origin: None,
         });
         if let Some(first) = token.and_then(|token| self.find_duplicate(sends, token, now)) {
@@ -166,7 +171,14 @@ impl State {
         now: Timestamp,
     ) -> crate::Result<()> {
         for decision in &sends.decided {
-            let Decision::Keep { message, due, token } = decision else { continue };
+            let (message, due, token) = match decision {
+                Decision::Keep { message, due, token } => (message, due, token),
+                Decision::Duplicate { message, .. } => {
+                    // Its large body is in the batch, and nobody's: the sweep takes it.
+                    self.note_large(batch, message)?;
+                    continue;
+                }
+            };
             self.put_message(batch, message)?;
             if let Some(due) = due {
                 let group = message.group.as_deref().unwrap_or_default();
@@ -227,6 +239,13 @@ impl Sends {
     /// Is there anything to log?
     pub(super) fn is_empty(&self) -> bool {
         self.kept == 0
+    }
+
+    /// Is there a large body of a message that is not kept?
+    pub(super) fn has_orphan(&self) -> bool {
+        self.decided.iter().any(
+            |decision| matches!(decision, Decision::Duplicate { message, .. } if message.large.is_some()),
+        )
     }
 }
 

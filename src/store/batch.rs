@@ -127,9 +127,10 @@ impl Batch {
         self.ops.push(OpKind::Entry(Kind::Put), id, key, value)
     }
 
-    /// [`put_in`](Self::put_in) of a value that these slices are together.
+    /// [`put_spilling_in`](Self::put_spilling_in) of a value that these slices are together.
     pub(crate) fn put_parts_in(&mut self, id: u32, key: &[u8], value: &[&[u8]]) -> Result<()> {
-        if value.iter().map(|part| part.len()).sum::<usize>() > self.inner.blob_threshold {
+        let len = value.iter().map(|part| part.len()).sum::<usize>();
+        if len > self.inner.blob_threshold || self.is_to_spill(len) {
             return self.pending.put(&mut self.ops, id, key, &value.concat());
         }
         self.ops.push_parts(OpKind::Entry(Kind::Put), id, key, value)
@@ -148,10 +149,14 @@ impl Batch {
     /// [`put_in`](Self::put_in) of a batch that may become large: once it is, values that are not short go to the blob
     /// log, so that it still fits into a segment.
     pub(crate) fn put_spilling_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
-        if value.len() >= SPILLED_MIN && self.ops.payload().len() + value.len() > SPILL_FROM {
+        if self.is_to_spill(value.len()) {
             return self.pending.put(&mut self.ops, id, key, value);
         }
         self.put_in(id, key, value)
+    }
+
+    fn is_to_spill(&self, len: usize) -> bool {
+        len >= SPILLED_MIN && self.ops.payload().len() + len > SPILL_FROM
     }
 
     /// Everything that `other`, a batch of the same store, does comes behind what this one does.

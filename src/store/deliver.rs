@@ -14,12 +14,15 @@
 use crate::error::Result;
 use crate::store::{Batch, Store};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::task::Waker;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// An engine that takes deliveries.
 pub(crate) trait Deliver: Sync {
-    /// Why nothing can be delivered to this ARN, for the person who names it as a target; none if it can.
-    fn refusal(&self, store: &Store, arn: &str) -> Result<Option<String>>;
+    /// Why nothing can be delivered to this ARN, for the person who names it as a target; none if it can. `has_ids`: what
+    /// would come has ids, and is short if need be.
+    fn refusal(&self, store: &Store, arn: &str, has_ids: bool) -> Result<Option<String>>;
 
     /// What takes deliveries to this ARN (D4); none if there is no such target any more.
     fn find(&self, store: &Store, arn: &str) -> Result<Option<Box<dyn Target + '_>>>;
@@ -66,10 +69,39 @@ impl Drop for Woken {
 pub(crate) struct Delivery<'a> {
     pub(crate) target: &'a dyn Deliver,
     pub(crate) arn: &'a str,
-    /// What has the same group stays in order, where a target keeps several orders.
-    pub(crate) group: &'a str,
     /// In this order.
-    pub(crate) bodies: &'a [Bytes],
+    pub(crate) arrivals: &'a [Arrival],
+}
+
+/// What is to arrive, by ARN.
+pub(crate) type Arrivals = BTreeMap<String, Vec<Arrival>>;
+
+/// One thing that arrives.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    group: u128,
+    pub(crate) body: Bytes,
+    /// What arrives instead if the body is too long for the target.
+    pub(crate) short: Option<Bytes>,
+    /// No other arrival at any target has it. Without, nothing arrives where things that came before are told by ids.
+    pub(crate) id: Option<String>,
+}
+
+impl Arrival {
+    /// What has the same group stays in order, where a target keeps several orders.
+    pub(crate) fn new(group: impl AsRef<[u8]>, body: Bytes) -> Self {
+        Self { group: xxh3_128(group.as_ref()), body, short: None, id: None }
+    }
+
+    /// The group, as a name that every target takes.
+    pub(crate) fn group(&self) -> String {
+        format!("{:032X}", self.group)
+    }
+
+    /// The bodies that will do, the best first.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.body).chain(&self.short)
+    }
 }
 
 /// Adds the arrivals to `batch` and appends it, in the lock order of D3: who calls gives them in that order, and wakes
@@ -125,7 +157,7 @@ mod tests {
     }
 
     impl Deliver for Shelf {
-        fn refusal(&self, _: &Store, arn: &str) -> Result<Option<String>> {
+        fn refusal(&self, _: &Store, arn: &str, _: bool) -> Result<Option<String>> {
             Ok((!arn.starts_with("arn:")).then(|| "no shelf".to_owned()))
         }
 
@@ -144,11 +176,11 @@ mod tests {
             append: &mut dyn FnMut(Batch) -> Result<()>,
         ) -> Result<Vec<Waker>> {
             let mut held = self.held.lock();
-            for body in delivery.bodies {
-                batch.put_in(self.space, delivery.arn.as_bytes(), body)?;
+            for arrival in delivery.arrivals {
+                batch.put_in(self.space, delivery.arn.as_bytes(), &arrival.body)?;
             }
             append(batch)?;
-            held.extend_from_slice(delivery.bodies);
+            held.extend(delivery.arrivals.iter().map(|arrival| arrival.body.clone()));
             Ok(vec![Waker::noop().clone()])
         }
     }
@@ -169,7 +201,8 @@ mod tests {
         let shelves =
             held.each_ref().map(|mine| Shelf { space, held: Arc::clone(mine), others: held.to_vec() });
         let bodies = [Bytes::from_static(b"event")];
-        let delivery = |shelf, arn| Delivery { target: shelf, arn, group: "", bodies: &bodies };
+        let arrivals = bodies.clone().map(|body| Arrival::new("", body));
+        let delivery = |shelf, arn| Delivery { target: shelf, arn, arrivals: &arrivals };
         let deliveries = [delivery(&shelves[0] as &dyn Deliver, "arn:a"), delivery(&shelves[1], "arn:b")];
         let mut batch = store.batch();
         batch.put_in(space, b"change", b"").unwrap();
@@ -194,11 +227,11 @@ mod tests {
     fn nothing_arrives_if_the_change_fails() {
         let (store, space) = store_with_space();
         let shelf = Shelf { space, held: Arc::default(), others: Vec::new() };
-        let bodies = [Bytes::from_static(b"event")];
-        let deliveries = [Delivery { target: &shelf, arn: "arn:a", group: "", bodies: &bodies }];
+        let arrivals = [Arrival::new("", Bytes::from_static(b"event"))];
+        let deliveries = [Delivery { target: &shelf, arn: "arn:a", arrivals: &arrivals }];
         let fails = |_| Err(crate::Error::invalid("batch", "it is refused"));
         assert!(deliver_all(&store, &deliveries, store.batch(), &mut { fails }).is_err());
         assert!(shelf.held.lock().is_empty() && !shelf.held.is_locked());
-        assert_eq!(shelf.refusal(&store, "x").unwrap().as_deref(), Some("no shelf"));
+        assert_eq!(shelf.refusal(&store, "x", false).unwrap().as_deref(), Some("no shelf"));
     }
 }

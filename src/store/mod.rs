@@ -8,6 +8,7 @@ mod checkpoint;
 pub(crate) mod deliver;
 pub(crate) mod engine;
 pub(crate) mod export;
+pub(crate) mod keep;
 mod keyspace;
 pub(crate) mod overlay;
 pub(crate) mod pending;

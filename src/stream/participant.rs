@@ -5,6 +5,7 @@
 
 use crate::error::Result as StoreResult;
 use crate::store::Batch;
+use crate::store::deliver::Arrival;
 use crate::stream::error::{Error, Result};
 use crate::stream::put::{Put, PutRecord, add, check_record, hash_of};
 use crate::stream::put_many::Target;
@@ -34,6 +35,8 @@ struct Kept {
     operation: usize,
     key: Option<String>,
     data: Bytes,
+    /// What is put instead if the data are too long.
+    short: Option<Bytes>,
     hash: Option<String>,
     after: Option<String>,
     /// It tells of an event of another engine: not put if the stream refuses it.
@@ -41,13 +44,14 @@ struct Kept {
 }
 
 impl Kept {
-    fn record(&self) -> PutRecord<'_> {
-        PutRecord {
+    /// The records that will do, the best first.
+    fn records(&self) -> impl Iterator<Item = PutRecord<'_>> {
+        std::iter::once(&self.data).chain(&self.short).map(|data| PutRecord {
             key: self.key.as_deref(),
-            data: &self.data,
+            data,
             hash: self.hash.as_deref(),
             after: self.after.as_deref(),
-        }
+        })
     }
 }
 
@@ -95,6 +99,7 @@ impl Turn {
             operation,
             key: record.key.map(str::to_owned),
             data: Bytes::copy_from_slice(record.data),
+            short: None,
             hash: record.hash.map(str::to_owned),
             after: record.after.map(str::to_owned),
             is_event: false,
@@ -103,9 +108,11 @@ impl Turn {
     }
 
     /// An event arrives.
-    pub(crate) fn arrive(&mut self, group: &str, data: Bytes) {
-        let key = Some(super::deliver::partition_key(group));
-        self.records.push(Kept { operation: usize::MAX, key, data, hash: None, after: None, is_event: true });
+    pub(crate) fn arrive(&mut self, arrival: Arrival) {
+        let key = Some(arrival.group());
+        let Arrival { body: data, short, .. } = arrival;
+        let (operation, hash, after) = (usize::MAX, None, None);
+        self.records.push(Kept { operation, key, data, short, hash, after, is_event: true });
     }
 
     /// Carries out what is due of the stream, before anything is locked.
@@ -115,7 +122,7 @@ impl Turn {
 
     /// Locks the stream, decides, adds the records to the batch and hands it on to `append`; then applies what it says.
     /// The outer error is that of `append`, the inner one that of a record.
-    fn within<E: From<crate::Error>>(
+    pub(super) fn within<E: From<crate::Error>>(
         &self,
         mut batch: Batch,
         now: Timestamp,
@@ -135,22 +142,21 @@ impl Turn {
             return Err(of_all(stream.state.not_found(store)));
         }
         let routes = self.routes(store, &inner).map_err(|(operation, error)| refused(operation, error))?;
-        let shards: Vec<_> = routes.iter().map(|(_, hash, shard)| (*hash, *shard)).collect();
+        let shards: Vec<_> = routes.iter().map(|(_, _, hash, shard)| (*hash, *shard)).collect();
         let mut targets = stream.lock(&shards).map_err(of_all)?;
         let dials = stream.registry.active_dials();
         let mut ends: Vec<_> = targets.iter().map(|target| (target.tail.next, target.tail.newest)).collect();
-        for (kept, hash, shard) in &routes {
+        for (kept, record, hash, shard) in &routes {
             let Ok(target) = targets.binary_search_by_key(&shard.index, |target| target.shard.index) else {
                 return Err(of_all(stream.state.not_found(store)));
             };
             let refused = |error: Error| refused(kept.operation, error);
-            let record = kept.record();
             if let Some(dials) = dials.as_deref().filter(|_| !kept.is_event) {
                 let tail = &mut *targets[target].tail;
-                stream.admit(dials, shard, tail, &record, *hash, now).map_err(refused)?;
+                stream.admit(dials, shard, tail, record, *hash, now).map_err(refused)?;
             }
             let (place, arrival) = (ends[target].0, now.max(ends[target].1));
-            add(store, &mut batch, shard, &keys::record(place, arrival), &record).map_err(refused)?;
+            add(store, &mut batch, shard, &keys::record(place, arrival), record).map_err(refused)?;
             ends[target] = (place + 1, arrival);
             if !kept.is_event {
                 let number = shard.number(place, arrival);
@@ -181,19 +187,23 @@ impl Turn {
         &'a self,
         store: &Store,
         inner: &'a Inner,
-    ) -> Result<Vec<(&'a Kept, u128, &'a Arc<Shard>)>, (usize, Error)> {
+    ) -> Result<Vec<(&'a Kept, PutRecord<'a>, u128, &'a Arc<Shard>)>, (usize, Error)> {
         let mut routes = Vec::with_capacity(self.records.len());
         for kept in &self.records {
-            let record = kept.record();
-            let route = check_record(&record, inner).and_then(|()| {
-                let hash = hash_of(store, &record, inner)?;
-                Ok((kept, hash, self.stream.shard_for(inner, hash)?))
-            });
-            match route {
-                Ok(route) => routes.push(route),
-                Err(Error::Storage(fault)) => return Err((kept.operation, fault.into())),
-                Err(_) if kept.is_event => {}
-                Err(error) => return Err((kept.operation, error)),
+            for record in kept.records() {
+                let route = check_record(&record, inner).and_then(|()| {
+                    let hash = hash_of(store, &record, inner)?;
+                    Ok((kept, record, hash, self.stream.shard_for(inner, hash)?))
+                });
+                match route {
+                    Ok(route) => {
+                        routes.push(route);
+                        break;
+                    }
+                    Err(Error::Storage(fault)) => return Err((kept.operation, fault.into())),
+                    Err(_) if kept.is_event => {}
+                    Err(error) => return Err((kept.operation, error)),
+                }
             }
         }
         Ok(routes)

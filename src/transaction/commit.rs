@@ -3,12 +3,14 @@
 use super::committed::Outputs;
 use super::error::{Engine, Error, Result};
 use super::verbs::{Operation, Parts, Transaction, refused};
+use crate::kv::deliveries::tell::Telling;
 use crate::kv::feed_locks::{FeedLocks, Wakes};
 use crate::kv::write::{apply_all, note_stale};
-use crate::objects::participant::{Arrivals, Stop};
+use crate::objects::participant::Stop;
 use crate::objects::staged::Pending;
 use crate::queue::participant::{Held, Turn as QueueTurn};
 use crate::queue::{self, Queue};
+use crate::store::deliver::Arrivals;
 use crate::store::{Batch, Store, pending};
 use crate::stream::participant::{self as streams, Turn as StreamTurn};
 use crate::stream::{self, Stream};
@@ -58,8 +60,10 @@ impl Transaction {
         feeds
             .stage(&store, &tables.state, &mut batch, &effects)
             .map_err(|error| refused(&operations, usize::MAX, error))?;
+        let mut telling = Telling::of(&store, &effects);
         let counted = objects.count(&store, &buckets, &mut batch)?;
-        let (arrivals, calls) = settings.tell();
+        let (mut arrivals, calls) = settings.tell();
+        arrivals.push(telling.take());
         route(&store, arrivals, &mut queues, &mut streams)?;
         streams.sort_by(|one, other| one.place().cmp(&other.place()));
         queues.sort_by(|one, other| one.place().cmp(&other.place()));
@@ -89,7 +93,8 @@ impl Transaction {
         outputs.puts.extend(puts);
         let (pending, wrote) = pending.unwrap_or_else(|| (pending::Pending::ready(&store, ()), false));
         let at = wrote.then(|| pending.position());
-        drop((held, counted, effects));
+        drop((held, counted, telling));
+        drop(effects);
         drop((item_locks, key_locks));
         drop((shapes, settings));
         streams::wake(readers);
@@ -117,7 +122,11 @@ fn with_queues<'a>(
         }
     }
     for queue in &mut *held {
-        queue.stage(&mut batch).map_err(|(operation, error)| refused(operations, operation, error))?;
+        let staged = queue.stage(&mut batch);
+        if !staged.map_err(|(operation, error)| refused(operations, operation, error))? {
+            let resource = queue.name().to_owned();
+            return Err(Error::Conflict { engine: Engine::Queue, resource, attempts: 1 });
+        }
     }
     let (len, max) = (batch.byte_len(), store.batch_bytes_max());
     if len > max {
@@ -132,23 +141,23 @@ fn with_queues<'a>(
     Ok((pending, wrote))
 }
 
-/// What is told of objects arrives with what is sent and put anyway, behind it.
+/// What is told of items and objects arrives with what is sent and put anyway, behind it.
 fn route(
     store: &Store,
     arrivals: Vec<Arrivals>,
     queues: &mut Vec<QueueTurn>,
     streams: &mut Vec<StreamTurn>,
 ) -> Result<()> {
-    for Arrivals { group, by_arn } in arrivals {
-        for (arn, bodies) in by_arn {
+    for by_arn in arrivals {
+        for (arn, arrivals) in by_arn {
             if let Some(queue) = Queue::told_by_arn(store, &arn)? {
                 let known = queues.iter().position(|turn| turn.is_of(&queue));
                 let place = known.unwrap_or(queues.len());
                 if known.is_none() {
                     queues.push(QueueTurn::new(&queue));
                 }
-                for body in bodies {
-                    queues[place].arrive(body);
+                for arrival in arrivals {
+                    queues[place].arrive(arrival);
                 }
             } else if let Some(stream) = Stream::told_by_arn(store, &arn)? {
                 let known = streams.iter().position(|turn| turn.is_of(&stream));
@@ -156,8 +165,8 @@ fn route(
                 if known.is_none() {
                     streams.push(StreamTurn::new(&stream));
                 }
-                for body in bodies {
-                    streams[place].arrive(&group, body);
+                for arrival in arrivals {
+                    streams[place].arrive(arrival);
                 }
             }
         }

@@ -33,7 +33,7 @@
 //!
 //! All of it is one frame of the log: readers, streams of changes, consumers and the next opening after a crash find all of
 //! it or nothing. What follows from a change follows in the same frame as with the change alone: entries of indexes,
-//! expiries, change records, events of objects that go to queues and streams.
+//! expiries, change records, changes of items and events of objects that go to queues and streams.
 //!
 //! # Exactly once
 //!
@@ -103,8 +103,8 @@
 //!     reads has its place where its snapshot is.
 //! T3. Locks are taken in this order, by transactions and by everybody else; of one kind in the order in brackets:
 //!     settings of buckets (number), shapes of tables (name), keys of objects (stripe), items (stripe), tails of change
-//!     streams (number), counts of extents (stripe), then stream after stream with the tails of its shards (name; shard),
-//!     then queues (name). None is taken twice, and none while the closure runs.
+//!     streams (number), the order in which tables tell (number), counts of extents (stripe), then stream after stream with
+//!     the tails of its shards (name; shard), then queues (name). None is taken twice, and none while the closure runs.
 //! T4. Nothing is applied to what an engine has in memory before the frame is in the log, and all of it before any lock is
 //!     given back.
 //! T5. No receiver or reader of a stream is woken, and no function called, while a lock is held.

@@ -11,10 +11,12 @@ use crate::kv::{
 };
 use crate::objects::participant::Objects;
 use crate::objects::{
-    Bucket, DeleteObject, DeleteOutput, GetObject, GetOutput, HeadOutput, PutObject, PutOutput,
+    self, Bucket, DeleteObject, DeleteOutput, GetObject, GetOutput, HeadOutput, PutObject, PutOutput,
+    VersionId,
 };
 use crate::queue::{self, Queue, SendMessage, Sent};
 use crate::store::Batch;
+use crate::store::keep::{Coming, Kept};
 use crate::store::overlay::Overlay;
 use crate::stream::{self, Put, PutRecord, Stream};
 use bytes::Bytes;
@@ -105,6 +107,43 @@ impl Transaction {
 impl Parts {
     fn write(&mut self, operation: usize, prepared: Prepared, given: &Item) -> kv::Result<WriteOutput> {
         self.items.write(&self.tables, &mut self.overlay, operation, prepared, given)
+    }
+
+    /// The body of a message becomes an object, if it is large in this queue.
+    fn put_body(&mut self, queue: &Queue, operation: usize, message: &mut SendMessage) -> queue::Result<()> {
+        let Some(active) = queue.active_for(message.body_len())? else { return Ok(()) };
+        queue.check_group(message)?;
+        let Some(Coming { place, key, body }) = queue.coming_of(&active, message)? else { return Ok(()) };
+        let put = self.tables.store.buckets().bucket(&place).and_then(|bucket| {
+            let request = PutObject::new(&*key).content_type("text/plain; charset=utf-8");
+            let Self { objects, overlay, batch, .. } = self;
+            objects.put_untold(overlay, batch, operation, (&bucket, &request), body)
+        });
+        let (put, _) = put.map_err(|error| match error {
+            objects::Error::Storage(fault) => fault.into(),
+            refusal => queue::no_place(&active, refusal),
+        })?;
+        let version = put.version_id.unwrap_or(VersionId::NULL).to_string();
+        queue.put_elsewhere(&active, message, Kept { place, key, version });
+        Ok(())
+    }
+
+    /// The body of a message that is deleted goes with it, if it is an object.
+    fn remove_body(&mut self, queue: &Queue, operation: usize, handle: &str) -> queue::Result<()> {
+        for body in queue.large_of(std::iter::once(handle))? {
+            let Kept { place, key, version } = &body.kept;
+            let removed = self.tables.store.buckets().bucket(place).and_then(|bucket| {
+                let request = DeleteObject::new(&**key).version(&**version);
+                let Self { objects, overlay, batch, .. } = self;
+                objects.delete_untold(overlay, batch, operation, (&bucket, &request))
+            });
+            // One that cannot be removed is not the message's any more.
+            if let Err(objects::Error::Storage(fault)) = removed {
+                return Err(fault.into());
+            }
+            self.queue(queue).remove(body);
+        }
+        Ok(())
     }
 
     fn queue(&mut self, queue: &Queue) -> &mut queue::participant::Turn {
@@ -218,7 +257,9 @@ impl Transaction {
     pub fn send(&mut self, queue: &Queue, message: impl Into<SendMessage>) -> Result<Ticket<Sent>> {
         self.check_store("queue", queue.store())?;
         self.call("SendMessage", queue.name(), |parts, operation| {
-            parts.queue(queue).send(operation, message.into())?;
+            let mut message = message.into();
+            parts.put_body(queue, operation, &mut message)?;
+            parts.queue(queue).send(operation, message)?;
             Ok::<_, queue::Error>(Ticket::new(operation))
         })
     }
@@ -231,7 +272,8 @@ impl Transaction {
     pub fn delete_message(&mut self, queue: &Queue, receipt_handle: &str) -> Result<()> {
         self.check_store("queue", queue.store())?;
         self.call("DeleteMessage", queue.name(), |parts, operation| {
-            parts.queue(queue).delete(operation, receipt_handle)
+            parts.queue(queue).delete(operation, receipt_handle)?;
+            parts.remove_body(queue, operation, receipt_handle)
         })
     }
 
@@ -244,7 +286,8 @@ impl Transaction {
     pub fn acknowledge(&mut self, queue: &Queue, receipt_handle: &str) -> Result<()> {
         self.check_store("queue", queue.store())?;
         self.call("DeleteMessage", queue.name(), |parts, operation| {
-            parts.queue(queue).acknowledge(operation, receipt_handle)
+            parts.queue(queue).acknowledge(operation, receipt_handle)?;
+            parts.remove_body(queue, operation, receipt_handle)
         })
     }
 }

@@ -9,6 +9,7 @@ mod corruption;
 mod enumerate;
 mod faults;
 mod kv;
+mod large;
 mod life;
 mod machine;
 mod model;

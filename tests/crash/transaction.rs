@@ -5,11 +5,13 @@ use crate::random::Random;
 use crate::report::{Budget, Counts};
 use fourfold::clock::ManualClock;
 use fourfold::kv::{
-    CreateTable, DeleteItem, GetItem, PutItem, Query, ScalarType, Scan, StreamViewType, UpdateItem, item,
+    CreateTable, DeleteItem, Delivery, GetItem, PutItem, Query, ScalarType, Scan, StreamViewType, UpdateItem,
+    item,
 };
 use fourfold::objects::{
     DeleteObject, EventType, GetObject, ListVersions, NotificationConfiguration, NotificationRule, PutObject,
 };
+use fourfold::queue::NewQueue;
 use fourfold::sim::{CrashLimits, Faults, SimDisk};
 use fourfold::stream::{CreateStream, PutRecord, Start};
 use fourfold::transaction::{Error, Transaction};
@@ -21,10 +23,14 @@ use xxhash_rust::xxh3::Xxh3;
 #[path = "../../examples/exactly_once.rs"]
 mod exactly_once;
 
+#[expect(dead_code, reason = "its main is for people")]
+#[path = "../../examples/outbox.rs"]
+mod outbox;
+
 const DIR: &str = "store";
 const SEGMENT: u64 = 16 << 10;
 
-type Failure = Box<dyn std::error::Error>;
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
 #[derive(Clone, Copy, Debug)]
 enum Act {
@@ -42,19 +48,22 @@ enum Act {
 #[derive(Clone, Debug)]
 enum Step {
     Transact(Vec<Act>, bool),
+    /// An item changes by itself, and tells a queue and a stream of it.
+    Write(u64),
     Receive,
     Fold,
     Compact,
 }
 
 fn step(random: &mut Random) -> Step {
-    match random.below(12) {
+    match random.below(14) {
         0..=8 => {
             let count = 1 + random.below(6);
             let acts = (0..count).map(|_| act(random)).collect();
             Step::Transact(acts, random.one_in(6))
         }
         9 | 10 => Step::Receive,
+        11 | 12 => Step::Write(random.below(3) as u64),
         _ if random.one_in(2) => Step::Fold,
         _ => Step::Compact,
     }
@@ -74,13 +83,13 @@ fn act(random: &mut Random) -> Act {
     }
 }
 
-fn open(disk: &SimDisk, at: Timestamp) -> fourfold::Result<(Store, ManualClock)> {
+pub(crate) fn open(disk: &SimDisk, at: Timestamp) -> fourfold::Result<(Store, ManualClock)> {
     let clock = ManualClock::new(at);
     let store = Store::builder().segment_size(SEGMENT).seed(7).clock(clock.clone());
     Ok((store.open_simulated(disk, DIR)?, clock))
 }
 
-fn start() -> Timestamp {
+pub(crate) fn start() -> Timestamp {
     Timestamp::from_secs(1_800_000_000)
 }
 
@@ -90,7 +99,10 @@ fn make(store: &Store) -> Result<(), Failure> {
     store.tables().create_table(table.global_index(index).stream(StreamViewType::NewAndOldImages))?;
     store.queues().create("queue")?;
     let told = store.queues().create("told")?;
-    store.streams().create("stream", CreateStream::default().shard_count(1))?;
+    let fifo = store.queues().create(NewQueue::new("told.fifo").fifo())?;
+    let stream = store.streams().create("stream", CreateStream::default().shard_count(1))?;
+    let deliveries = [Delivery::new(told.arn()), Delivery::new(fifo.arn()), Delivery::new(stream.arn())];
+    store.tables().table("table").set_deliveries(deliveries)?;
     let bucket = store.buckets().create("bucket")?;
     let rule = NotificationRule::new(told.arn(), [EventType::ObjectCreated, EventType::ObjectRemoved]);
     bucket.set_notifications(NotificationConfiguration::new([rule]))?;
@@ -154,7 +166,7 @@ fn digest(store: &Store) -> Result<u64, Failure> {
     while let Some(change) = changes.try_next()? {
         add(format!("{:?} {:?} {:?}", change.kind, change.old_image, change.new_image));
     }
-    for name in ["queue", "told"] {
+    for name in ["queue", "told", "told.fifo"] {
         let queue = store.queues().get(name)?;
         let bodies: Vec<_> = queue.peek(1000)?.iter().map(|seen| seen.message.body().to_owned()).collect();
         let stats = queue.stats()?;
@@ -218,6 +230,15 @@ fn live(disk: &SimDisk, steps: &[Step]) -> Result<(History, Timestamp), Failure>
                     done => drop(done?),
                 }
             }
+            Step::Write(id) => {
+                let key = item! { "id" => *id };
+                if number % 3 == 0 {
+                    store.tables().delete_item(DeleteItem::new("table", key))?;
+                } else {
+                    let add = UpdateItem::new("table", key).update("ADD n :n").value(":n", number);
+                    store.tables().update_item(add)?;
+                }
+            }
             Step::Receive => {
                 let queue = store.queues().get("queue")?;
                 received.extend(queue.receive(2)?.iter().map(|message| message.receipt_handle().to_owned()));
@@ -258,7 +279,7 @@ fn look_at(
 }
 
 /// Looks at the states that power cuts and kills leave after each call of what is recorded on `disk`.
-fn look_at_all(
+pub(crate) fn look_at_all(
     disk: &SimDisk,
     start: u64,
     random: &mut Random,
@@ -361,6 +382,43 @@ fn consume(seed: u64, counts: &Counts, budget: &Budget) -> Result<(), String> {
 #[test]
 fn a_consumer_that_dies_anywhere_counts_everything_once() {
     crate::report::run_seeds("exactly once", 4, consume);
+}
+
+const ORDERS: u64 = 5;
+
+/// Goes on until every order was shipped, and looks whether it was once.
+fn ship_all(disk: &SimDisk, at: Timestamp) -> Result<(), Failure> {
+    let (store, clock) = open(disk, at)?;
+    outbox::make(&store)?;
+    outbox::place(&store, ORDERS)?;
+    while outbox::ship(&store, 0)? {
+        clock.advance(Duration::from_secs(6));
+    }
+    let found = outbox::count(&store)?;
+    let expected = (usize::try_from(ORDERS)?, ORDERS + ORDERS.div_ceil(10), 1);
+    if found != expected {
+        return Err(format!("found {found:?}, expected {expected:?}").into());
+    }
+    disk.set_faults(Faults::new(0).stop_at(0));
+    Ok(())
+}
+
+fn place_and_ship(seed: u64, counts: &Counts, budget: &Budget) -> Result<(), String> {
+    let mut random = Random::new(seed);
+    let disk = SimDisk::new();
+    let calls = disk.calls();
+    disk.record();
+    let context = |error: String| format!("FOURFOLD_CRASH_SEED={seed}\n{error}");
+    ship_all(&disk, start()).map_err(|error| context(error.to_string()))?;
+    let later = start() + Duration::from_hours(1);
+    look_at_all(&disk, calls, &mut random, (counts, budget), &|disk, _, _| ship_all(disk, later))
+        .map_err(context)
+}
+
+/// The outbox of `examples/outbox.rs`, cut after every call, has in the end shipped every order once.
+#[test]
+fn an_outbox_that_dies_anywhere_ships_every_order_once() {
+    crate::report::run_seeds("outbox", 3, place_and_ship);
 }
 
 /// What was read before the crash is not confused by what came after: a message received and not acknowledged comes back.

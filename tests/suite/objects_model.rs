@@ -363,7 +363,7 @@ impl World {
             self.models.get_mut(name).unwrap().keys.get_mut(key).and_then(|versions| versions.first_mut());
         match (tagged, version) {
             (Err(Error::NoSuchKey { .. }), None) => {}
-            (Err(Error::MethodNotAllowed { method: "PUT" }), Some(Version { data: None, .. })) => {}
+            (Err(Error::MethodNotAllowed { method: "PUT", .. }), Some(Version { data: None, .. })) => {}
             (Ok(_), Some(Version { data: Some(data), .. })) => data.tags = tags,
             (tagged, version) => panic!("{tagged:?} of {version:?}"),
         }

@@ -5,6 +5,7 @@ mod batch;
 mod changes;
 mod definition;
 mod describe;
+mod destinations;
 mod items;
 mod legacy;
 mod precheck;
@@ -71,6 +72,10 @@ async fn perform(call: &Call<'_>, service: Service, name: &str, input: Fields) -
         "ListTables" => operation.list_tables(),
         "UpdateTimeToLive" => operation.update_time_to_live().await,
         "DescribeTimeToLive" => operation.describe_time_to_live(),
+        "EnableKinesisStreamingDestination" => operation.enable_destination(),
+        "DisableKinesisStreamingDestination" => operation.disable_destination(),
+        "UpdateKinesisStreamingDestination" => operation.update_destination(),
+        "DescribeKinesisStreamingDestination" => operation.describe_destinations(),
         "TagResource" => operation.tag_resource().await,
         "UntagResource" => operation.untag_resource().await,
         "ListTagsOfResource" => operation.list_tags_of_resource(),

@@ -8,7 +8,11 @@ pub(super) fn input(operation: &str) -> Option<&'static Shape> {
     Some(match operation {
         "CreateTable" => &CREATE_TABLE,
         "UpdateTable" => &UPDATE_TABLE,
-        "DeleteTable" | "DescribeTable" | "DescribeTimeToLive" => &OF_TABLE,
+        "DeleteTable" | "DescribeTable" | "DescribeTimeToLive" | "DescribeKinesisStreamingDestination" => {
+            &OF_TABLE
+        }
+        "EnableKinesisStreamingDestination" | "DisableKinesisStreamingDestination" => &DESTINATION,
+        "UpdateKinesisStreamingDestination" => &UPDATE_DESTINATION,
         "UpdateTimeToLive" => &UPDATE_TIME_TO_LIVE,
         "ListTables" => &LIST_TABLES,
         "TagResource" => &TAG_RESOURCE,
@@ -151,6 +155,32 @@ static UPDATE_TABLE: Shape = of_table(
     ],
 );
 static OF_TABLE: Shape = of_table("DescribeTableInput", &[must("TableName", &TABLE_NAME)]);
+static STREAM_ARN: Shape = text(37, 1024, None);
+static PRECISION: Shape = words(&["MICROSECOND", "MILLISECOND"]);
+static ENABLE_STREAMING: Shape = structure(
+    "EnableKinesisStreamingConfiguration",
+    &[may("ApproximateCreationDateTimePrecision", &PRECISION)],
+);
+static DESTINATION: Shape = of_table(
+    "KinesisStreamingDestinationInput",
+    &[
+        must("TableName", &TABLE_NAME),
+        must("StreamArn", &STREAM_ARN),
+        may("EnableKinesisStreamingConfiguration", &ENABLE_STREAMING),
+    ],
+);
+static UPDATE_STREAMING: Shape = structure(
+    "UpdateKinesisStreamingConfiguration",
+    &[may("ApproximateCreationDateTimePrecision", &PRECISION)],
+);
+static UPDATE_DESTINATION: Shape = of_table(
+    "UpdateKinesisStreamingDestinationInput",
+    &[
+        must("TableName", &TABLE_NAME),
+        must("StreamArn", &STREAM_ARN),
+        may("UpdateKinesisStreamingConfiguration", &UPDATE_STREAMING),
+    ],
+);
 static TIME_TO_LIVE: Shape = structure(
     "TimeToLiveSpecification",
     &[must("AttributeName", &text(0, 255, None)), must("Enabled", &Shape::Flag)],

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 26] = [
     "PutItem",
     "GetItem",
     "UpdateItem",
@@ -27,6 +27,10 @@ const TABLES: [&str; 22] = [
     "ListTables",
     "UpdateTimeToLive",
     "DescribeTimeToLive",
+    "EnableKinesisStreamingDestination",
+    "DisableKinesisStreamingDestination",
+    "UpdateKinesisStreamingDestination",
+    "DescribeKinesisStreamingDestination",
     "TagResource",
     "UntagResource",
     "ListTagsOfResource",

@@ -36,7 +36,7 @@ impl Child<'_> {
                 return Ok(());
             }
             let at = (i * pairs + thread) as usize * batch % (PREPARED - batch);
-            let start = (i % every == 0).then(Instant::now);
+            let start = i.is_multiple_of(every).then(Instant::now);
             queue.send(&bodies[at..at + batch])?;
             if let Some(start) = start {
                 nanos.lock().expect("no step panicked").push(start.elapsed().as_nanos() as u64);

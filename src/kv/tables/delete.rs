@@ -57,6 +57,7 @@ impl Tables {
             batch.drop_space(space)?;
         }
         batch.delete_resource(ResourceKind::Table, name)?;
+        state.deliveries.stage(&mut batch, name, &Vec::new())?;
         if let Some(feed) = &shape.feed {
             feed.stage_end(store, &mut batch)?;
         }
@@ -64,6 +65,7 @@ impl Tables {
         if let Some(feed) = shape.feed.take() {
             feed.apply_end(store, &mut wakes);
         }
+        state.deliveries.set(name, Vec::new());
         shape.is_dropped = true;
         drop(shape);
         state.remove(name);

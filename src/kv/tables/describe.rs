@@ -257,7 +257,7 @@ pub(crate) fn table_arn(store: &Store, name: &str) -> String {
 }
 
 /// A UUID as text.
-fn hyphenated(uuid: u128) -> String {
+pub(crate) fn hyphenated(uuid: u128) -> String {
     let hex = format!("{uuid:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

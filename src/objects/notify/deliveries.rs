@@ -4,11 +4,10 @@ use crate::error::Result;
 use crate::objects::notify::message::{self, Event, Scene};
 use crate::objects::notify::rule::TargetArn;
 use crate::objects::notify::{Functions, NotificationConfiguration, NotificationError};
-use crate::store::deliver::{Deliver, Delivery, Woken, deliver_all};
+use crate::store::deliver::{Arrival, Arrivals, Deliver, Delivery, Woken, deliver_all};
 use crate::store::pending::Pending;
 use crate::store::{Batch, Store};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ pub(crate) struct Deliveries {
     /// Bucket and key of what happened: what is told of one object stays in order.
     group: String,
     /// By ARN: the order of D3 in `store::deliver`.
-    arrivals: BTreeMap<String, Vec<Bytes>>,
+    arrivals: Arrivals,
     /// Functions by name.
     calls: Vec<(String, Bytes)>,
 }
@@ -63,9 +62,11 @@ impl Deliveries {
     }
 
     fn add(&mut self, arn: &str, body: Bytes) {
-        match TargetArn::parse(arn).and_then(TargetArn::function) {
-            Some(name) => self.calls.push((name.to_owned(), body)),
-            None => self.arrivals.entry(arn.to_owned()).or_default().push(body),
+        if let Some(name) = TargetArn::parse(arn).and_then(TargetArn::function) {
+            self.calls.push((name.to_owned(), body));
+        } else {
+            let arrival = Arrival::new(&self.group, body);
+            self.arrivals.entry(arn.to_owned()).or_default().push(arrival);
         }
     }
 
@@ -87,10 +88,10 @@ impl Deliveries {
         batch: Batch,
         find: Find<'_>,
     ) -> Result<(Pending<()>, Calls)> {
-        let found = self.arrivals.iter().filter_map(|(arn, bodies)| {
+        let found = self.arrivals.iter().filter_map(|(arn, arrivals)| {
             // A service that nobody stands for is only in a configuration whose targets were not to be validated.
             let target = find(TargetArn::parse(arn)?.service)?;
-            Some(Delivery { target, arn, group: &self.group, bodies })
+            Some(Delivery { target, arn, arrivals })
         });
         let found: Vec<_> = found.collect();
         let mut pending = Pending::ready(store, ());
@@ -101,9 +102,9 @@ impl Deliveries {
         Ok((pending, Calls { woken, ..Self::resolve(self.calls, functions) }))
     }
 
-    /// Who has the batch in hand delivers by itself: what arrives where, with the group of all, and whom to call.
-    pub(crate) fn into_parts(self, functions: &Functions) -> (String, BTreeMap<String, Vec<Bytes>>, Calls) {
-        (self.group, self.arrivals, Self::resolve(self.calls, functions))
+    /// Who has the batch in hand delivers by itself: what arrives where, by ARN, and whom to call.
+    pub(crate) fn into_parts(self, functions: &Functions) -> (Arrivals, Calls) {
+        (self.arrivals, Self::resolve(self.calls, functions))
     }
 
     fn resolve(calls: Vec<(String, Bytes)>, functions: &Functions) -> Calls {
@@ -172,7 +173,7 @@ pub(super) fn check_targets_of(
         }
         let refusal = match (arn.function(), find(arn.service)) {
             (Some(name), _) if functions.get(name).is_some() => None,
-            (None, Some(target)) => target.refusal(store, &rule.arn)?,
+            (None, Some(target)) => target.refusal(store, &rule.arn, false)?,
             _ => Some(format!("The destination {} does not exist", what(arn.service))),
         };
         targets.extend(refusal.map(|reason| (rule.arn.clone(), reason)));

@@ -219,7 +219,7 @@ struct Told {
 }
 
 impl Deliver for Told {
-    fn refusal(&self, _: &Store, arn: &str) -> crate::Result<Option<String>> {
+    fn refusal(&self, _: &Store, arn: &str, _: bool) -> crate::Result<Option<String>> {
         Ok(arn.ends_with(":gone").then(|| "The destination queue does not exist".to_owned()))
     }
 
@@ -236,12 +236,13 @@ impl Target for &Told {
         mut batch: Batch,
         append: &mut dyn FnMut(Batch) -> crate::Result<()>,
     ) -> crate::Result<Vec<std::task::Waker>> {
-        let Delivery { arn, bodies, .. } = delivery;
-        for body in *bodies {
-            batch.put_in(self.space, body, arn.as_bytes())?;
+        let Delivery { arn, arrivals, .. } = delivery;
+        for arrival in *arrivals {
+            batch.put_in(self.space, &arrival.body, arn.as_bytes())?;
         }
         append(batch)?;
-        self.messages.lock().extend(bodies.iter().map(|body| ((*arn).to_owned(), parsed(body))));
+        let told = arrivals.iter().map(|arrival| ((*arn).to_owned(), parsed(&arrival.body)));
+        self.messages.lock().extend(told);
         Ok(Vec::new())
     }
 }
