@@ -388,7 +388,7 @@ class Keys(S3Test):
         for version in ["s3", "s3v4"]:
             client = self.s3(signature_version=version)
             fields = {"success_action_status": "201", "acl": "public-read"}
-            conditions = [fields | {}, ["content-length-range", 1, 100], ["starts-with", "$key", "form/"]]
+            conditions = [*({name: value} for name, value in fields.items()), ["content-length-range", 1, 100], ["starts-with", "$key", "form/"]]
             form = client.generate_presigned_post(self.bucket, "form/${filename}", Fields=dict(fields), Conditions=conditions)
             post = lambda body, **more: self.http.request(
                 "POST", form["url"], fields={**form["fields"], **more, "file": ("f.txt", body)}

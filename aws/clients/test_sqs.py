@@ -78,7 +78,9 @@ class Sqs(ServerTest):
     def test_permissions(self):
         arguments = {"QueueUrl": self.url, "AWSAccountIds": ["111122223333"], "Actions": ["SendMessage"]}
         self.sqs.add_permission(Label="x", **arguments)
-        self.assertEqual(self.refused("add_permission", Label="x", **arguments)[0], "InvalidParameterValue")
+        self.sqs.add_permission(Label="x", **arguments)
+        other = dict(arguments, Actions=["ReceiveMessage"])
+        self.assertEqual(self.refused("add_permission", Label="x", **other)[0], "InvalidParameterValue")
         policy = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["Policy"])["Attributes"]["Policy"]
         self.assertEqual(json.loads(policy)["Statement"][0]["Sid"], "x")
         self.sqs.remove_permission(QueueUrl=self.url, Label="x")

@@ -234,8 +234,9 @@ fn region_and_the_length_of_a_day_are_set() {
     let summary = server.post("Kinesis_20131202.DescribeStreamSummary", r#"{"StreamName":"clicks"}"#);
     assert!(summary.contains("arn:aws:kinesis:eu-central-1:000000000000:stream/clicks"), "{summary}");
     let rules = "<LifecycleConfiguration><Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix/></Filter><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>";
+    let here = "<CreateBucketConfiguration><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>";
     for (method, path, body) in
-        [("PUT", "/films", ""), ("PUT", "/films?lifecycle", rules), ("PUT", "/films/a", "short")]
+        [("PUT", "/films", here), ("PUT", "/films?lifecycle", rules), ("PUT", "/films/a", "short")]
     {
         let answer = server.ask(method, path, body);
         assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");

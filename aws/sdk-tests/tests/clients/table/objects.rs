@@ -187,7 +187,7 @@ async fn objects_answer_alike() {
         is(Delete("a", Some("first")), ""),
         is(Versions, "true"),
         is(Version("Suspended"), ""),
-        is(Put("a", "third", Nothing), "null"),
+        is(Put("a", "third", Nothing), "\" -"),
     ];
     check(&rows, native, |config| Client::new(config), by_sdk).await;
 }
@@ -220,7 +220,8 @@ fn by_library(store: &Store, known: &mut Known, request: &Do) -> Result<String, 
                 Unless::Changed(etag) => put.if_match(etag),
             };
             let done = photos()?.put_object(put, body)?;
-            let version = done.version_id.map(|id| id.to_string());
+            // Of the version that has none the service does not say so.
+            let version = done.version_id.map(|id| id.to_string()).filter(|id| id != "null");
             known.keep(body, version.clone().unwrap_or_default());
             told([Some(done.etag.to_string()), version])
         }
