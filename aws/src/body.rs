@@ -13,6 +13,9 @@ use std::task::{Context, Poll};
 /// Why a body broke off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Bytes of a body that need no room among those of all requests: however many long ones wait, short ones come through.
+const SMALL_LEN_MAX: usize = 4 << 10;
+
 /// A body of a request or an answer, never more of it in memory than a piece.
 ///
 /// ```
@@ -65,7 +68,8 @@ impl Body {
             if first.len() + all.len() + piece.len() > len_max {
                 return Err(Broken::TooLong);
             }
-            if !seat.grow(piece.len()) {
+            let len = first.len() + all.len() + piece.len();
+            if len > SMALL_LEN_MAX && !seat.grow(len - seat.len) {
                 return Err(Broken::NoRoom);
             }
             if first.is_empty() && all.is_empty() {

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Below which they are.
 pub(crate) const PATH: &str = "/_fourfold/";
+/// Bytes of what such requests say, at most.
+pub(crate) const BODY_LEN_MAX: usize = 4 << 10;
 const CONTENT_TYPE: &str = "application/json";
 /// What Prometheus asks for.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -25,7 +25,8 @@ pub struct Limits {
     pub head_wait: Duration,
     /// How long a body may take to come, and another second for each 64 KiB that have come. Default: 30 s.
     pub body_wait: Duration,
-    /// How long an answer may wait until whom it is for takes some of it. What is silent, as a long poll is, waits for
+    /// How long an answer may wait until whom it is for takes some of it, which shows when the system's buffers, of some
+    /// megabytes, have room again. What is silent, as a long poll is, waits for
     /// nobody. Default: 75 s.
     pub answer_wait: Duration,
     /// How long requests have to end when the server is stopped. Default: 5 s.

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// Operations that are counted by name. Names are the callers', so there is an end to them; others are one.
 const OPERATIONS_MAX: usize = 256;
 const OTHER: &str = "other";
+/// No operation of a service has a longer name.
+const NAME_LEN_MAX: usize = 64;
 /// Upper ends of the classes of durations, in microseconds; a long poll may take 20 s.
 const ENDS: [u64; 12] = [50, 100, 250, 500, 1000, 2500, 5000, 10_000, 50_000, 250_000, 1_000_000, 20_000_000];
 
@@ -51,9 +53,9 @@ impl Metrics {
     fn count(&self, name: Name, status: StatusCode, took: Duration) {
         // A count that was half done is still a count.
         let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = operations.contains_key(&name);
-        let name =
-            if is_known || operations.len() < OPERATIONS_MAX { name } else { (name.0, OTHER.to_owned()) };
+        let is_name = name.1.len() <= NAME_LEN_MAX && name.1.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let is_counted = is_name && (operations.contains_key(&name) || operations.len() < OPERATIONS_MAX);
+        let name = if is_counted { name } else { (name.0, OTHER.to_owned()) };
         let operation = operations.entry(name).or_default();
         *operation.by_status.entry(status.as_u16()).or_default() += 1;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -164,10 +166,13 @@ mod tests {
     fn names_of_callers_have_an_end() {
         let metrics = Metrics::default();
         for number in 0..2 * OPERATIONS_MAX {
-            metrics.count(("sqs", format!("\"{number}\n")), StatusCode::OK, Duration::ZERO);
+            metrics.count(("sqs", format!("Name{number}")), StatusCode::OK, Duration::ZERO);
         }
+        // What no operation is called is not kept at all.
+        metrics.count(("sqs", "a".repeat(1 << 20)), StatusCode::OK, Duration::ZERO);
+        metrics.count(("sqs", "\"\n".to_owned()), StatusCode::OK, Duration::ZERO);
         assert_eq!(metrics.operations.lock().unwrap().len(), OPERATIONS_MAX + 1);
         let text = metrics.text(&fourfold::Store::in_memory().stats());
-        assert!(text.contains(&format!("operation=\"other\",status=\"200\"}} {OPERATIONS_MAX}")));
+        assert!(text.contains(&format!("operation=\"other\",status=\"200\"}} {}", OPERATIONS_MAX + 2)));
     }
 }

@@ -175,7 +175,7 @@ impl Router {
     /// others. An answer that is a stream is awaited to its end: [`serve`](Self::serve) does not.
     pub async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (head, body) = self.serve(request.map(Body::from)).await.into_parts();
-        // What was answered in pieces and broke off is answered as far as it came.
+        // What was answered in pieces and broke off has no end that could be given.
         Response::from_parts(head, body.all(usize::MAX).await.unwrap_or_default())
     }
 
@@ -185,7 +185,7 @@ impl Router {
         let (head, body) = request.into_parts();
         let shared = &*self.shared;
         if let Some(path) = head.uri.path().strip_prefix(control::PATH) {
-            return match body.all(shared.body_len_max).await {
+            return match body.all(shared.body_len_max.min(control::BODY_LEN_MAX)).await {
                 Ok(body) => shared.control.answer(&shared.metrics, &head.method, path, &body),
                 Err(broken) => unread(&head, &broken),
             };

@@ -72,7 +72,9 @@ impl Server {
     /// end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let limits = self.limits;
-        let mut builder = Builder::new(Streams { wait: limits.answer_wait });
+        // Of no time at all nothing would ever be taken, and what no calendar has cannot be waited for.
+        let answer_wait = limits.answer_wait.clamp(Duration::from_millis(1), Duration::from_hours(24 * 365));
+        let mut builder = Builder::new(Streams { wait: answer_wait });
         let http1 = &mut builder.http1();
         http1.timer(TokioTimer::new()).header_read_timeout(limits.head_wait);
         http1.max_buf_size(limits.head_len.max(HEAD_LEN_MIN));
@@ -97,7 +99,7 @@ impl Server {
                 started.store(true, Ordering::Relaxed);
                 serve(router.clone(), request, limits.body_wait)
             });
-            let socket = TokioIo::new(Drained::new(socket, limits.answer_wait));
+            let socket = TokioIo::new(Drained::new(socket, answer_wait));
             let connection = builder.serve_connection(socket, service).into_owned();
             let connection = graceful.watch(connection);
             tokio::spawn(async move {

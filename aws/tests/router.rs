@@ -90,8 +90,8 @@ fn refusals_of_sqs_have_both_codes() {
         ),
         (
             "AmazonSQS.CreateQueue",
-            r#"{"QueueName":7}"#,
-            r#"{"__type":"com.amazon.coral.service#SerializationException","Message":"NUMBER_VALUE can not be converted to a String"}"#,
+            r#"{"QueueName":[7]}"#,
+            r#"{"__type":"com.amazon.coral.service#SerializationException","Message":"Start of list found where not expected"}"#,
             "SerializationException;Sender",
         ),
     ];

@@ -35,6 +35,11 @@ impl State {
         }
         let _control = self.control.lock();
         let mut cursor = table.building.lock();
+        if !table.shape.read().has_building() {
+            // Somebody else was done with it first.
+            cursor.clear();
+            return Ok(false);
+        }
         if let Some(next) = self.enter(store, table, &cursor)? {
             *cursor = next;
             return Ok(true);
@@ -46,6 +51,8 @@ impl State {
 
     /// Enters all items of a table.
     pub(crate) fn build(&self, store: &Store, table: &Table) -> Result<Pending<()>> {
+        // Should this fail, the steps begin anew: what they have done was of other indexes.
+        table.building.lock().clear();
         let mut cursor = Vec::new();
         while let Some(next) = self.enter(store, table, &cursor)? {
             cursor = next;

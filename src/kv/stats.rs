@@ -1,10 +1,10 @@
 //! What a table holds, counted.
 
 use crate::clock::Timestamp;
+use crate::kv::Tables;
 use crate::kv::changes::feed::Feed;
 use crate::kv::error::Result;
 use crate::kv::handle::Table as Handle;
-use crate::kv::{Tables, ttl};
 use crate::store::Store;
 use std::time::Duration;
 
@@ -92,7 +92,6 @@ impl Handle {
         let Tables { store, state } = self.tables();
         let table = state.table(store, self.name())?;
         table.count(store)?;
-        state.find_expiry(store, &table)?;
         let shape = table.shape.read();
         let (items, bytes) = table.counts.get();
         let indexes = shape.indexes.iter().map(|index| {
@@ -105,7 +104,7 @@ impl Handle {
             bytes,
             indexes: indexes.collect(),
             changes: shape.feed.as_ref().map(|feed| feed.stats(store)).transpose()?,
-            expires: shape.ttl.as_ref().and_then(|_| ttl::expected(&table)),
+            expires: state.next_expiry(store, &shape)?,
             capacity: used.map(|[read_units, write_units]| CapacityUsed { read_units, write_units }),
         })
     }

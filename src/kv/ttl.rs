@@ -214,9 +214,13 @@ fn expiring(due: u64) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
 
 /// An item expires in this second: the sweep comes no later.
 pub(crate) fn expect(store: &Store, table: &Table, second: u64) {
-    if second < store.now().as_secs().saturating_sub(AGE_MAX_SECS) {
-        return;
+    if second >= store.now().as_secs().saturating_sub(AGE_MAX_SECS) {
+        found(store, table, second);
     }
+}
+
+/// The same of a second that an entry says, which is looked at in any case.
+fn found(store: &Store, table: &Table, second: u64) {
     let at = Timestamp::from_secs(second).as_millis().max(1);
     // Relaxed: the sweep reads it again after it was woken.
     let known = table.expiry.fetch_min(at, Ordering::Relaxed);
@@ -225,19 +229,20 @@ pub(crate) fn expect(store: &Store, table: &Table, second: u64) {
     }
 }
 
-/// When the next item of a table expires, as far as that is known.
-pub(crate) fn expected(table: &Table) -> Option<Timestamp> {
-    match table.expiry.load(Ordering::Relaxed) {
-        0 | u64::MAX => None,
-        at => Some(Timestamp::from_millis(at)),
-    }
-}
-
 impl State {
     /// Items of this second and earlier ones have expired.
     fn second_due(&self, store: &Store) -> u64 {
         let delay = self.dials.read().expiry_delay;
         store.now().as_millis().saturating_sub(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)) / 1000
+    }
+
+    /// When the next item of a table expires.
+    pub(crate) fn next_expiry(&self, store: &Store, shape: &Shape) -> Result<Option<Timestamp>> {
+        let Some(space) = &shape.ttl else { return Ok(None) };
+        let mut range = space.range(store, expiring(self.second_due(store)));
+        let second = if range.advance()? { range.key().first_chunk() } else { None };
+        let delay = self.dials.read().expiry_delay;
+        Ok(second.map(|second| Timestamp::from_secs(u64::from_be_bytes(*second)) + delay))
     }
 
     /// Finds the second in which the first item of a table expires, if that is not known.
@@ -258,7 +263,7 @@ impl State {
             }
         };
         if let Some(second) = range.key().first_chunk().filter(|_| found) {
-            expect(store, table, u64::from_be_bytes(*second));
+            self::found(store, table, u64::from_be_bytes(*second));
         }
         Ok(())
     }
@@ -267,7 +272,7 @@ impl State {
     pub(crate) fn expire(&self, store: &Store, table: &Table) -> Result<bool> {
         let due = self.second_due(store);
         // Relaxed: a writer that lowers it meanwhile wakes the sweep again.
-        if table.expiry.load(Ordering::Relaxed) > due.saturating_mul(1000) {
+        if table.expiry.load(Ordering::Relaxed) / 1000 > due {
             return Ok(false);
         }
         let mut wakes = Wakes::default();
@@ -297,11 +302,11 @@ impl State {
             let (Some(second), Some(key)) = (found.first_chunk(), found.get(SECOND_LEN..)) else { continue };
             let second = u64::from_be_bytes(*second);
             if second > due {
-                expect(store, table, second);
+                self::found(store, table, second);
                 break;
             }
             if taken == STEP {
-                expect(store, table, second);
+                self::found(store, table, second);
                 return Ok(true);
             }
             self.expire_item(store, (table, shape), second, key, wakes)?;

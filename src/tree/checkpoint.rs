@@ -13,6 +13,8 @@ use std::sync::atomic::Ordering;
 
 /// Bytes of an active segment that a fork copies.
 const COPIED_MAX: u64 = 32 << 10;
+/// Merges that a fork does before it is made, at most.
+const SETTLING_MAX: u32 = 64;
 
 impl<S: Storage> Tree<S> {
     /// Puts a copy of the tree as of now into the directory `dir`, which must be missing or empty. Writes go on; folds,
@@ -65,7 +67,11 @@ impl<S: Storage> Tree<S> {
         for _ in 0..self.waiting() {
             self.fold_oldest()?;
         }
-        while self.compact_step()? {}
+        for _ in 0..SETTLING_MAX {
+            if !self.compact_step()? {
+                break;
+            }
+        }
         Ok(())
     }
 

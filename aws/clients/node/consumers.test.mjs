@@ -165,5 +165,6 @@ test("objects", async () => {
   const host = where.endpoint.replace("127.0.0.1", "localhost");
   const named = new S3Client({ ...where, endpoint: host });
   const small = await named.send(new GetObjectCommand({ Bucket, Key: "small/3 \u00e4" })).catch((error) => error);
-  if (small.code !== "ENOTFOUND") assert.equal(await small.Body.transformToString(), "3");
+  // Where such names are not those of this machine, or not of its address of old.
+  if (!["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED"].includes(small.code ?? small.cause?.code)) assert.equal(await small.Body.transformToString(), "3");
 });

@@ -7,6 +7,8 @@ use crate::value::Value;
 
 /// More are not told.
 const FINDINGS_MAX: usize = 10;
+/// Bytes of what is there that are told, about: a request of many small members would have a far longer answer.
+const TOLD_LEN_MAX: usize = 64 << 10;
 /// What the services print for a structure behind its class: where it is in memory.
 const ADDRESS: &str = "@2";
 
@@ -288,34 +290,65 @@ fn lower(name: &str) -> String {
 
 /// A list or a map as the service prints it.
 fn told(dialect: Dialect, shape: &Shape, value: &Value) -> String {
+    let mut text = String::new();
+    tell(dialect, shape, value, &mut text);
+    text
+}
+
+fn tell(dialect: Dialect, shape: &Shape, value: &Value, text: &mut String) {
     match (shape, value) {
         (Shape::List(rules), Value::List(items)) => {
-            let items: Vec<String> = items.iter().map(|item| told(dialect, rules.item, item)).collect();
-            format!("[{}]", items.join(", "))
+            tell_all("[", items, "]", text, |item, text| tell(dialect, rules.item, item, text));
         }
         (Shape::Map(rules), Value::Map(entries)) => {
-            let entries = entries.iter();
-            let entries: Vec<String> = entries
-                .map(|(name, value)| format!("{name}={}", told(dialect, rules.value, value)))
-                .collect();
-            format!("{{{}}}", entries.join(", "))
+            tell_all("{", entries, "}", text, |(name, value), text| {
+                text.push_str(name);
+                text.push('=');
+                tell(dialect, rules.value, value, text);
+            })
         }
         (Shape::Struct(wanted), Value::Map(members)) if dialect == Dialect::Dynamo => {
             let find = |wanted: &str| members.iter().rev().find(|(name, _)| name == wanted);
             let members = wanted.members.iter().filter_map(|member| Some((member, &find(member.name)?.1)));
-            let members: Vec<String> = members
-                .map(|(member, value)| {
-                    format!("{}={}", lower(member.name), told(dialect, member.shape, value))
-                })
-                .collect();
-            format!("{}({})", wanted.class, members.join(", "))
+            text.push_str(wanted.class);
+            tell_all("(", members, ")", text, |(member, value), text| {
+                text.push_str(&lower(member.name));
+                text.push('=');
+                tell(dialect, member.shape, value, text);
+            });
         }
-        (Shape::Struct(wanted), _) => format!("com.amazonaws.kinesis.v20131202.{}{ADDRESS}", wanted.class),
-        (Shape::Blob(_), Value::Text(text)) => heap_buffer(decoded_len(text)),
-        (_, Value::Text(text)) => text.clone(),
-        (_, Value::Int(number)) => number.to_string(),
-        (_, Value::Float(number)) => number.to_string(),
-        (_, Value::Bool(flag)) => flag.to_string(),
-        _ => "null".to_owned(),
+        (Shape::Struct(wanted), _) => {
+            text.push_str("com.amazonaws.kinesis.v20131202.");
+            text.push_str(wanted.class);
+            text.push_str(ADDRESS);
+        }
+        (Shape::Blob(_), Value::Text(encoded)) => text.push_str(&heap_buffer(decoded_len(encoded))),
+        (_, Value::Text(found)) => text.push_str(found),
+        (_, Value::Int(number)) => text.push_str(&number.to_string()),
+        (_, Value::Float(number)) => text.push_str(&number.to_string()),
+        (_, Value::Bool(flag)) => text.push_str(if *flag { "true" } else { "false" }),
+        _ => text.push_str("null"),
     }
+}
+
+/// What is in a list, a map or a structure, as far as there is room for it.
+fn tell_all<T>(
+    open: &str,
+    items: impl IntoIterator<Item = T>,
+    close: &str,
+    text: &mut String,
+    mut tell: impl FnMut(T, &mut String),
+) {
+    text.push_str(open);
+    for (item, number) in items.into_iter().zip(0..) {
+        if number > 0 {
+            text.push_str(", ");
+        }
+        if text.len() > TOLD_LEN_MAX {
+            text.push_str("...");
+            break;
+        }
+        tell(item, text);
+    }
+    text.push_str(close);
 }

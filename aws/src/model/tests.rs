@@ -220,3 +220,13 @@ fn every_request_has_an_answer() {
     }
     assert!(answered > 1000, "{answered} of 20000 were right");
 }
+
+/// One byte of a request may stand for many of what is told about it.
+#[test]
+fn what_is_told_has_an_end() {
+    let records = Value::List(vec![Value::Map(Vec::new()); 100_000]);
+    let mut request = Value::map([("StreamName", Some("clicks".into())), ("Records", Some(records))]);
+    let refusal = check(Dialect::Kinesis, "PutRecords", &mut request).unwrap_err();
+    assert!(refusal.message.contains("PutRecordsRequestEntry@2, ...]' at 'records' failed"));
+    assert!(refusal.message.len() < 100_000, "{}", refusal.message.len());
+}

@@ -43,6 +43,26 @@ impl Ask<'_> {
         self.allow_on(&bucket, self.key(), self.param("versionId"), action, need)
     }
 
+    /// Who writes an object with grants or tags must be allowed these too.
+    pub(crate) fn allow_what_comes_along(&self) -> Result<()> {
+        const GRANTS: [&str; 6] = [
+            "x-amz-acl",
+            "x-amz-grant-full-control",
+            "x-amz-grant-read",
+            "x-amz-grant-read-acp",
+            "x-amz-grant-write",
+            "x-amz-grant-write-acp",
+        ];
+        let need = Need::Bucket(Permission::Write);
+        if GRANTS.iter().any(|name| self.asked(name).is_some()) {
+            self.allow("s3:PutObjectAcl", need)?;
+        }
+        if self.asked("x-amz-tagging").is_some() {
+            self.allow("s3:PutObjectTagging", need)?;
+        }
+        Ok(())
+    }
+
     /// The same of another bucket and key, such as the source of a copy.
     pub(crate) fn allow_on(
         &self,
@@ -53,8 +73,9 @@ impl Ask<'_> {
         need: Need,
     ) -> Result<()> {
         let policy = Policy::of(bucket)?;
-        let verdict =
-            policy.as_ref().map_or(Verdict::Silent, |policy| policy.judge(self, bucket, key, action));
+        let verdict = policy
+            .as_ref()
+            .map_or(Verdict::Silent, |policy| policy.judge(self, bucket, key, version, action));
         // The owner can always put a wrong policy right.
         let mends = action.ends_with("BucketPolicy");
         match (verdict, &self.caller) {

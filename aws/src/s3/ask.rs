@@ -105,6 +105,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) caller: Caller,
     /// What signed chunks go on from.
     pub(crate) seal: Option<Seal>,
+    /// The fields of a form, which says by them what other requests say by headers.
+    pub(crate) form: Option<Vec<(String, String)>>,
 }
 
 impl Ask<'_> {
@@ -131,6 +133,16 @@ impl Ask<'_> {
             Some(value) => std::str::from_utf8(value.as_bytes()).ok(),
             None => self.query.header(name),
         }
+    }
+
+    /// What is asked for by a header, or by the field of a form that stands for it.
+    pub(crate) fn asked(&self, name: &str) -> Option<&str> {
+        let Some(form) = &self.form else { return self.header(name) };
+        let short = name.strip_prefix("x-amz-").filter(|name| matches!(*name, "acl" | "tagging"));
+        let is_it = |field: &str| {
+            field.eq_ignore_ascii_case(name) || short.is_some_and(|short| field.eq_ignore_ascii_case(short))
+        };
+        form.iter().find(|(field, _)| is_it(field)).map(|(_, value)| &**value)
     }
 
     pub(crate) fn header_text(&self, name: &str) -> Option<String> {

@@ -214,7 +214,9 @@ pub(crate) async fn post(
     ask.target.key.clone_from(&key);
     let (caller, lens) = admit(ask, gate, &fields)?;
     ask.caller = caller;
+    ask.form = Some(fields.pairs.clone());
     ask.allow("s3:PutObject", Need::Bucket(Permission::Write))?;
+    ask.allow_what_comes_along()?;
     let (request, encryption) = request_of(ask, &bucket, &fields)?;
     let mut writer = bucket.writer(request)?;
     let mut len = 0;

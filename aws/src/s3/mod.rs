@@ -139,8 +139,15 @@ async fn answer_to(
     let admitted = gate.admit(head, call.scope.as_ref(), &target, &query)?;
     check_payload(call)?;
     let operation = Operation::of(head, &target, &query)?;
-    let mut ask =
-        Ask { store: call.store, head, target, query, caller: admitted.caller, seal: admitted.seal };
+    let mut ask = Ask {
+        store: call.store,
+        head,
+        target,
+        query,
+        caller: admitted.caller,
+        seal: admitted.seal,
+        form: None,
+    };
     let mut body = Intake::new(&ask, body)?;
     if operation == Operation::PostForm {
         ask.caller = Caller::Anonymous;
@@ -158,6 +165,9 @@ async fn answer_to(
         }
     } else if operation != Operation::DeleteObjects {
         ask.allow(action, need)?;
+        if matches!(operation, Operation::PutObject | Operation::CopyObject | Operation::CreateUpload) {
+            ask.allow_what_comes_along()?;
+        }
     }
     let answer = operation.answer(&ask, &mut body).await?;
     // A document that nobody looked at was still signed.

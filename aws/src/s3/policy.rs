@@ -4,7 +4,7 @@ use crate::s3::access::Caller;
 use crate::s3::ask::Ask;
 use crate::s3::error::{Error, Result};
 use fourfold::objects::{Bucket, Setting};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Longest policy, in bytes.
 const LEN_MAX: usize = 20 << 10;
@@ -93,13 +93,21 @@ impl Policy {
     pub(crate) fn is_public(&self) -> bool {
         self.statements().any(|statement| {
             statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-                && statement.get("Principal").is_some_and(|named| is_meant(named, Who::Nobody))
-                && statement.get("Condition").is_none()
+                && (statement.get("Principal").is_some_and(|named| is_meant(named, Who::Nobody))
+                    || statement.get("NotPrincipal").is_some())
+                && statement.get("Condition").is_none_or(|all| all.as_object().is_some_and(Map::is_empty))
         })
     }
 
     /// What it says of this action. A refusal beats everything.
-    pub(crate) fn judge(&self, ask: &Ask<'_>, bucket: &Bucket, key: &str, action: &str) -> Verdict {
+    pub(crate) fn judge(
+        &self,
+        ask: &Ask<'_>,
+        bucket: &Bucket,
+        key: &str,
+        version: Option<&str>,
+        action: &str,
+    ) -> Verdict {
         let resource = if key.is_empty() {
             format!("arn:aws:s3:::{}", bucket.name())
         } else {
@@ -123,7 +131,7 @@ impl Policy {
                 && field("NotAction").is_none_or(|list| !does(list))
                 && field("Resource").is_none_or(|list| names(list, &resource))
                 && field("NotResource").is_none_or(|list| !names(list, &resource))
-                && field("Condition").is_none_or(|conditions| holds(conditions, ask, bucket, key));
+                && field("Condition").is_none_or(|conditions| holds(conditions, ask, bucket, (key, version)));
             if !applies {
                 continue;
             }
@@ -291,15 +299,16 @@ impl<'a> Subject<'a> {
     }
 
     /// What a request says of it.
-    fn value(self, ask: &Ask<'_>, bucket: &Bucket, key: &str) -> Option<String> {
+    fn value(self, ask: &Ask<'_>, bucket: &Bucket, (key, version): (&str, Option<&str>)) -> Option<String> {
         match self {
             Self::ExistingTag(tag) => {
-                let tagging = bucket.tagging(key, ask.param("versionId")).ok()?;
+                let tagging = bucket.tagging(key, version).ok()?;
                 tagging.tags.get(tag).map(str::to_owned)
             }
-            Self::RequestTag(tag) => crate::form::value(ask.header("x-amz-tagging")?, tag),
+            Self::RequestTag(tag) => crate::form::value(ask.asked("x-amz-tagging")?, tag),
             Self::Param(name) => ask.param_text(name),
-            Self::Header(name) => ask.header_text(name),
+            // The one that is heeded, if there are several.
+            Self::Header(name) => ask.asked(name).map(str::to_owned),
             Self::SecureTransport => Some((ask.head.uri.scheme_str() == Some("https")).to_string()),
         }
     }
@@ -327,11 +336,11 @@ fn check_conditions(conditions: &Value) -> Result<()> {
 }
 
 /// Do all conditions hold?
-fn holds(conditions: &Value, ask: &Ask<'_>, bucket: &Bucket, key: &str) -> bool {
+fn holds(conditions: &Value, ask: &Ask<'_>, bucket: &Bucket, object: (&str, Option<&str>)) -> bool {
     conditions.as_object().into_iter().flatten().all(|(operator, keys)| {
         let Some((operator, if_exists)) = Operator::parse(operator) else { return false };
         keys.as_object().into_iter().flatten().all(|(name, wanted)| {
-            let found = Subject::parse(name).and_then(|subject| subject.value(ask, bucket, key));
+            let found = Subject::parse(name).and_then(|subject| subject.value(ask, bucket, object));
             if_exists && found.is_none() || operator.holds(wanted, found.as_deref())
         })
     })

@@ -9,6 +9,7 @@ use fourfold::queue::{
     Sent,
 };
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 impl Operation<'_> {
     pub(super) async fn send_message(&mut self) -> Result<Value> {
@@ -77,30 +78,26 @@ impl Operation<'_> {
         let queue = self.queue()?;
         let entries =
             self.named_entries(|entry| Ok((handle_of(entry)?, entry.int32("VisibilityTimeout")?)))?;
-        let dialect = self.input.dialect();
-        let mut missing = Vec::new();
-        let mut whole = Vec::new();
-        for ((id, (handle, seconds)), number) in entries.into_iter().zip(1..) {
-            if let Some(seconds) = seconds {
-                whole.push(BatchEntry::new(id, (handle, seconds)));
-            } else {
+        let mut missing = BTreeMap::new();
+        let entries = entries.into_iter().zip(1..).map(|((id, (handle, seconds)), number)| {
+            if seconds.is_none() {
                 let name = format!("ChangeMessageVisibilityBatchRequestEntry.{number}.VisibilityTimeout");
-                missing.push(refused_entry(&id, &dialect.missing(&name)));
+                missing.insert(id.clone(), self.input.dialect().missing(&name));
             }
-        }
-        if whole.is_empty() && !missing.is_empty() {
-            return Ok(Value::map([("Failed", Some(missing.into()))]));
-        }
-        let mut answer = batch(queue.change_visibility_batch_async(whole).await?, |()| Vec::new());
-        if let Value::Map(members) = &mut answer
-            && !missing.is_empty()
-        {
-            match members.iter_mut().find(|(name, _)| name == "Failed") {
-                Some((_, Value::List(failed))) => failed.append(&mut missing),
-                _ => members.push(("Failed".into(), missing.into())),
-            }
-        }
-        Ok(answer)
+            // No time that may be, so that nothing happens; the rules of the batch as a whole hold for it too.
+            BatchEntry::new(id, (handle, seconds.unwrap_or(i32::MIN)))
+        });
+        let entries = entries.collect();
+        let result = queue.change_visibility_batch_async(entries).await?;
+        let failed = result.failed.iter().map(|refused| match missing.get(&refused.id) {
+            Some(refusal) => refused_entry(&refused.id, refusal),
+            None => failure(refused),
+        });
+        let failed = Value::unless_empty(failed.collect());
+        let Value::Map(mut members) = batch(result, |()| Vec::new()) else { return Ok(Value::empty()) };
+        members.retain(|(name, _)| name != "Failed");
+        members.extend(failed.map(|failed| ("Failed".into(), failed)));
+        Ok(Value::Map(members))
     }
 
     /// The entries of a batch request.

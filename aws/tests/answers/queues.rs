@@ -143,15 +143,20 @@ fn an_entry_is_refused_alone() {
             json!([{"Id": "a", "ReceiptHandle": "x"}, {"Id": "b", "ReceiptHandle": "x", "VisibilityTimeout": -1}])
         ),
         [
+            missing("a", "ChangeMessageVisibilityBatchRequestEntry.1.VisibilityTimeout"),
             case(
                 "b",
                 "InvalidParameterValue",
                 "Value -1 for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer \
                  between 0 and 43200."
             ),
-            missing("a", "ChangeMessageVisibilityBatchRequestEntry.1.VisibilityTimeout"),
         ]
     );
+    let twice = json!([{"Id": "a", "ReceiptHandle": "x"}, {"Id": "a", "ReceiptHandle": "x"}]);
+    let request = json!({"QueueUrl": "jobs", "Entries": twice});
+    let (status, refused) = ask(&router, "ChangeMessageVisibilityBatch", &request);
+    assert_eq!(status, 400, "{refused}");
+    assert!(refused["__type"].as_str().unwrap().ends_with("BatchEntryIdsNotDistinct"), "{refused}");
 }
 
 #[test]

@@ -35,23 +35,25 @@ fn whole(answer: Response<Body>) -> Response<Bytes> {
 
 #[test]
 fn there_is_an_end_to_the_memory_that_bodies_take() {
-    let router = Router::new(Store::in_memory()).bodies_len_max(1000);
+    let router = Router::new(Store::in_memory()).bodies_len_max(100_000);
     let ask = |len| whole(now(router.serve(list(padded(len), true))));
-    for len in [1000, 600, 1000] {
+    for len in [100_000, 60_000, 100_000] {
         let answer = ask(len);
         assert_eq!((answer.status().as_u16(), text(&answer)), (200, "{}"), "nothing is kept of those before");
     }
-    let refused = ask(1001);
+    let refused = ask(100_001);
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().unwrap()));
     {
-        let mut slow = pin!(router.serve(list(padded(600), false)));
+        let mut slow = pin!(router.serve(list(padded(60_000), false)));
         assert!(slow.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        assert_eq!(ask(600).status(), 503, "the other one has that");
-        assert_eq!(ask(400).status(), 200);
+        assert_eq!(ask(60_000).status(), 503, "the other one has that");
+        assert_eq!(ask(40_000).status(), 200);
+        assert_eq!(ask(4096).status(), 200);
+        assert_eq!(ask(41_000).status(), 503);
         // What is in memory anyway needs no room.
         let request = Request::post("/").header("x-amz-target", "AmazonSQS.ListQueues");
-        let request = request.body(Bytes::from(padded(600).concat())).unwrap();
+        let request = request.body(Bytes::from(padded(60_000).concat())).unwrap();
         assert_eq!(now(router.call(request)).status(), 200);
     }
-    assert_eq!(ask(1000).status(), 200, "who left gave it back");
+    assert_eq!(ask(100_000).status(), 200, "who left gave it back");
 }

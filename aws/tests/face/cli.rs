@@ -78,9 +78,10 @@ fn a_store_is_inspected() {
     let directory = store();
     let (status, text) = run(&["inspect", path(directory.path())]);
     assert_eq!(status, 0);
-    for line in ["queues: 1", "streams: 1", "tables: 0", "buckets: 1", "  photos"] {
+    for line in ["queues: 1", "streams: 1", "tables: 0", "buckets: 1", "  own"] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
+    assert!(text.lines().any(|found| found.starts_with("  photos: bytes 0, ")), "{text}");
     let (_, text) = run(&["inspect", path(directory.path()), "--json"]);
     let found = json(&text);
     assert_eq!(found["queues"][0]["name"], "jobs");

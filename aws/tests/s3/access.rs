@@ -56,6 +56,29 @@ fn policies_allow_and_deny() {
 }
 
 #[test]
+fn who_may_write_may_not_grant() {
+    let face = Face::new();
+    let allow = |action: &str| {
+        let policy = format!(
+            r#"{{"Statement":[{{"Effect":"Allow","Principal":"*","Action":{action},"Resource":"arn:aws:s3:::photos/*"}},
+             {{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::photos/*",
+             "Condition":{{"StringEquals":{{"s3:x-amz-acl":"public-read-write"}}}}}}]}}"#
+        );
+        assert_eq!(face.send("PUT", "/photos?policy", &[], &policy).status(), 204);
+    };
+    let put = |headers: &[(&str, &str)]| face.unsigned("PUT", "/photos/k", headers, "x").status().as_u16();
+    let public = ("x-amz-acl", "public-read");
+    let tagged = ("x-amz-tagging", "a=1");
+    allow(r#""s3:PutObject""#);
+    assert_eq!([put(&[]), put(&[public]), put(&[tagged])], [200, 403, 403]);
+    allow(r#"["s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectTagging"]"#);
+    assert_eq!([put(&[public]), put(&[tagged]), put(&[public, tagged])], [200, 200, 200]);
+    // The header that is heeded is the one that is judged.
+    let open = ("x-amz-acl", "public-read-write");
+    assert_eq!([put(&[open]), put(&[open, ("x-amz-acl", "private")])], [403, 403]);
+}
+
+#[test]
 fn policies_know_the_account_of_the_bucket() {
     let face = Face::new();
     face.send("PUT", "/photos/k", &[], "x");

@@ -183,7 +183,11 @@ pub(crate) fn random_id(store: &crate::store::Store) -> String {
 
 impl Buckets {
     /// Calls `function` with the message of each event that a bucket's notifications send to
-    /// [its ARN](Self::function_arn), once the change is durable, in the thread that made it. It may use the store.
+    /// [its ARN](Self::function_arn), once the change is durable, in the thread that made it. It may use the store. Where
+    /// that thread does what time brings about (lifecycle rules do), others wait for it to be done in
+    /// [`ManualClock::advance`](crate::ManualClock::advance), [`Store::maintain`](crate::Store::maintain) and
+    /// [`Store::next_deadline`](crate::Store::next_deadline), so a function must not wait for a thread that is in one of
+    /// these.
     ///
     /// Functions last as long as the store is open. An event is not told again: who must not miss one, even if the process
     /// dies, has it sent to a queue or a stream.

@@ -193,15 +193,20 @@ fn text(all: &Value) -> String {
     text
 }
 
+/// Its name first, if it has one.
 fn members(value: &Value) -> String {
     let members = value.as_object().into_iter().flatten();
     let members: Vec<String> = members
-        .filter(|(_, value)| !value.is_null())
+        .filter(|(name, value)| *name != "name" && !value.is_null())
         .map(|(name, value)| match value {
-            Value::String(text) if name == "name" => text.clone(),
             Value::String(text) => format!("{name} {text}"),
             value => format!("{name} {value}"),
         })
         .collect();
-    members.join(", ")
+    let members = members.join(", ");
+    match value["name"].as_str() {
+        Some(name) if members.is_empty() => name.to_owned(),
+        Some(name) => format!("{name}: {members}"),
+        None => members,
+    }
 }
