@@ -305,7 +305,7 @@ fn tell(dialect: Dialect, shape: &Shape, value: &Value, text: &mut String) {
                 text.push_str(name);
                 text.push('=');
                 tell(dialect, rules.value, value, text);
-            })
+            });
         }
         (Shape::Struct(wanted), Value::Map(members)) if dialect == Dialect::Dynamo => {
             let find = |wanted: &str| members.iter().rev().find(|(name, _)| name == wanted);
