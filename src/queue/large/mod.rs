@@ -10,7 +10,7 @@
 //!     whenever a crash comes.
 //! H3. The key of an entry has that of the object, which is of one message alone: an entry whose message is not there any
 //!     more is never again one of a message.
-//! H4. The keeper's locks come before those of queues (P2 in `store::keep`).
+//! H4. The keeper's locks come before those of queues (P2 in `store::keep`). Nobody is woken while they are held.
 //!
 //! | key | value |
 //! | --- | --- |
@@ -30,7 +30,7 @@ use crate::queue::core::{Core, State};
 use crate::queue::delete::Deletions;
 use crate::queue::digest::sha256_hex;
 use crate::queue::error::{Error, Result};
-use crate::queue::handle::Staged;
+use crate::queue::handle::{Staged, waking};
 use crate::queue::limits::MESSAGE_LEN_MAX;
 use crate::queue::message::{Message, SendMessage, Stored, Text};
 use crate::queue::receive::Setting;
@@ -261,7 +261,7 @@ impl Queue {
         &self,
         active: &Active,
         mut messages: Vec<SendMessage>,
-        send: &mut dyn FnMut(Vec<SendMessage>, Batch) -> Result<T>,
+        send: &mut dyn FnMut(Vec<SendMessage>, Batch, &mut Vec<Waker>) -> Result<T>,
     ) -> Result<T> {
         let (mut coming, mut places) = (Vec::new(), Vec::new());
         for (place, message) in messages.iter().enumerate() {
@@ -271,13 +271,15 @@ impl Queue {
             }
         }
         let mut outcome = None;
-        let refused = crate::targets::keeper().within(&self.store, &coming, &[], &mut |batch, kept| {
-            let mut ready = std::mem::take(&mut messages);
-            for (place, kept) in places.iter().zip(kept) {
-                self.put_elsewhere(active, &mut ready[*place], kept.clone());
-            }
-            outcome = Some(send(ready, batch));
-            Ok(())
+        let refused = waking(|wakers| {
+            crate::targets::keeper().within(&self.store, &coming, &[], &mut |batch, kept| {
+                let mut ready = std::mem::take(&mut messages);
+                for (place, kept) in places.iter().zip(kept) {
+                    self.put_elsewhere(active, &mut ready[*place], kept.clone());
+                }
+                outcome = Some(send(ready, batch, wakers));
+                Ok(())
+            })
         })?;
         match (refused, outcome) {
             (_, Some(outcome)) => outcome,
@@ -311,25 +313,27 @@ impl Queue {
     ) -> Staged<()> {
         let going: Vec<Kept> = bodies.iter().map(|body| body.kept.clone()).collect();
         let mut outcome = None;
-        let within = crate::targets::keeper().within(&self.store, &[], &going, &mut |mut batch, _| {
-            outcome = Some(self.change(|state, setting, wakers| {
-                let deletions = decide(state, setting)?;
-                // Who was faster took the bodies too, or moved them on with their messages: then they stay.
-                let mut entries = state.large_entries(setting.core, setting.store, &deletions)?;
-                entries.sort_unstable_by(|one, other| one.large_key().cmp(other.large_key()));
-                let mut keys: Vec<_> = bodies.iter().map(|body| &*body.kept.key).collect();
-                keys.sort_unstable();
-                keys.dedup();
-                if entries.iter().map(|message| message.large_key()).ne(keys) {
-                    return Ok(None);
-                }
-                for message in &entries {
-                    state.forget_large(&mut batch, message)?;
-                }
-                let batch = std::mem::replace(&mut batch, setting.store.batch());
-                Ok(Some(stage_deletions(state, setting, deletions, batch, wakers)?))
-            }));
-            Ok(())
+        let within = waking(|wakers| {
+            crate::targets::keeper().within(&self.store, &[], &going, &mut |mut batch, _| {
+                outcome = Some(self.change_with(wakers, |state, setting, wakers| {
+                    let deletions = decide(state, setting)?;
+                    // Who was faster took the bodies too, or moved them on with their messages: then they stay.
+                    let mut entries = state.large_entries(setting.core, setting.store, &deletions)?;
+                    entries.sort_unstable_by(|one, other| one.large_key().cmp(other.large_key()));
+                    let mut keys: Vec<_> = bodies.iter().map(|body| &*body.kept.key).collect();
+                    keys.sort_unstable();
+                    keys.dedup();
+                    if entries.iter().map(|message| message.large_key()).ne(keys) {
+                        return Ok(None);
+                    }
+                    for message in &entries {
+                        state.forget_large(&mut batch, message)?;
+                    }
+                    let batch = std::mem::replace(&mut batch, setting.store.batch());
+                    Ok(Some(stage_deletions(state, setting, deletions, batch, wakers)?))
+                }));
+                Ok(())
+            })
         })?;
         drop(within);
         match outcome {
