@@ -2,13 +2,13 @@
 
 use super::record::{Entry, LargeBody};
 use super::{BODIES, space_of};
-use crate::Store;
 use crate::error::Result as StoreResult;
 use crate::queue::core::{Core, checked};
 use crate::queue::engine::QueueEngine;
 use crate::queue::{keys, record};
 use crate::store::keep::Kept;
 use crate::store::space::Space;
+use crate::{Snapshot, Store};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl QueueEngine {
 
     fn sweep_step(&self, store: &Store) -> StoreResult<bool> {
         let Some(space) = space_of(store)? else { return Ok(false) };
-        let orphans = self.orphans(store, &space)?;
+        let orphans = self.orphans(store, &store.snapshot(), &space)?;
         let going: Vec<Kept> = orphans.iter().map(|(_, body)| body.kept.clone()).collect();
         if going.is_empty() {
             return Ok(false);
@@ -59,10 +59,9 @@ impl QueueEngine {
         Ok(true)
     }
 
-    /// Some of the entries whose messages are gone.
-    fn orphans(&self, store: &Store, space: &Space) -> StoreResult<Vec<Orphan>> {
+    /// Some of the entries of a moment just now whose messages are gone.
+    fn orphans(&self, store: &Store, snapshot: &Snapshot, space: &Space) -> StoreResult<Vec<Orphan>> {
         // The moment is before the list: a queue that is not in the list is gone, with all that it had at that moment.
-        let snapshot = store.snapshot();
         let cores = self.list(store, "", "")?;
         let cores: BTreeMap<u32, &Arc<Core>> =
             cores.iter().map(|core| (core.identity.number, core)).collect();
@@ -91,6 +90,48 @@ impl QueueEngine {
                 found.push((range.key().to_vec(), entry.body));
             }
         }
-        Ok(found)
+        // A message that went to another queue since that moment, before its own was purged or deleted, took its body along
+        // and left no entry. One whose entry is there still was not moved, and is not any more (H3).
+        let mut gone = Vec::with_capacity(found.len());
+        for orphan in found {
+            if space.get(store, &orphan.0)?.is_some() {
+                gone.push(orphan);
+            }
+        }
+        Ok(gone)
+    }
+}
+
+#[cfg(all(test, not(fourfold_loom)))]
+mod tests {
+    use super::*;
+    use crate::queue::{LargeBodies, QueueAttributes, Receive};
+
+    #[test]
+    fn a_body_that_moved_on_since_the_look_is_nobodys_orphan() {
+        for is_purged in [false, true] {
+            let store = Store::in_memory();
+            let bucket = store.buckets().create("bodies").unwrap();
+            let queues = store.queues();
+            let [queue, failed] = ["queue", "failed"].map(|name| queues.create(name).unwrap());
+            queue.set_attributes(&QueueAttributes::new().dead_letters_to(failed.arn(), 1)).unwrap();
+            queue.set_large_bodies(Some(LargeBodies::new("bodies").from(10))).unwrap();
+            queue.send("long enough").unwrap();
+            let take = || queue.receive(Receive::new().visibility_timeout(0)).unwrap();
+            assert_eq!(take().len(), 1);
+            let before = store.snapshot();
+            assert!(take().is_empty(), "it is a dead letter");
+            if is_purged {
+                queue.purge().unwrap()
+            } else {
+                queues.delete("queue").unwrap()
+            }
+            let space = space_of(&store).unwrap().unwrap();
+            let orphans = QueueEngine::of(&store).orphans(&store, &before, &space).unwrap();
+            assert!(orphans.is_empty(), "{orphans:?}");
+            store.maintain().unwrap();
+            assert_eq!(failed.receive(1).unwrap()[0].body(), "long enough");
+            assert_eq!(bucket.list(&Default::default()).unwrap().objects.len(), 1);
+        }
     }
 }
