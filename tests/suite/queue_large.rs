@@ -448,3 +448,17 @@ fn who_is_woken_may_delete_at_once() {
         assert_eq!((objects(bucket), fifo.stats().unwrap().messages()), (0, 0));
     });
 }
+
+#[test]
+fn a_duplicate_in_a_transaction_leaves_no_body_behind() {
+    let World { store, queues, bucket, .. } = &world();
+    let attributes = QueueAttributes::new().content_based_deduplication();
+    let fifo = queues.create(NewQueue::new("queue.fifo").fifo().attributes(attributes)).unwrap();
+    fifo.set_large_bodies(Some(LargeBodies::new("bodies").from(100))).unwrap();
+    let message = || SendMessage::new(large("a")).group("g");
+    fifo.send(message()).unwrap();
+    store.transaction().run(|tx| tx.send(&fifo, message())).unwrap();
+    store.maintain().unwrap();
+    assert_eq!((objects(bucket), fifo.stats().unwrap().messages()), (1, 1));
+    assert_eq!(fifo.receive(1).unwrap()[0].body(), large("a"));
+}
