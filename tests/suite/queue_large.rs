@@ -462,3 +462,21 @@ fn a_duplicate_in_a_transaction_leaves_no_body_behind() {
     assert_eq!((objects(bucket), fifo.stats().unwrap().messages()), (1, 1));
     assert_eq!(fifo.receive(1).unwrap()[0].body(), large("a"));
 }
+
+#[test]
+fn what_has_expired_may_be_deleted_in_a_transaction() {
+    let World { store, clock, queue, bucket, .. } = &world();
+    queue.set_attributes(&QueueAttributes::new().retention(1600)).unwrap();
+    queue.send(large("a")).unwrap();
+    let message = take(queue).remove(0);
+    // Expired, and not swept yet.
+    clock.advance(Duration::from_secs(1601));
+    assert_eq!(objects(bucket), 1);
+    let done = store.transaction().retries(1).run(|tx| tx.delete_message(queue, message.receipt_handle()));
+    assert_eq!(done.unwrap().attempts, 1);
+    let batch = vec![BatchEntry::new("0", message.receipt_handle().to_owned())];
+    assert_eq!(queue.delete_batch(batch).unwrap().successful.len(), 1);
+    clock.advance(Duration::from_secs(200));
+    store.maintain().unwrap();
+    assert_eq!((objects(bucket), queue.stats().unwrap().messages()), (0, 0));
+}

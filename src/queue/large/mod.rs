@@ -296,7 +296,9 @@ impl Queue {
         let receipts: Vec<_> = handles.filter_map(|handle| delete::parse(&self.core, handle).ok()).collect();
         self.change(|state, setting, _| {
             let mut found = Vec::new();
-            for receipt in receipts {
+            // What has expired is not deleted: the sweep takes it with its body.
+            let cutoff = state.cutoff(setting.now);
+            for receipt in receipts.into_iter().filter(|receipt| receipt.seq >= cutoff) {
                 let group = (!receipt.group.is_empty()).then(|| Arc::from(receipt.group));
                 let message = state.read(setting.core, setting.store, receipt.seq, group.as_ref())?;
                 found.extend(message.and_then(|message| message.large.as_deref().cloned()));
