@@ -326,28 +326,37 @@ impl Queue {
                     keys.sort_unstable();
                     keys.dedup();
                     if entries.iter().map(|message| message.large_key()).ne(keys) {
-                        return Ok(None);
+                        return self.delete_without(state, setting, deletions, wakers);
                     }
                     for message in &entries {
                         state.forget_large(&mut batch, message)?;
                     }
-                    let batch = std::mem::replace(&mut batch, setting.store.batch());
-                    Ok(Some(stage_deletions(state, setting, deletions, batch, wakers)?))
+                    stage_deletions(state, setting, deletions, batch, wakers)
                 }));
                 Ok(())
             })
         })?;
         drop(within);
-        match outcome {
-            Some(Ok(Some(pending))) => Ok(pending),
-            Some(Err(error)) => Err(error),
-            // What is left of them is deleted without: the sweep looks after bodies.
-            _ => self.change(|state, setting, wakers| {
+        // Nobody was called if the keeper refused.
+        outcome.unwrap_or_else(|| {
+            self.change(|state, setting, wakers| {
                 let deletions = decide(state, setting)?;
-                self.engine.note_orphans(setting.store);
-                stage_deletions(state, setting, deletions, setting.store.batch(), wakers)
-            }),
-        }
+                self.delete_without(state, setting, deletions, wakers)
+            })
+        })
+    }
+
+    /// Deletes messages alone: the sweep looks after what is there of their bodies.
+    fn delete_without(
+        &self,
+        state: &mut State,
+        setting: Setting<'_>,
+        deletions: Deletions,
+        wakers: &mut Vec<Waker>,
+    ) -> Staged<()> {
+        let pending = stage_deletions(state, setting, deletions, setting.store.batch(), wakers)?;
+        self.engine.note_orphans(setting.store);
+        Ok(pending)
     }
 
     /// Puts their bodies into messages that have large ones.
