@@ -41,8 +41,10 @@ pub(super) struct QueueEngine {
     pub(super) bodies: Mutex<()>,
     /// Is there such a keyspace?
     pub(super) has_bodies: AtomicBool,
-    /// May there be large bodies whose messages are gone?
+    /// May large bodies have lost their messages since the sweep set out last?
     pub(super) has_orphans: AtomicBool,
+    /// Where the sweep goes on that looks for them, if it is on its way.
+    pub(super) round: Mutex<Option<Vec<u8>>>,
 }
 
 impl QueueEngine {
@@ -229,7 +231,7 @@ impl Engine for QueueEngine {
             let sweep = if state.is_deleted { None } else { state.next_sweep() };
             deadline = deadline.into_iter().chain(sweep).min();
         }
-        if self.has_orphans.load(Ordering::Acquire) {
+        if self.may_have_orphans() {
             return Some(Timestamp::UNIX_EPOCH);
         }
         let names = self.names.read();
