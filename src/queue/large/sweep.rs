@@ -14,6 +14,7 @@ use crate::store::space::Space;
 use crate::{Snapshot, Store};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -30,6 +31,22 @@ impl QueueEngine {
     pub(in crate::queue) fn note_orphans(&self, store: &Store) {
         if self.has_bodies.load(Ordering::Acquire) && !self.has_orphans.swap(true, Ordering::AcqRel) {
             store.wake_sweeper();
+        }
+    }
+
+    /// Messages of a queue have gone without a look, all with numbers in this range: there may be bodies of theirs.
+    pub(in crate::queue) fn note_expired(&self, store: &Store, queue: u32, seqs: RangeInclusive<u64>) {
+        if !self.has_bodies.load(Ordering::Acquire) {
+            return;
+        }
+        let (from, to) = (Entry::key(queue, *seqs.start(), ""), Entry::key(queue, seqs.end() + 1, ""));
+        let has_some = || match space_of(store)? {
+            Some(space) => space.range(store, from..to).advance(),
+            None => Ok(false),
+        };
+        // What cannot be read is found again, and reported, by the sweep.
+        if !matches!(has_some(), Ok(false)) {
+            self.note_orphans(store);
         }
     }
 
