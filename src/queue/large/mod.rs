@@ -359,26 +359,36 @@ impl Queue {
         Ok(pending)
     }
 
-    /// Puts their bodies into messages that have large ones.
-    pub(in crate::queue) fn resolve(&self, messages: &mut [Message]) -> Result<()> {
-        resolve(&self.store, messages.iter_mut())
+    /// Puts their bodies into messages that have large ones. Those that were deleted meanwhile are left out.
+    pub(in crate::queue) fn resolve<T>(
+        &self,
+        found: &mut Vec<T>,
+        message: impl Fn(&mut T) -> &mut Message,
+    ) -> Result<()> {
+        let mut outcome = Ok(());
+        found.retain_mut(|found| {
+            // After a fault nothing is answered.
+            if outcome.is_err() {
+                return true;
+            }
+            match self.put_body(message(found)) {
+                Ok(is_there) => is_there,
+                Err(error) => {
+                    outcome = Err(error);
+                    true
+                }
+            }
+        });
+        outcome
     }
-}
 
-/// The bucket takes nothing.
-pub(crate) fn no_place(active: &Active, reason: impl std::fmt::Display) -> Error {
-    Error::parameter(&active.setting.bucket, "LargeBodies", reason)
-}
-
-/// Puts their bodies into messages that have large ones.
-pub(in crate::queue) fn resolve<'a>(
-    store: &Store,
-    messages: impl Iterator<Item = &'a mut Message>,
-) -> Result<()> {
-    for message in messages {
-        let Some(large) = &message.stored.large else { continue };
-        let body = crate::targets::keeper().read(store, &large.kept)?;
-        let Some(body) = body.and_then(Text::from_utf8) else { continue };
+    /// Puts its body into a message that has a large one; false if it was deleted meanwhile.
+    fn put_body(&self, message: &mut Message) -> Result<bool> {
+        let Some(large) = &message.stored.large else { return Ok(true) };
+        let Some(body) = crate::targets::keeper().read(&self.store, &large.kept)? else {
+            return self.is_there(&message.stored);
+        };
+        let Some(body) = Text::from_utf8(body) else { return Ok(true) };
         let stored = &*message.stored;
         message.stored = Arc::new(Stored {
             seq: stored.seq,
@@ -391,8 +401,24 @@ pub(in crate::queue) fn resolve<'a>(
             large: stored.large.clone(),
             origin: stored.origin.clone(),
         });
+        Ok(true)
     }
-    Ok(())
+
+    fn is_there(&self, message: &Stored) -> Result<bool> {
+        let read = self.change(|state, setting, _| {
+            Ok(state.read(setting.core, setting.store, message.seq, message.group.as_ref())?)
+        });
+        match read {
+            Ok(found) => Ok(found.is_some()),
+            Err(Error::QueueDoesNotExist) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The bucket takes nothing.
+pub(crate) fn no_place(active: &Active, reason: impl std::fmt::Display) -> Error {
+    Error::parameter(&active.setting.bucket, "LargeBodies", reason)
 }
 
 /// Logs and applies deletions, in a batch that may have more.
@@ -442,4 +468,27 @@ fn pointer(body: &LargeBody) -> Text {
     let Kept { place, key, .. } = &body.kept;
     let place = serde_json::json!({ "s3BucketName": place, "s3Key": key });
     serde_json::json!(["software.amazon.payloadoffloading.PayloadS3Pointer", place]).to_string().into()
+}
+
+#[cfg(all(test, not(fourfold_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_a_body_too_late_gets_no_message() {
+        let store = Store::in_memory();
+        let bucket = store.buckets().create("bodies").unwrap();
+        let queue = store.queues().create("queue").unwrap();
+        queue.set_large_bodies(Some(LargeBodies::new("bodies").from(10))).unwrap();
+        queue.send("long enough").unwrap();
+        queue.send("it stays there").unwrap();
+        let mut received = queue.receive(2).unwrap();
+        let [gone, there] = &received[..] else { panic!("both are there") };
+        let there = there.id();
+        queue.delete_message(gone.receipt_handle()).unwrap();
+        bucket.delete(&bucket.list(&Default::default()).unwrap().objects[0].key).unwrap();
+        queue.resolve(&mut received, |message| message).unwrap();
+        let left: Vec<_> = received.iter().map(Message::id).collect();
+        assert_eq!(left, [there], "who takes an object leaves the message");
+    }
 }
