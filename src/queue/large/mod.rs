@@ -265,7 +265,8 @@ impl Queue {
     ) -> Result<T> {
         let (mut coming, mut places) = (Vec::new(), Vec::new());
         for (place, message) in messages.iter().enumerate() {
-            if let Some(body) = self.coming_of(active, message)? {
+            // One that is too long for any bucket is refused by its queue.
+            if let Ok(Some(body)) = self.coming_of(active, message) {
                 coming.push(body);
                 places.push(place);
             }
