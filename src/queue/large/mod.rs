@@ -143,9 +143,10 @@ impl State {
     }
 
     /// The queue goes, and what it is set to with it.
-    pub(in crate::queue) fn forget_setting(&self, batch: &mut Batch) -> StoreResult<()> {
-        let Some(active) = &self.large else { return Ok(()) };
-        batch.delete_in(active.space, &setting_key(self.live.number))
+    pub(in crate::queue) fn forget_setting(&self, store: &Store, batch: &mut Batch) -> StoreResult<()> {
+        // A queue that was not loaded since the store was opened does not know of it.
+        let Some(space) = space_of(store)? else { return Ok(()) };
+        batch.delete_in(space.id(), &setting_key(self.live.number))
     }
 }
 
@@ -491,5 +492,20 @@ mod tests {
         queue.resolve(&mut received, |message| message).unwrap();
         let left: Vec<_> = received.iter().map(Message::id).collect();
         assert_eq!(left, [there], "who takes an object leaves the message");
+    }
+
+    #[test]
+    fn a_queue_that_is_gone_leaves_no_setting() {
+        let store = Store::in_memory();
+        store.buckets().create("bodies").unwrap();
+        let queue = store.queues().create("queue").unwrap();
+        queue.set_large_bodies(Some(LargeBodies::new("bodies"))).unwrap();
+        // In a fork nothing is loaded yet.
+        let fork = store.fork().unwrap();
+        let key = setting_key(queue.core.identity.number);
+        let setting = |store| space_of(store).unwrap().unwrap().get(store, &key).unwrap();
+        assert!(setting(&fork).is_some());
+        fork.queues().delete("queue").unwrap();
+        assert!(setting(&fork).is_none() && setting(&store).is_some());
     }
 }
