@@ -208,20 +208,29 @@ impl QueueEngine {
 
 impl Engine for QueueEngine {
     fn maintain(&self, store: &Store) -> StoreResult<bool> {
-        let mut more = self.move_step(store).map_err(queue::error::storage)?;
+        let (mut more, mut failed) = (false, None);
+        // What one queue fails at does not hold up the others.
+        let mut note = |done: StoreResult<bool>| match done {
+            Ok(is_left) => more |= is_left,
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
+        };
+        note(self.move_step(store).map_err(queue::error::storage));
         let now = store.now();
         for core in self.live() {
             if core.is_asleep(now) {
                 continue;
             }
             match core.lock(store, now) {
-                Ok(mut state) => more |= state.expire(&core, store, now)?,
+                Ok(mut state) => note(state.expire(&core, store, now)),
                 Err(Error::QueueDoesNotExist) => {}
-                Err(error) => return Err(queue::error::storage(error)),
+                Err(error) => note(Err(queue::error::storage(error))),
             }
         }
-        self.forget_names(store, now)?;
-        Ok(self.sweep_bodies(store)? || more)
+        note(self.forget_names(store, now).map(|()| false));
+        note(self.sweep_bodies(store));
+        failed.map_or(Ok(more), Err)
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
