@@ -103,6 +103,9 @@ impl LargeBodies {
     }
 }
 
+/// Sends messages, and adds to a batch that has their bodies already.
+type SendBy<'a, T> = dyn FnMut(Vec<SendMessage>, Batch, &mut Vec<Waker>) -> Result<T> + 'a;
+
 fn setting_key(queue: u32) -> Vec<u8> {
     [&[SETTING], &queue.to_be_bytes()[..]].concat()
 }
@@ -262,7 +265,7 @@ impl Queue {
         &self,
         active: &Active,
         mut messages: Vec<SendMessage>,
-        send: &mut dyn FnMut(Vec<SendMessage>, Batch, &mut Vec<Waker>) -> Result<T>,
+        send: &mut SendBy<'_, T>,
     ) -> Result<T> {
         let (mut coming, mut places) = (Vec::new(), Vec::new());
         for (place, message) in messages.iter().enumerate() {
