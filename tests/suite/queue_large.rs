@@ -480,3 +480,38 @@ fn what_has_expired_may_be_deleted_in_a_transaction() {
     store.maintain().unwrap();
     assert_eq!((objects(bucket), queue.stats().unwrap().messages()), (0, 0));
 }
+
+#[test]
+fn bodies_go_however_small_the_segments_are() {
+    let store = Store::builder().clock(ManualClock::default()).segment_size(64 << 10).open_in_memory();
+    let bucket = store.buckets().create("bodies").unwrap();
+    let queue = store.queues().create("queue").unwrap();
+    let setting = LargeBodies::new("bodies").prefix("x".repeat(900)).from(100);
+    queue.set_large_bodies(Some(setting)).unwrap();
+    for n in 0..150 {
+        queue.send(large(&format!("{n}"))).unwrap();
+    }
+    queue.purge().unwrap();
+    assert_eq!(objects(&bucket), 150);
+    store.maintain().unwrap();
+    assert_eq!(objects(&bucket), 0);
+}
+
+#[test]
+fn a_sweep_passes_many_that_are_there() {
+    let World { store, queues, queue, .. } = &world();
+    let last = queues.create("zero").unwrap();
+    last.set_large_bodies(Some(LargeBodies::new("bodies").from(100))).unwrap();
+    for n in 0..1500 {
+        queue.send(large(&format!("{n}"))).unwrap();
+    }
+    for n in 0..250 {
+        last.send(large(&format!("{n}"))).unwrap();
+    }
+    last.purge().unwrap();
+    store.maintain().unwrap();
+    assert_eq!(store.buckets().audit().unwrap().versions, 1500);
+    assert_eq!((queue.stats().unwrap().messages(), last.stats().unwrap().messages()), (1500, 0));
+    let first = queue.receive(1).unwrap().remove(0);
+    assert_eq!(first.body(), large("0"));
+}
