@@ -41,8 +41,10 @@ pub(super) struct QueueEngine {
     pub(super) bodies: Mutex<()>,
     /// Is there such a keyspace?
     pub(super) has_bodies: AtomicBool,
-    /// May there be large bodies whose messages are gone?
+    /// May large bodies have lost their messages since the sweep set out last?
     pub(super) has_orphans: AtomicBool,
+    /// Where the sweep goes on that looks for them, if it is on its way.
+    pub(super) round: Mutex<Option<Vec<u8>>>,
 }
 
 impl QueueEngine {
@@ -206,20 +208,29 @@ impl QueueEngine {
 
 impl Engine for QueueEngine {
     fn maintain(&self, store: &Store) -> StoreResult<bool> {
-        let mut more = self.move_step(store).map_err(queue::error::storage)?;
+        let (mut more, mut failed) = (false, None);
+        // What one queue fails at does not hold up the others.
+        let mut note = |done: StoreResult<bool>| match done {
+            Ok(is_left) => more |= is_left,
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
+        };
+        note(self.move_step(store).map_err(queue::error::storage));
         let now = store.now();
         for core in self.live() {
             if core.is_asleep(now) {
                 continue;
             }
             match core.lock(store, now) {
-                Ok(mut state) => more |= state.expire(&core, store, now)?,
+                Ok(mut state) => note(state.expire(&core, store, now)),
                 Err(Error::QueueDoesNotExist) => {}
-                Err(error) => return Err(queue::error::storage(error)),
+                Err(error) => note(Err(queue::error::storage(error))),
             }
         }
-        self.forget_names(store, now)?;
-        Ok(self.sweep_bodies(store)? || more)
+        note(self.forget_names(store, now).map(|()| false));
+        note(self.sweep_bodies(store));
+        failed.map_or(Ok(more), Err)
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
@@ -229,7 +240,7 @@ impl Engine for QueueEngine {
             let sweep = if state.is_deleted { None } else { state.next_sweep() };
             deadline = deadline.into_iter().chain(sweep).min();
         }
-        if self.has_orphans.load(Ordering::Acquire) {
+        if self.may_have_orphans() {
             return Some(Timestamp::UNIX_EPOCH);
         }
         let names = self.names.read();

@@ -51,7 +51,8 @@ impl State {
         }
         batch.put_in(self.spaces.facts.id(), keys::COUNTS, &counts.encode())?;
         store.commit(batch)?.forget();
-        QueueEngine::of(store).note_orphans(store);
+        let first = expired.first().copied().unwrap_or(oldest);
+        QueueEngine::of(store).note_expired(store, core.identity.number, first..=last);
         self.index.counts.floor = counts.floor;
         self.index.set_oldest(lane, last + 1);
         for seq in expired {

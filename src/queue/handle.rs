@@ -95,16 +95,16 @@ impl Queue {
         send::check(&message, self.is_fifo())?;
         send::check_group(&message, self.is_fifo())?;
         let sent = match self.active_for(message.body.as_bytes().len())? {
-            None => self.stage_sent(message, self.store.batch())?,
-            Some(active) => self.send_large(&active, vec![message], &mut |mut messages, batch| {
-                self.stage_sent(messages.remove(0), batch)
+            None => waking(|wakers| self.stage_sent(message, self.store.batch(), wakers))?,
+            Some(active) => self.send_large(&active, vec![message], &mut |mut messages, batch, wakers| {
+                self.stage_sent(messages.remove(0), batch, wakers)
             })?,
         };
         Ok(sent.map(|mut sent| sent.remove(0)))
     }
 
-    fn stage_sent(&self, message: SendMessage, batch: Batch) -> Staged<Vec<Sent>> {
-        self.change(|state, setting, wakers| {
+    fn stage_sent(&self, message: SendMessage, batch: Batch, wakers: &mut Vec<Waker>) -> Staged<Vec<Sent>> {
+        self.change_with(wakers, |state, setting, wakers| {
             state.check_len(&message)?;
             state.check_deduplication(&message)?;
             state.throttle_send(setting, message.group.as_deref())?;
@@ -149,15 +149,17 @@ impl Queue {
         if entries.iter().any(|entry| send::check_group(&entry.value, self.is_fifo()).is_err()) {
             return Err(Error::invalid("The request must contain the parameter MessageGroupId."));
         }
-        let Some(active) = active else { return self.stage_batch_sent(entries, self.store.batch()) };
+        let Some(active) = active else {
+            return waking(|wakers| self.stage_batch_sent(entries, self.store.batch(), wakers));
+        };
         let (mut ids, mut messages) = (Vec::new(), Vec::new());
         for entry in entries {
             ids.push(entry.id);
             messages.push(entry.value);
         }
-        self.send_large(&active, messages, &mut |messages, batch| {
+        self.send_large(&active, messages, &mut |messages, batch, wakers| {
             let entries = ids.drain(..).zip(messages).map(|(id, value)| BatchEntry { id, value });
-            self.stage_batch_sent(entries.collect(), batch)
+            self.stage_batch_sent(entries.collect(), batch, wakers)
         })
     }
 
@@ -165,9 +167,10 @@ impl Queue {
         &self,
         entries: Vec<BatchEntry<SendMessage>>,
         batch: Batch,
+        wakers: &mut Vec<Waker>,
     ) -> Staged<BatchResult<Sent>> {
         let mut result = BatchResult::default();
-        let sent = self.change(|state, setting, wakers| {
+        let sent = self.change_with(wakers, |state, setting, wakers| {
             entries.iter().try_for_each(|entry| state.check_deduplication(&entry.value))?;
             state.throttle_send(setting, None)?;
             let (mut sends, mut ids) = (Sends::default(), Vec::with_capacity(entries.len()));
@@ -431,16 +434,30 @@ impl Queue {
         &self,
         verb: impl FnOnce(&mut State, Setting<'_>, &mut Vec<Waker>) -> Result<T>,
     ) -> Result<T> {
+        waking(|wakers| self.change_with(wakers, verb))
+    }
+
+    /// The same for a caller that holds other locks: it wakes them once it let go of those.
+    pub(super) fn change_with<T>(
+        &self,
+        wakers: &mut Vec<Waker>,
+        verb: impl FnOnce(&mut State, Setting<'_>, &mut Vec<Waker>) -> Result<T>,
+    ) -> Result<T> {
         let dials = self.engine.dials();
         let now: Timestamp = self.store.now();
         let setting = Setting { core: &self.core, store: &self.store, dials: &dials, now };
-        let mut wakers = Vec::new();
         let mut state = self.core.lock(&self.store, now)?;
-        let outcome = verb(&mut state, setting, &mut wakers);
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-        outcome
+        verb(&mut state, setting, wakers)
     }
+}
+
+/// Wakes those who were given something when `verb` is done, and holds no lock any more: whoever is woken may use the
+/// queue at once.
+pub(super) fn waking<T>(verb: impl FnOnce(&mut Vec<Waker>) -> T) -> T {
+    let mut wakers = Vec::new();
+    let outcome = verb(&mut wakers);
+    wakers.into_iter().for_each(Waker::wake);
+    outcome
 }
 
 fn stage_sends(

@@ -8,7 +8,7 @@ use crate::queue::lane::NOTHING;
 use crate::queue::message::{Message, Stored};
 use crate::queue::receive::{Setting, deliver};
 use crate::queue::{Queue, Queues};
-use crate::queue::{identify, keys, large};
+use crate::queue::{identify, keys};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -210,7 +210,7 @@ impl Queue {
 
     /// With large bodies in their messages.
     fn whole(&self, mut seen: Vec<Seen>) -> Result<Vec<Seen>> {
-        large::resolve(&self.store, seen.iter_mut().map(|seen| &mut seen.message))?;
+        self.resolve(&mut seen, |seen| &mut seen.message)?;
         Ok(seen)
     }
 }

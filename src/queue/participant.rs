@@ -165,7 +165,8 @@ impl<'a> Held<'a> {
         if !self.deletions.is_empty() {
             self.state.put_deletions(batch, &self.deletions).map_err(failed)?;
         }
-        if !self.sends.is_empty() {
+        // A body of a duplicate is in the batch already: its entry tells the sweep of it.
+        if !self.sends.is_empty() || self.sends.has_orphan() {
             self.state.put_sends(batch, &self.sends, self.now).map_err(failed)?;
         }
         Ok(true)

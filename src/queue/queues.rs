@@ -237,7 +237,7 @@ impl Queues {
             batch.drop_space(id)?;
         }
         batch.put_resource(ResourceKind::Queue, name, &[], &QueueRecord::Gone(now).encode())?;
-        state.forget_setting(&mut batch)?;
+        state.forget_setting(&self.store, &mut batch)?;
         let pending = self.store.commit(batch)?;
         self.engine.note_orphans(&self.store);
         state.is_deleted = true;

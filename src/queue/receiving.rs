@@ -102,7 +102,7 @@ impl Receiving {
             Step::Ready(mut answer) => {
                 self.leave();
                 if let Ok(messages) = &mut answer {
-                    self.queue.resolve(messages)?;
+                    self.queue.resolve(messages, |message| message)?;
                 }
                 Poll::Ready(answer)
             }

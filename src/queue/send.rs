@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::queue::core::State;
 use crate::queue::digest::sha256_hex;
 use crate::queue::error::{Error, Result};
+use crate::queue::large::LARGE_BODY_LEN_MAX;
 use crate::queue::limits::DELAY_SECONDS_MAX;
 use crate::queue::message::{AttributeValue, Attributes, SendMessage, Sent, Stored};
 use crate::queue::receive::Setting;
@@ -86,7 +87,10 @@ impl State {
         if message.large.is_some() {
             return Ok(());
         }
-        let max = self.live.settings.message_len_max as usize;
+        let len = message.body.as_bytes().len();
+        let is_too_large =
+            len > LARGE_BODY_LEN_MAX && self.large.as_ref().is_some_and(|active| active.setting.from <= len);
+        let max = if is_too_large { LARGE_BODY_LEN_MAX } else { self.live.settings.message_len_max as usize };
         if rules::message_len(message) > max {
             return Err(Error::invalid(format!(
                 "One or more parameters are invalid. Reason: Message must be shorter than {max} bytes."

@@ -176,15 +176,15 @@ fn maintain<S: Storage>(shared: &Shared, tree: &Tree<S>, mut parker: Parker) {
 fn sweep(shared: &Shared, store: &Store, mut parker: Parker) {
     while !shared.stop.load(Ordering::Acquire) {
         match store.maintain_engines() {
-            Ok(true) => {}
-            Ok(false) => match store.engines_deadline() {
+            (true, _) => {}
+            (false, Ok(())) => match store.engines_deadline() {
                 Some(at) => {
                     parker.wait_until(&store.inner.clock, at);
                 }
                 None => parker.wait(),
             },
             // Found again, and reported, by whoever needs what failed; tried again after a while.
-            Err(_) => {
+            (false, Err(_)) => {
                 let clock = &store.inner.clock;
                 parker.wait_until(clock, clock.now() + RETRY_AFTER);
             }

@@ -249,7 +249,13 @@ impl Store {
     /// Does the work that background threads do, until there is none left: what is due by the clock, then folds, compacts,
     /// gives back space.
     pub fn maintain(&self) -> Result<()> {
-        while self.maintain_engines()? {}
+        let outcome = loop {
+            let (more, outcome) = self.maintain_engines();
+            if !more {
+                break outcome;
+            }
+        };
+        outcome?;
         while self.inner.tree.maintain_step()? {}
         Ok(())
     }

@@ -3,11 +3,17 @@
 use fourfold::kv::{CreateTable, PutItem, ScalarType, item};
 use fourfold::objects::{Bucket, ListVersions, Versioning};
 use fourfold::queue::{
-    BatchEntry, LargeBodies, Message, NewQueue, Queue, QueueAttributes, Queues, Receive, SendMessage,
+    BatchEntry, LargeBodies, Message, NewQueue, Queue, QueueAttributes, Queues, Receive, Receiving,
+    SendMessage,
 };
 use fourfold::transaction::Error;
 use fourfold::{ManualClock, Store};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 struct World {
@@ -366,4 +372,146 @@ fn many_threads_leave_nothing_behind() {
     store.maintain().unwrap();
     assert_eq!(objects(bucket), 0);
     store.buckets().audit().unwrap();
+}
+
+/// Works off what it waits for in the call that wakes it.
+struct Inline {
+    queue: Queue,
+    receiving: Mutex<Option<Pin<Box<Receiving>>>>,
+    seen: Mutex<Vec<String>>,
+}
+
+impl Inline {
+    fn new(queue: &Queue) -> Arc<Self> {
+        let inline = Self { queue: queue.clone(), receiving: Mutex::default(), seen: Mutex::default() };
+        let inline = Arc::new(inline);
+        inline.line_up();
+        inline
+    }
+
+    fn line_up(self: &Arc<Self>) {
+        *self.receiving.lock() = Some(Box::pin(self.queue.receive_async(Receive::new().wait(20))));
+        self.poll();
+    }
+
+    fn poll(self: &Arc<Self>) {
+        let Some(mut receiving) = self.receiving.lock().take() else { return };
+        let waker = Waker::from(Arc::clone(self));
+        let Poll::Ready(received) = receiving.as_mut().poll(&mut Context::from_waker(&waker)) else {
+            *self.receiving.lock() = Some(receiving);
+            return;
+        };
+        for message in received.unwrap() {
+            self.seen.lock().push(message.body().to_owned());
+            self.queue.delete_message(message.receipt_handle()).unwrap();
+        }
+    }
+}
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        self.poll();
+    }
+}
+
+/// What blocks for ever fails instead.
+fn within_a_minute(work: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        work();
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_mins(1)).expect("it ends");
+}
+
+#[test]
+fn who_is_woken_may_delete_at_once() {
+    within_a_minute(|| {
+        let World { queues, queue, bucket, .. } = &world();
+        let waiting = Inline::new(queue);
+        queue.send(large("a")).unwrap();
+        waiting.line_up();
+        queue.send_batch(vec![BatchEntry::new("0", large("b").as_str().into())]).unwrap();
+        assert_eq!(*waiting.seen.lock(), [large("a"), large("b")]);
+        assert_eq!((objects(bucket), queue.stats().unwrap().messages()), (0, 0));
+        // A deletion makes the next message of its group ready.
+        let attributes = QueueAttributes::new().content_based_deduplication();
+        let fifo = queues.create(NewQueue::new("queue.fifo").fifo().attributes(attributes)).unwrap();
+        fifo.set_large_bodies(Some(LargeBodies::new("bodies").from(100))).unwrap();
+        for text in ["a", "b"] {
+            fifo.send(SendMessage::new(large(text)).group("g")).unwrap();
+        }
+        let first = fifo.receive(1).unwrap().remove(0);
+        let waiting = Inline::new(&fifo);
+        fifo.delete_message(first.receipt_handle()).unwrap();
+        assert_eq!(*waiting.seen.lock(), [large("b")]);
+        assert_eq!((objects(bucket), fifo.stats().unwrap().messages()), (0, 0));
+    });
+}
+
+#[test]
+fn a_duplicate_in_a_transaction_leaves_no_body_behind() {
+    let World { store, queues, bucket, .. } = &world();
+    let attributes = QueueAttributes::new().content_based_deduplication();
+    let fifo = queues.create(NewQueue::new("queue.fifo").fifo().attributes(attributes)).unwrap();
+    fifo.set_large_bodies(Some(LargeBodies::new("bodies").from(100))).unwrap();
+    let message = || SendMessage::new(large("a")).group("g");
+    fifo.send(message()).unwrap();
+    store.transaction().run(|tx| tx.send(&fifo, message())).unwrap();
+    store.maintain().unwrap();
+    assert_eq!((objects(bucket), fifo.stats().unwrap().messages()), (1, 1));
+    assert_eq!(fifo.receive(1).unwrap()[0].body(), large("a"));
+}
+
+#[test]
+fn what_has_expired_may_be_deleted_in_a_transaction() {
+    let World { store, clock, queue, bucket, .. } = &world();
+    queue.set_attributes(&QueueAttributes::new().retention(1600)).unwrap();
+    queue.send(large("a")).unwrap();
+    let message = take(queue).remove(0);
+    // Expired, and not swept yet.
+    clock.advance(Duration::from_secs(1601));
+    assert_eq!(objects(bucket), 1);
+    let done = store.transaction().retries(1).run(|tx| tx.delete_message(queue, message.receipt_handle()));
+    assert_eq!(done.unwrap().attempts, 1);
+    let batch = vec![BatchEntry::new("0", message.receipt_handle().to_owned())];
+    assert_eq!(queue.delete_batch(batch).unwrap().successful.len(), 1);
+    clock.advance(Duration::from_secs(200));
+    store.maintain().unwrap();
+    assert_eq!((objects(bucket), queue.stats().unwrap().messages()), (0, 0));
+}
+
+#[test]
+fn bodies_go_however_small_the_segments_are() {
+    let store = Store::builder().clock(ManualClock::default()).segment_size(64 << 10).open_in_memory();
+    let bucket = store.buckets().create("bodies").unwrap();
+    let queue = store.queues().create("queue").unwrap();
+    let setting = LargeBodies::new("bodies").prefix("x".repeat(900)).from(100);
+    queue.set_large_bodies(Some(setting)).unwrap();
+    for n in 0..150 {
+        queue.send(large(&format!("{n}"))).unwrap();
+    }
+    queue.purge().unwrap();
+    assert_eq!(objects(&bucket), 150);
+    store.maintain().unwrap();
+    assert_eq!(objects(&bucket), 0);
+}
+
+#[test]
+fn a_sweep_passes_many_that_are_there() {
+    let World { store, queues, queue, .. } = &world();
+    let last = queues.create("zero").unwrap();
+    last.set_large_bodies(Some(LargeBodies::new("bodies").from(100))).unwrap();
+    for n in 0..1500 {
+        queue.send(large(&format!("{n}"))).unwrap();
+    }
+    for n in 0..250 {
+        last.send(large(&format!("{n}"))).unwrap();
+    }
+    last.purge().unwrap();
+    store.maintain().unwrap();
+    assert_eq!(store.buckets().audit().unwrap().versions, 1500);
+    assert_eq!((queue.stats().unwrap().messages(), last.stats().unwrap().messages()), (1500, 0));
+    let first = queue.receive(1).unwrap().remove(0);
+    assert_eq!(first.body(), large("0"));
 }

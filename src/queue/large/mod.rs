@@ -10,7 +10,7 @@
 //!     whenever a crash comes.
 //! H3. The key of an entry has that of the object, which is of one message alone: an entry whose message is not there any
 //!     more is never again one of a message.
-//! H4. The keeper's locks come before those of queues (P2 in `store::keep`).
+//! H4. The keeper's locks come before those of queues (P2 in `store::keep`). Nobody is woken while they are held.
 //!
 //! | key | value |
 //! | --- | --- |
@@ -30,7 +30,7 @@ use crate::queue::core::{Core, State};
 use crate::queue::delete::Deletions;
 use crate::queue::digest::sha256_hex;
 use crate::queue::error::{Error, Result};
-use crate::queue::handle::Staged;
+use crate::queue::handle::{Staged, waking};
 use crate::queue::limits::MESSAGE_LEN_MAX;
 use crate::queue::message::{Message, SendMessage, Stored, Text};
 use crate::queue::receive::Setting;
@@ -103,6 +103,9 @@ impl LargeBodies {
     }
 }
 
+/// Sends messages, and adds to a batch that has their bodies already.
+type SendBy<'a, T> = dyn FnMut(Vec<SendMessage>, Batch, &mut Vec<Waker>) -> Result<T> + 'a;
+
 fn setting_key(queue: u32) -> Vec<u8> {
     [&[SETTING], &queue.to_be_bytes()[..]].concat()
 }
@@ -143,9 +146,10 @@ impl State {
     }
 
     /// The queue goes, and what it is set to with it.
-    pub(in crate::queue) fn forget_setting(&self, batch: &mut Batch) -> StoreResult<()> {
-        let Some(active) = &self.large else { return Ok(()) };
-        batch.delete_in(active.space, &setting_key(self.live.number))
+    pub(in crate::queue) fn forget_setting(&self, store: &Store, batch: &mut Batch) -> StoreResult<()> {
+        // A queue that was not loaded since the store was opened does not know of it.
+        let Some(space) = space_of(store)? else { return Ok(()) };
+        batch.delete_in(space.id(), &setting_key(self.live.number))
     }
 }
 
@@ -261,23 +265,26 @@ impl Queue {
         &self,
         active: &Active,
         mut messages: Vec<SendMessage>,
-        send: &mut dyn FnMut(Vec<SendMessage>, Batch) -> Result<T>,
+        send: &mut SendBy<'_, T>,
     ) -> Result<T> {
         let (mut coming, mut places) = (Vec::new(), Vec::new());
         for (place, message) in messages.iter().enumerate() {
-            if let Some(body) = self.coming_of(active, message)? {
+            // One that is too long for any bucket is refused by its queue.
+            if let Ok(Some(body)) = self.coming_of(active, message) {
                 coming.push(body);
                 places.push(place);
             }
         }
         let mut outcome = None;
-        let refused = crate::targets::keeper().within(&self.store, &coming, &[], &mut |batch, kept| {
-            let mut ready = std::mem::take(&mut messages);
-            for (place, kept) in places.iter().zip(kept) {
-                self.put_elsewhere(active, &mut ready[*place], kept.clone());
-            }
-            outcome = Some(send(ready, batch));
-            Ok(())
+        let refused = waking(|wakers| {
+            crate::targets::keeper().within(&self.store, &coming, &[], &mut |batch, kept| {
+                let mut ready = std::mem::take(&mut messages);
+                for (place, kept) in places.iter().zip(kept) {
+                    self.put_elsewhere(active, &mut ready[*place], kept.clone());
+                }
+                outcome = Some(send(ready, batch, wakers));
+                Ok(())
+            })
         })?;
         match (refused, outcome) {
             (_, Some(outcome)) => outcome,
@@ -294,7 +301,9 @@ impl Queue {
         let receipts: Vec<_> = handles.filter_map(|handle| delete::parse(&self.core, handle).ok()).collect();
         self.change(|state, setting, _| {
             let mut found = Vec::new();
-            for receipt in receipts {
+            // What has expired is not deleted: the sweep takes it with its body.
+            let cutoff = state.cutoff(setting.now);
+            for receipt in receipts.into_iter().filter(|receipt| receipt.seq >= cutoff) {
                 let group = (!receipt.group.is_empty()).then(|| Arc::from(receipt.group));
                 let message = state.read(setting.core, setting.store, receipt.seq, group.as_ref())?;
                 found.extend(message.and_then(|message| message.large.as_deref().cloned()));
@@ -311,59 +320,80 @@ impl Queue {
     ) -> Staged<()> {
         let going: Vec<Kept> = bodies.iter().map(|body| body.kept.clone()).collect();
         let mut outcome = None;
-        let within = crate::targets::keeper().within(&self.store, &[], &going, &mut |mut batch, _| {
-            outcome = Some(self.change(|state, setting, wakers| {
-                let deletions = decide(state, setting)?;
-                // Who was faster took the bodies too, or moved them on with their messages: then they stay.
-                let mut entries = state.large_entries(setting.core, setting.store, &deletions)?;
-                entries.sort_unstable_by(|one, other| one.large_key().cmp(other.large_key()));
-                let mut keys: Vec<_> = bodies.iter().map(|body| &*body.kept.key).collect();
-                keys.sort_unstable();
-                keys.dedup();
-                if entries.iter().map(|message| message.large_key()).ne(keys) {
-                    return Ok(None);
-                }
-                for message in &entries {
-                    state.forget_large(&mut batch, message)?;
-                }
-                let batch = std::mem::replace(&mut batch, setting.store.batch());
-                Ok(Some(stage_deletions(state, setting, deletions, batch, wakers)?))
-            }));
-            Ok(())
+        let within = waking(|wakers| {
+            crate::targets::keeper().within(&self.store, &[], &going, &mut |mut batch, _| {
+                outcome = Some(self.change_with(wakers, |state, setting, wakers| {
+                    let deletions = decide(state, setting)?;
+                    // Who was faster took the bodies too, or moved them on with their messages: then they stay.
+                    let mut entries = state.large_entries(setting.core, setting.store, &deletions)?;
+                    entries.sort_unstable_by(|one, other| one.large_key().cmp(other.large_key()));
+                    let mut keys: Vec<_> = bodies.iter().map(|body| &*body.kept.key).collect();
+                    keys.sort_unstable();
+                    keys.dedup();
+                    if entries.iter().map(|message| message.large_key()).ne(keys) {
+                        return self.delete_without(state, setting, deletions, wakers);
+                    }
+                    for message in &entries {
+                        state.forget_large(&mut batch, message)?;
+                    }
+                    stage_deletions(state, setting, deletions, batch, wakers)
+                }));
+                Ok(())
+            })
         })?;
         drop(within);
-        match outcome {
-            Some(Ok(Some(pending))) => Ok(pending),
-            Some(Err(error)) => Err(error),
-            // What is left of them is deleted without: the sweep looks after bodies.
-            _ => self.change(|state, setting, wakers| {
+        // Nobody was called if the keeper refused.
+        outcome.unwrap_or_else(|| {
+            self.change(|state, setting, wakers| {
                 let deletions = decide(state, setting)?;
-                self.engine.note_orphans(setting.store);
-                stage_deletions(state, setting, deletions, setting.store.batch(), wakers)
-            }),
-        }
+                self.delete_without(state, setting, deletions, wakers)
+            })
+        })
     }
 
-    /// Puts their bodies into messages that have large ones.
-    pub(in crate::queue) fn resolve(&self, messages: &mut [Message]) -> Result<()> {
-        resolve(&self.store, messages.iter_mut())
+    /// Deletes messages alone: the sweep looks after what is there of their bodies.
+    fn delete_without(
+        &self,
+        state: &mut State,
+        setting: Setting<'_>,
+        deletions: Deletions,
+        wakers: &mut Vec<Waker>,
+    ) -> Staged<()> {
+        let pending = stage_deletions(state, setting, deletions, setting.store.batch(), wakers)?;
+        self.engine.note_orphans(setting.store);
+        Ok(pending)
     }
-}
 
-/// The bucket takes nothing.
-pub(crate) fn no_place(active: &Active, reason: impl std::fmt::Display) -> Error {
-    Error::parameter(&active.setting.bucket, "LargeBodies", reason)
-}
+    /// Puts their bodies into messages that have large ones. Those that were deleted meanwhile are left out.
+    pub(in crate::queue) fn resolve<T>(
+        &self,
+        found: &mut Vec<T>,
+        message: impl Fn(&mut T) -> &mut Message,
+    ) -> Result<()> {
+        let mut outcome = Ok(());
+        found.retain_mut(|found| {
+            // After a fault nothing is answered.
+            if outcome.is_err() {
+                return true;
+            }
+            match self.put_body(message(found)) {
+                Ok(is_there) => is_there,
+                Err(error) => {
+                    outcome = Err(error);
+                    true
+                }
+            }
+        });
+        outcome
+    }
 
-/// Puts their bodies into messages that have large ones.
-pub(in crate::queue) fn resolve<'a>(
-    store: &Store,
-    messages: impl Iterator<Item = &'a mut Message>,
-) -> Result<()> {
-    for message in messages {
-        let Some(large) = &message.stored.large else { continue };
-        let body = crate::targets::keeper().read(store, &large.kept)?;
-        let Some(body) = body.and_then(Text::from_utf8) else { continue };
+    /// Puts its body into a message that has a large one; false if it was deleted meanwhile.
+    fn put_body(&self, message: &mut Message) -> Result<bool> {
+        let Some(large) = &message.stored.large else { return Ok(true) };
+        let Some(body) = crate::targets::keeper().read(&self.store, &large.kept)? else {
+            return self.is_there(&message.stored);
+        };
+        let Some(body) = Text::from_utf8(body) else { return Ok(true) };
         let stored = &*message.stored;
         message.stored = Arc::new(Stored {
             seq: stored.seq,
@@ -376,8 +406,24 @@ pub(in crate::queue) fn resolve<'a>(
             large: stored.large.clone(),
             origin: stored.origin.clone(),
         });
+        Ok(true)
     }
-    Ok(())
+
+    fn is_there(&self, message: &Stored) -> Result<bool> {
+        let read = self.change(|state, setting, _| {
+            Ok(state.read(setting.core, setting.store, message.seq, message.group.as_ref())?)
+        });
+        match read {
+            Ok(found) => Ok(found.is_some()),
+            Err(Error::QueueDoesNotExist) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The bucket takes nothing.
+pub(crate) fn no_place(active: &Active, reason: impl std::fmt::Display) -> Error {
+    Error::parameter(&active.setting.bucket, "LargeBodies", reason)
 }
 
 /// Logs and applies deletions, in a batch that may have more.
@@ -427,4 +473,42 @@ fn pointer(body: &LargeBody) -> Text {
     let Kept { place, key, .. } = &body.kept;
     let place = serde_json::json!({ "s3BucketName": place, "s3Key": key });
     serde_json::json!(["software.amazon.payloadoffloading.PayloadS3Pointer", place]).to_string().into()
+}
+
+#[cfg(all(test, not(fourfold_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_a_body_too_late_gets_no_message() {
+        let store = Store::in_memory();
+        let bucket = store.buckets().create("bodies").unwrap();
+        let queue = store.queues().create("queue").unwrap();
+        queue.set_large_bodies(Some(LargeBodies::new("bodies").from(10))).unwrap();
+        queue.send("long enough").unwrap();
+        queue.send("it stays there").unwrap();
+        let mut received = queue.receive(2).unwrap();
+        let [gone, there] = &received[..] else { panic!("both are there") };
+        let there = there.id();
+        queue.delete_message(gone.receipt_handle()).unwrap();
+        bucket.delete(&bucket.list(&Default::default()).unwrap().objects[0].key).unwrap();
+        queue.resolve(&mut received, |message| message).unwrap();
+        let left: Vec<_> = received.iter().map(Message::id).collect();
+        assert_eq!(left, [there], "who takes an object leaves the message");
+    }
+
+    #[test]
+    fn a_queue_that_is_gone_leaves_no_setting() {
+        let store = Store::in_memory();
+        store.buckets().create("bodies").unwrap();
+        let queue = store.queues().create("queue").unwrap();
+        queue.set_large_bodies(Some(LargeBodies::new("bodies"))).unwrap();
+        // In a fork nothing is loaded yet.
+        let fork = store.fork().unwrap();
+        let key = setting_key(queue.core.identity.number);
+        let setting = |store| space_of(store).unwrap().unwrap().get(store, &key).unwrap();
+        assert!(setting(&fork).is_some());
+        fork.queues().delete("queue").unwrap();
+        assert!(setting(&fork).is_none() && setting(&store).is_some());
+    }
 }

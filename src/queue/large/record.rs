@@ -79,6 +79,8 @@ pub(super) struct Entry {
 impl Entry {
     /// Before the keys of all.
     pub(super) const PREFIX: &[u8] = &[BODY];
+    /// Behind the keys of all.
+    pub(super) const END: &[u8] = &[BODY + 1];
 
     pub(super) fn key(queue: u32, seq: u64, object: &str) -> Vec<u8> {
         [&[BODY], &queue.to_be_bytes()[..], &seq.to_be_bytes(), object.as_bytes()].concat()
