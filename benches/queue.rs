@@ -15,7 +15,7 @@ use fourfold::{Durability, Store};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use support::{ThreadTime, cpu, is_smoke, sized};
+use support::{ThreadTime, cpu, sized};
 
 fn body(len: usize) -> String {
     "x".repeat(len)
@@ -238,13 +238,15 @@ fn backlog() {
     println!("opened with {count} waiting, counted and received ten: {:?}", start.elapsed());
 }
 
-/// Messages through a queue that always holds a thousand: memory and disk as it goes on.
+/// Messages through a queue that always holds a thousand, a million of them or as many as `FOURFOLD_BENCH_MESSAGES` says:
+/// memory and disk as it goes on.
 fn steady() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::builder().durability(Durability::Buffered).open(dir.path().join("store")).unwrap();
     let queue = queue(&store, "queue");
     let (body, mut number) = (body(256), 0);
-    let total = if std::env::args().any(|arg| arg == "--steady") { 10_000_000 } else { sized(1_000_000) };
+    let given = std::env::var("FOURFOLD_BENCH_MESSAGES").ok().and_then(|text| text.parse().ok());
+    let total = given.unwrap_or_else(|| sized(1_000_000));
     for _ in 0..100 {
         let entries = (0..10).map(|index| BatchEntry::new(index.to_string(), body.as_str().into()));
         queue.send_batch(entries.collect()).unwrap();
@@ -274,10 +276,8 @@ fn main() {
     let mut cpu = cpu();
     cycles(&mut cpu);
     cpu.final_summary();
-    if is_smoke() || !std::env::args().any(|arg| arg == "--cycles") {
-        threads();
-        hand_over();
-        backlog();
-        steady();
-    }
+    threads();
+    hand_over();
+    backlog();
+    steady();
 }
