@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     place(&store, ORDERS)?;
     while ship(&store, 1)? {}
     let (orders, shipments, most) = count(&store)?;
-    println!("{orders} orders, {shipments} shipped; the one shipped most often {most} time");
+    println!("{orders} orders, {shipments} parcels and presents shipped, none more than {most} time");
     Ok(())
 }
 

@@ -491,7 +491,7 @@ mod tests {
         let [gone, there] = &received[..] else { panic!("both are there") };
         let there = there.id();
         queue.delete_message(gone.receipt_handle()).unwrap();
-        bucket.delete(&bucket.list(&Default::default()).unwrap().objects[0].key).unwrap();
+        bucket.delete(&bucket.list(&crate::objects::ListObjects::default()).unwrap().objects[0].key).unwrap();
         queue.resolve(&mut received, |message| message).unwrap();
         let left: Vec<_> = received.iter().map(Message::id).collect();
         assert_eq!(left, [there], "who takes an object leaves the message");

@@ -178,9 +178,9 @@ mod tests {
             let before = store.snapshot();
             assert!(take().is_empty(), "it is a dead letter");
             if is_purged {
-                queue.purge().unwrap()
+                queue.purge().unwrap();
             } else {
-                queues.delete("queue").unwrap()
+                queues.delete("queue").unwrap();
             }
             let space = space_of(&store).unwrap().unwrap();
             let (orphans, _) =
@@ -188,7 +188,7 @@ mod tests {
             assert!(orphans.is_empty(), "{orphans:?}");
             store.maintain().unwrap();
             assert_eq!(failed.receive(1).unwrap()[0].body(), "long enough");
-            assert_eq!(bucket.list(&Default::default()).unwrap().objects.len(), 1);
+            assert_eq!(bucket.list(&crate::objects::ListObjects::default()).unwrap().objects.len(), 1);
         }
     }
 }
