@@ -7,26 +7,13 @@ use criterion::{BatchSize, BenchmarkId, Criterion};
 use fourfold::Store;
 use fourfold::kv::expr::{Names, PreparedCondition, PreparedUpdate};
 use fourfold::kv::{
-    CreateTable, Index, Item, Projection, PutItem, Query, ScalarType, Scan, StreamViewType, Tables,
+    CreateTable, Index, Projection, PutItem, Query, ScalarType, Scan, StreamViewType, Tables,
     TransactWriteItems, UpdateItem, item,
 };
 use std::hint::black_box;
-use support::{ThreadTime, cpu, key, scatter, sized, value, wall};
+use support::{ThreadTime, cpu, full_item, key, key_item, scatter, sized, value, wall};
 
 const LENS: [usize; 2] = [100, 1024];
-
-/// A hundred items to a partition.
-fn key_item(number: u64) -> Item {
-    item! { "p" => format!("{:016x}", scatter(number / 100)), "c" => number % 100 }
-}
-
-fn full_item(number: u64, len: usize) -> Item {
-    let mut item = key_item(number);
-    item.insert("y".into(), format!("{:02x}", scatter(number) % 256).into());
-    item.insert("n".into(), 0.into());
-    item.insert("v".into(), "v".repeat(len.saturating_sub(60)).into());
-    item
-}
 
 fn table(indexes: usize) -> (Store, Tables) {
     let store = Store::builder().segment_size(16 << 20).seed(1).open_in_memory();

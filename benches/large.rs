@@ -25,7 +25,7 @@ use fourfold::{Durability, Store};
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use support::{scatter, sized};
+use support::{full_item, key_item, scatter, sized};
 
 fn process_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -59,19 +59,6 @@ fn row(what: &str, threads: u64, count: u64, step: impl Fn(u64) + Sync) {
 
 fn open(path: &Path, durability: Durability) -> Store {
     Store::builder().durability(durability).open(path).unwrap()
-}
-
-/// A hundred items to a partition.
-fn key_item(number: u64) -> Item {
-    item! { "p" => format!("{:016x}", scatter(number / 100)), "c" => number % 100 }
-}
-
-fn full_item(number: u64, len: usize) -> Item {
-    let mut item = key_item(number);
-    item.insert("y".into(), format!("{:02x}", scatter(number) % 256).into());
-    item.insert("n".into(), 0.into());
-    item.insert("v".into(), "v".repeat(len.saturating_sub(60)).into());
-    item
 }
 
 fn table(tables: &Tables, indexes: usize) -> Table {

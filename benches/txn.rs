@@ -51,12 +51,24 @@ fn add(number: u64) -> UpdateItem {
 /// A name, the operation by itself, and as a transaction.
 type Pair = (&'static str, fn(&World, u64), fn(&World, u64));
 
+const PUT_ITEM: Pair = (
+    "put item",
+    |world, number| drop(world.tables.put_item(put(number)).unwrap()),
+    |world, number| drop(world.store.transaction().run(|tx| tx.put_item(put(number))).unwrap()),
+);
+const PUT_RECORD: Pair = (
+    "put record",
+    |world, _| {
+        world.stream.put("key", "record").unwrap();
+    },
+    |world, _| {
+        let record = PutRecord::new("key", "record");
+        world.store.transaction().run(|tx| tx.put_record(&world.stream, &record)).unwrap();
+    },
+);
+
 const PAIRS: [Pair; 5] = [
-    (
-        "put item",
-        |world, number| drop(world.tables.put_item(put(number)).unwrap()),
-        |world, number| drop(world.store.transaction().run(|tx| tx.put_item(put(number))).unwrap()),
-    ),
+    PUT_ITEM,
     (
         "update item",
         |world, number| drop(world.tables.update_item(add(number)).unwrap()),
@@ -78,16 +90,7 @@ const PAIRS: [Pair; 5] = [
             }
         },
     ),
-    (
-        "put record",
-        |world, _| {
-            world.stream.put("key", "record").unwrap();
-        },
-        |world, _| {
-            let record = PutRecord::new("key", "record");
-            world.store.transaction().run(|tx| tx.put_record(&world.stream, &record)).unwrap();
-        },
-    ),
+    PUT_RECORD,
     (
         "of all four engines",
         |world, number| {
@@ -125,30 +128,15 @@ fn pairs(c: &mut Criterion<ThreadTime>) {
     group.finish();
 }
 
-/// A name, and an operation of one verb.
-type Single = (&'static str, fn(&World, u64), fn(&World, u64));
-
-const SINGLES: [Single; 3] = [
-    (
-        "put item",
-        |world, number| drop(world.tables.put_item(put(number)).unwrap()),
-        |world, number| drop(world.store.transaction().run(|tx| tx.put_item(put(number))).unwrap()),
-    ),
+/// Operations of one verb.
+const SINGLES: [Pair; 3] = [
+    PUT_ITEM,
     (
         "send",
         |world, _| drop(world.queue.send("message").unwrap()),
         |world, _| drop(world.store.transaction().run(|tx| tx.send(&world.queue, "message")).unwrap()),
     ),
-    (
-        "put record",
-        |world, _| {
-            world.stream.put("key", "record").unwrap();
-        },
-        |world, _| {
-            let record = PutRecord::new("key", "record");
-            world.store.transaction().run(|tx| tx.put_record(&world.stream, &record)).unwrap();
-        },
-    ),
+    PUT_RECORD,
 ];
 
 /// What single verbs pay for what surrounds them: by themselves, with a fault planned that never comes, and as a transaction

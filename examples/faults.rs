@@ -16,7 +16,10 @@ use std::fmt;
 use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let seed = std::env::args().nth(1).map_or(Ok(42), |seed| seed.parse())?;
+    day(std::env::args().nth(1).map_or(Ok(42), |seed| seed.parse())?)
+}
+
+pub(crate) fn day(seed: u64) -> Result<(), Box<dyn std::error::Error>> {
     let clock = ManualClock::default();
     let store = Store::builder().clock(clock.clone()).seed(seed).open_in_memory();
     let orders = store.queues().create("orders")?;

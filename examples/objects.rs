@@ -7,7 +7,7 @@
 use fourfold::Store;
 use fourfold::objects::{GetObject, ListObjects, ListVersions, Result, Versioning};
 
-fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let store = Store::in_memory();
     let notes = store.buckets().create("notes")?;
     notes.set_versioning(Versioning::Enabled)?;

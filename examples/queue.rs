@@ -7,7 +7,7 @@
 use fourfold::Store;
 use fourfold::queue::{NewQueue, QueueAttributes, Receive, Result};
 
-fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let queues = Store::in_memory().queues();
     let failed = queues.create("failed")?;
     let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 3);

@@ -7,7 +7,7 @@
 use fourfold::Store;
 use fourfold::stream::{CreateStream, Result, Start};
 
-fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let store = Store::in_memory();
     let clicks = store.streams().create("clicks", CreateStream::default().shard_count(1))?;
     for n in 0..5 {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_hours(24);
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = ManualClock::default();
     let store = Store::builder().clock(clock.clone()).open_in_memory();
     println!("{}", store.now());

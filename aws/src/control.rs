@@ -69,7 +69,10 @@ impl Control {
         match duration(body) {
             Ok(duration) => {
                 clock.advance(duration);
-                self.time()
+                match self.store().maintain() {
+                    Ok(()) => self.time(),
+                    Err(fault) => error(500, &fault.to_string()),
+                }
             }
             Err(refusal) => error(400, &refusal.message),
         }

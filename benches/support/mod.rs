@@ -3,6 +3,7 @@
 
 use criterion::Criterion;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use fourfold::kv::{Item, item};
 use fourfold::{Keyspace, Store};
 use std::time::Duration;
 
@@ -116,4 +117,17 @@ pub(crate) fn shuffled(count: u64) -> Vec<u64> {
 /// A number that changes when anything that was read does.
 pub(crate) fn fold_hash(hash: u64, bytes: &[u8]) -> u64 {
     hash.rotate_left(5) ^ xxhash_rust::xxh3::xxh3_64(bytes)
+}
+
+/// A hundred items to a partition.
+pub(crate) fn key_item(number: u64) -> Item {
+    item! { "p" => format!("{:016x}", scatter(number / 100)), "c" => number % 100 }
+}
+
+pub(crate) fn full_item(number: u64, len: usize) -> Item {
+    let mut item = key_item(number);
+    item.insert("y".into(), format!("{:02x}", scatter(number) % 256).into());
+    item.insert("n".into(), 0.into());
+    item.insert("v".into(), "v".repeat(len.saturating_sub(60)).into());
+    item
 }

@@ -92,7 +92,7 @@ pub(crate) fn write_on(
 }
 
 #[test]
-#[ignore = "the child of the other tests"]
+#[ignore = "the child that the other tests run by its name: cargo test --all-features --test crash process"]
 fn child() {
     let Some(dir) = std::env::var_os("FOURFOLD_CHILD_DIR") else { return };
     let durability = match std::env::var("FOURFOLD_CHILD_DURABILITY").as_deref() {

@@ -161,7 +161,8 @@ fn a_store_of_version_1_opens_and_goes_on() {
 }
 
 #[test]
-#[ignore = "makes a directory for the tests of later builds to read; for a new version of the format only"]
+#[ignore = "for a new version of the format: cargo test --all-features --test suite golden::make -- --ignored"]
+/// Makes a directory for the tests of later builds to read.
 fn make() {
     let dir = directory().with_file_name("new");
     assert!(!dir.exists(), "made before; remove it by hand");

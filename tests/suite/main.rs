@@ -4,6 +4,7 @@
 
 mod contract;
 mod edges;
+mod examples;
 mod export;
 mod faults;
 mod format;

@@ -73,7 +73,8 @@ pub(crate) async fn client(server: &Running) -> SendRequest<Full<Bytes>> {
     client
 }
 
-/// Waits until something is so, which it will be after all.
+/// Waits until something is so, which it will be after all. What the other end of a socket has come to wakes nobody here, so
+/// it is looked at again and again; no time has to pass for it.
 pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
     let begun = Instant::now();
     while !is_so().await {
