@@ -41,7 +41,7 @@ use crate::position::Position;
 use crate::random::Random;
 use crate::storage::{Media, Storage};
 use crate::tree::Tree;
-use crate::tree::batch::{OpKind, Ops};
+use crate::tree::batch::{Gathered, OpKind, Ops};
 use background::Background;
 use catalog::{Resource, ResourceKind};
 use engine::Engines;
@@ -217,7 +217,7 @@ impl Store {
 
     /// [`write`](Self::write) that waits for `durability`.
     pub fn write_with(&self, batch: Batch, durability: Durability) -> Result<Commit> {
-        let appended = self.append(batch, durability)?;
+        let appended = self.append(batch, &Gathered::default(), durability)?;
         self.inner.tree.wait(appended.end, durability)?;
         Ok(Commit { at: appended.at })
     }
@@ -225,7 +225,7 @@ impl Store {
     /// [`write`](Self::write) whose wait for durability holds no thread. The batch is visible, and in its place in the
     /// order, once the future was first polled.
     pub async fn write_async(&self, batch: Batch) -> Result<Commit> {
-        let appended = self.append(batch, self.inner.durability)?;
+        let appended = self.append(batch, &Gathered::default(), self.inner.durability)?;
         self.inner.tree.log().wait_async(appended.end, self.inner.durability).await?;
         Ok(Commit { at: appended.at })
     }
@@ -317,8 +317,13 @@ impl Store {
 
     /// Commits `batch` and does not wait for the disk: it is visible when this returns, in its place in the order.
     pub(crate) fn commit(&self, batch: Batch) -> Result<Pending<()>> {
+        self.commit_gathered(batch, &Gathered::default())
+    }
+
+    /// [`commit`](Self::commit) of `batch` and of what was gathered, as one batch.
+    pub(crate) fn commit_gathered(&self, batch: Batch, gathered: &Gathered<'_>) -> Result<Pending<()>> {
         let durability = self.inner.durability;
-        let appended = self.append(batch, durability)?;
+        let appended = self.append(batch, gathered, durability)?;
         Ok(Pending::new(self, appended.at, appended.end, durability, ()))
     }
 
@@ -363,6 +368,11 @@ impl Store {
         self.inner.tree.log().payload_max() as usize
     }
 
+    /// Bytes of a value that does not go to the blob log at most.
+    pub(crate) fn inline_max(&self) -> usize {
+        self.inner.blob_threshold
+    }
+
     /// Is it a handle of the same open store?
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
@@ -397,17 +407,19 @@ impl Store {
         Self { _users: None, inner }
     }
 
-    fn append(&self, batch: Batch, durability: Durability) -> Result<Appended> {
+    fn append(&self, batch: Batch, gathered: &Gathered<'_>, durability: Durability) -> Result<Appended> {
         if !Arc::ptr_eq(&self.inner, &batch.inner) {
             return Err(Error::invalid("batch", "it was made by another store"));
         }
-        if batch.is_empty() {
+        if batch.is_empty() && gathered.byte_len() == 0 {
             let at = self.inner.tree.log().frontier();
             return Ok(Appended { at, end: at });
         }
         // Whoever looks for a name finds it, or adds it behind this batch.
         let _once = batch.names.then(|| self.inner.catalog.lock());
-        let appended = self.inner.append(&batch.ops, durability)?;
+        let mut payload = vec![batch.ops.payload()];
+        gathered.append_to(&mut payload);
+        let appended = self.inner.append_parts(&payload, durability)?;
         batch.pending.named();
         Ok(appended)
     }

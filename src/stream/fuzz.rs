@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::stream::SequenceNumber;
 use crate::stream::iterator::Iterator;
 use crate::stream::meta::{ConsumerRecord, ShardRecord, StreamRecord};
-use crate::stream::record::Record;
+use crate::stream::record::{Group, Place, measure};
 use crate::stream::sequence::Parsed;
 use crate::stream::shard::ShardId;
 use crate::stream::{consumer, hash, keys, token};
@@ -32,9 +32,17 @@ pub(crate) fn decode(bytes: &[u8]) {
         }
         3 => {
             let value = Bytes::copy_from_slice(bytes);
-            if let Ok(record) = Record::decode(value, 1, Timestamp::UNIX_EPOCH, (0, 0)) {
-                assert_eq!(record.size(), record.partition_key().len() + record.data().len());
-                assert_eq!(record.data_bytes(), record.data());
+            let at =
+                Place { created: 0, shard: 0, last: u64::from(u16::MAX), arrival: Timestamp::UNIX_EPOCH };
+            if let Ok(group) = Group::decode(value, at) {
+                let records: Vec<_> = group.collect();
+                for record in &records {
+                    assert_eq!(record.size(), record.partition_key().len() + record.data().len());
+                    assert_eq!(record.data_bytes(), record.data());
+                }
+                let size = records.iter().map(|record| record.size()).sum();
+                assert_eq!(measure(bytes), (records.len(), size), "a group");
+                assert_eq!(records.last().map(|record| record.place()), Some(at.last));
             }
         }
         4 => {

@@ -6,11 +6,12 @@
 //! | --- | --- | --- |
 //! | the stream's | `1`, shard's index `u32` | [`ShardRecord`](super::meta::ShardRecord) |
 //! | the stream's | `2`, consumer's name | [`ConsumerRecord`](super::meta::ConsumerRecord) |
-//! | a shard's | place `u64`, time of arrival in milliseconds `u64` | [`record`](super::record) |
+//! | a shard's | place `u64` of the last record of a group, time of their arrival in milliseconds `u64` | [`record`](super::record) |
 //! | a shard's | the same, number of the part `u8` from 1 | more data of a record that is longer than a segment |
 //!
 //! Numbers are big endian, so that keys stand in the order of numbers. The time stands in the key, not in the value, so
-//! that a search by time reads no values; as places differ it orders nothing.
+//! that a search by time reads no values; as places differ it orders nothing. The first key at or behind a place is that
+//! of the group which it belongs to, or of the next one there is.
 
 use crate::clock::Timestamp;
 use crate::stream::limits::NAME_LEN_MAX;
@@ -49,7 +50,7 @@ pub(crate) fn consumer_of(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.strip_prefix(&[CONSUMER])?).ok()
 }
 
-/// The key of the record at `place`.
+/// The key of the group whose last record is at `place`.
 #[expect(clippy::big_endian_bytes, reason = "keys are ordered as bytes")]
 pub(crate) fn record(place: u64, arrival: Timestamp) -> [u8; RECORD_LEN] {
     let mut key = [0; RECORD_LEN];
@@ -59,7 +60,7 @@ pub(crate) fn record(place: u64, arrival: Timestamp) -> [u8; RECORD_LEN] {
     key
 }
 
-/// What all keys at `place` and behind are not before.
+/// What the keys of all records at `place` and behind are not before.
 #[expect(clippy::big_endian_bytes, reason = "keys are ordered as bytes")]
 pub(crate) const fn place(place: u64) -> [u8; PLACE_LEN] {
     place.to_be_bytes()
@@ -72,7 +73,8 @@ pub(crate) fn part(key: &[u8; RECORD_LEN], number: u8) -> [u8; RECORD_LEN + 1] {
     part
 }
 
-/// Place and time of arrival of the record with this key, or that the part with this key belongs to.
+/// The place of the last record, and the time of arrival, of the group with this key, or that the part with this key
+/// belongs to.
 #[expect(clippy::big_endian_bytes, reason = "keys are ordered as bytes")]
 pub(crate) fn record_of(key: &[u8]) -> Option<(u64, Timestamp)> {
     let (place, rest) = key.split_first_chunk::<PLACE_LEN>()?;

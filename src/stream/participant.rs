@@ -6,6 +6,7 @@
 use crate::error::Result as StoreResult;
 use crate::store::Batch;
 use crate::store::deliver::Arrival;
+use crate::stream::dials::Dials;
 use crate::stream::error::{Error, Result};
 use crate::stream::put::{Put, PutRecord, add, check_record, hash_of};
 use crate::stream::put_many::Target;
@@ -90,7 +91,7 @@ impl Turn {
         let now = self.stream.store.now();
         let inner = self.stream.usable(now)?;
         check_record(record, &inner)?;
-        hash_of(&self.stream.store, record, &inner)?;
+        hash_of(&self.stream.store, record, &inner, None)?;
         if let Some(number) = record.after {
             self.stream.check_ordering(number, now)?;
         }
@@ -141,10 +142,11 @@ impl Turn {
             }
             return Err(of_all(stream.state.not_found(store)));
         }
-        let routes = self.routes(store, &inner).map_err(|(operation, error)| refused(operation, error))?;
+        let dials = stream.registry.active_dials();
+        let routes = self.routes(store, &inner, dials.as_deref());
+        let routes = routes.map_err(|(operation, error)| refused(operation, error))?;
         let shards: Vec<_> = routes.iter().map(|(_, _, hash, shard)| (*hash, *shard)).collect();
         let mut targets = stream.lock(&shards).map_err(of_all)?;
-        let dials = stream.registry.active_dials();
         let mut ends: Vec<_> = targets.iter().map(|target| (target.tail.next, target.tail.newest)).collect();
         for (kept, record, hash, shard) in &routes {
             let Ok(target) = targets.binary_search_by_key(&shard.index, |target| target.shard.index) else {
@@ -187,12 +189,13 @@ impl Turn {
         &'a self,
         store: &Store,
         inner: &'a Inner,
+        dials: Option<&Dials>,
     ) -> Result<Vec<(&'a Kept, PutRecord<'a>, u128, &'a Arc<Shard>)>, (usize, Error)> {
         let mut routes = Vec::with_capacity(self.records.len());
         for kept in &self.records {
             for record in kept.records() {
                 let route = check_record(&record, inner).and_then(|()| {
-                    let hash = hash_of(store, &record, inner)?;
+                    let hash = hash_of(store, &record, inner, dials)?;
                     Ok((kept, record, hash, self.stream.shard_for(inner, hash)?))
                 });
                 match route {

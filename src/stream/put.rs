@@ -7,7 +7,7 @@ use crate::stream::error::{Error, Result};
 use crate::stream::keys::RECORD_LEN;
 use crate::stream::limits::{PARTITION_KEY_CHARS_MAX, RECORD_KIB};
 use crate::stream::meta::Distribution;
-use crate::stream::record;
+use crate::stream::record::{self, Lengths};
 use crate::stream::sequence::{Parsed, SequenceNumber};
 use crate::stream::shard::{Shard, ShardId, Tail, wake_all};
 use crate::stream::state::Inner;
@@ -58,6 +58,17 @@ impl<'a> PutRecord<'a> {
     /// Bytes that limits count.
     pub(crate) fn size(&self) -> usize {
         self.key.map_or(0, str::len) + self.data.len()
+    }
+
+    pub(super) fn key_bytes(&self) -> &'a [u8] {
+        self.key.unwrap_or_default().as_bytes()
+    }
+
+    /// How long key and data are, as it is stored. Both were checked before: they are far shorter than that can say.
+    pub(super) fn lengths(&self) -> Result<Lengths> {
+        let key = u16::try_from(self.key_bytes().len()).map_err(|_| long_key())?;
+        let data = u32::try_from(self.data.len()).map_err(|_| long_record(u32::MAX as usize))?;
+        Ok(Lengths { key, data })
     }
 }
 
@@ -122,7 +133,7 @@ impl Stream {
         let dials = self.registry.active_dials();
         let inner = self.usable(now)?;
         check_record(record, &inner)?;
-        let hash = hash_of(store, record, &inner)?;
+        let hash = hash_of(store, record, &inner, dials.as_deref())?;
         if let Some(number) = record.after {
             self.check_ordering(number, now)?;
         }
@@ -207,9 +218,8 @@ fn write(store: &Store, shard: &Shard, at: &[u8; RECORD_LEN], record: &PutRecord
         add(store, &mut batch, shard, at, record)?;
         return Ok(store.commit(batch)?);
     }
-    let key = record.key.unwrap_or_default().as_bytes();
-    let head = record::head(key_len(key)?, false);
-    Ok(shard.space.put(store, at, [&head, key, record.data])?)
+    let head = record::head(record.lengths()?, false);
+    Ok(shard.space.put(store, at, [&head, record.key_bytes(), record.data])?)
 }
 
 /// Adds a record to a batch: in parts, if no segment holds it.
@@ -221,11 +231,11 @@ pub(super) fn add(
     record: &PutRecord<'_>,
 ) -> Result<()> {
     let (space, part_max) = (shard.space.id(), part_max(store));
-    let key = record.key.unwrap_or_default().as_bytes();
+    let key = record.key_bytes();
     let is_parted = record.size() > part_max;
     let here = if is_parted { part_max.saturating_sub(key.len()) } else { record.data.len() };
     let (data, rest) = record.data.split_at(here);
-    batch.put_parts_in(space, at, &[&record::head(key_len(key)?, is_parted), key, data])?;
+    batch.put_parts_in(space, at, &[&record::head(record.lengths()?, is_parted), key, data])?;
     for (part, number) in rest.chunks(part_max).zip(1..=u8::MAX) {
         batch.put_in(space, &keys::part(at, number), part)?;
     }
@@ -234,13 +244,9 @@ pub(super) fn add(
 
 /// Bytes of a record that stand in one place. A record has 255 parts at most, so that the least is what a record of
 /// the greatest length needs.
-fn part_max(store: &Store) -> usize {
+pub(super) fn part_max(store: &Store) -> usize {
     const LEAST: usize = (*RECORD_KIB.end() as usize * 1024).div_ceil(u8::MAX as usize);
     (store.batch_bytes_max() / 2).max(LEAST)
-}
-
-fn key_len(key: &[u8]) -> Result<u16> {
-    u16::try_from(key.len()).map_err(|_| long_key())
 }
 
 /// Key and length of a record.
@@ -259,10 +265,14 @@ pub(super) fn check_record(record: &PutRecord<'_>, inner: &Inner) -> Result<()> 
     }
     let max = inner.record.record_kib as usize * 1024;
     if record.size() > max {
-        let rule = format!("have length less than or equal to {max}");
-        return Err(Error::constraint(None, "data", rule));
+        return Err(long_record(max));
     }
     Ok(())
+}
+
+#[cold]
+fn long_record(max: usize) -> Error {
+    Error::constraint(None, "data", format!("have length less than or equal to {max}"))
 }
 
 #[cold]
@@ -271,11 +281,19 @@ fn long_key() -> Error {
     Error::constraint(None, "partitionKey", rule)
 }
 
-/// The hash key that decides where a record goes.
-pub(super) fn hash_of(store: &Store, record: &PutRecord<'_>, inner: &Inner) -> Result<u128> {
+/// The hash key that decides where a record goes. Where a single shard takes every record, and nobody wants to know whose
+/// they are, that of a partition key decides nothing: then it is not computed, which takes a tenth of a put.
+pub(super) fn hash_of(
+    store: &Store,
+    record: &PutRecord<'_>,
+    inner: &Inner,
+    dials: Option<&Dials>,
+) -> Result<u128> {
+    let is_moot = inner.open.len() == 1 && !dials.is_some_and(|dials| dials.count_hot_keys);
     match (inner.record.distribution, record.hash, record.key) {
         (Distribution::Auto, ..) => Ok(store.random().next_u128()),
         (_, Some(explicit), _) => hash::explicit(explicit),
+        (_, None, Some(_)) if is_moot => Ok(0),
         (_, None, Some(key)) => Ok(hash::hash_key(key)),
         (_, None, None) => Err(Error::constraint(None, "partitionKey", "not be null")),
     }

@@ -7,14 +7,17 @@ use crate::stream::dials::Dials;
 use crate::stream::error::{Error, Result};
 use crate::stream::keys::RECORD_LEN;
 use crate::stream::limits::{BYTES_PER_PUT_MAX, RECORDS_PER_PUT_MAX};
-use crate::stream::put::{Put, PutRecord, add, check_record, hash_of};
+use crate::stream::put::{Put, PutRecord, add, check_record, hash_of, part_max};
 use crate::stream::shard::{Shard, Tail, wake_all};
-use crate::stream::{Stream, keys};
+use crate::stream::{Stream, keys, record};
+use crate::tree::batch::Gathered;
 use parking_lot::MutexGuard;
 use std::sync::Arc;
 
 /// Bytes of the log that one batch takes, about: a call may put more than a segment holds.
 const BATCH_BYTES: usize = 1 << 20;
+/// Bytes of a group of records that stand under one key: what a reader of one of them loads and keeps.
+const GROUP_BYTES: usize = 32 << 10;
 
 /// What became of many records: one result for each, in the order of the request.
 ///
@@ -74,7 +77,7 @@ impl Stream {
         let mut routes = Vec::with_capacity(records.len());
         for record in records {
             check_record(record, &inner)?;
-            let hash = hash_of(store, record, &inner)?;
+            let hash = hash_of(store, record, &inner, dials.as_deref())?;
             routes.push((hash, self.shard_for(&inner, hash)?));
         }
         let mut targets = self.lock(&routes)?;
@@ -100,25 +103,30 @@ impl Stream {
         dials: Option<&Dials>,
         now: Timestamp,
     ) -> Result<Pending<PutMany>> {
-        let mut writer = Writer { store: &self.store, batch: self.store.batch(), last: None };
         let mut results = Vec::with_capacity(records.len());
+        let start = |target: &Target<'_>| (target.tail.next, now.max(target.tail.newest), Vec::new());
+        let mut admitted: Vec<(u64, Timestamp, Vec<&PutRecord<'_>>)> = targets.iter().map(start).collect();
         for (record, (hash, shard)) in records.iter().zip(routes) {
             let Ok(target) = targets.binary_search_by_key(&shard.index, |target| target.shard.index) else {
                 return Err(self.state.not_found(&self.store));
             };
-            let tail = &mut *targets[target].tail;
+            let (tail, (_, arrival, admitted)) = (&mut *targets[target].tail, &mut admitted[target]);
             if let Some(dials) = dials
                 && let Err(refusal) = self.admit(dials, shard, tail, record, *hash, now)
             {
                 results.push(Err(refusal));
                 continue;
             }
-            let (place, arrival) = (tail.next, now.max(tail.newest));
-            writer.add(shard, &keys::record(place, arrival), record)?;
+            let number = shard.number(tail.next, *arrival);
             // Nobody reads places that are not in the log: a batch that fails leaves a gap.
-            tail.next = place + 1;
-            tail.newest = arrival;
-            results.push(Ok(Put { shard_id: shard.id(), sequence_number: shard.number(place, arrival) }));
+            tail.next += 1;
+            tail.newest = *arrival;
+            admitted.push(record);
+            results.push(Ok(Put { shard_id: shard.id(), sequence_number: number }));
+        }
+        let mut writer = Writer::new(&self.store);
+        for (target, (first, arrival, records)) in targets.iter().zip(&admitted) {
+            writer.add(target.shard, *first, *arrival, records)?;
         }
         let pending = writer.finish()?;
         Ok(pending.map(|()| PutMany { records: results }))
@@ -134,32 +142,99 @@ impl Stream {
     }
 }
 
-/// Writes records in as few batches as fit into the log.
+/// Writes records in as few batches as fit into the log, neighbours in groups.
 struct Writer<'a> {
     store: &'a Store,
+    /// What is not put by reference.
     batch: Batch,
+    groups: Gathered<'a>,
+    /// What stands before the data of a group.
+    head: Vec<u8>,
     last: Option<Pending<()>>,
 }
 
-impl Writer<'_> {
-    fn add(&mut self, shard: &Shard, at: &[u8; RECORD_LEN], record: &PutRecord<'_>) -> Result<()> {
-        let store = self.store;
-        let most = BATCH_BYTES.min(store.batch_bytes_max() / 2);
-        if !self.batch.is_empty() && self.batch.byte_len() + record.size() > most {
-            let full = std::mem::replace(&mut self.batch, store.batch());
-            self.last = Some(store.commit(full)?);
+impl<'a> Writer<'a> {
+    fn new(store: &'a Store) -> Self {
+        Self { store, batch: store.batch(), groups: Gathered::default(), head: Vec::new(), last: None }
+    }
+
+    /// Adds the records from the place `first` on.
+    fn add(
+        &mut self,
+        shard: &Shard,
+        first: u64,
+        arrival: Timestamp,
+        mut records: &[&'a PutRecord<'a>],
+    ) -> Result<()> {
+        let alone_max = self.store.inline_max().min(part_max(self.store));
+        let group_max = GROUP_BYTES.min(alone_max).min(self.batch_max());
+        let mut next = first;
+        while let Some(record) = records.first() {
+            let (group, rest) = records.split_at(neighbours(records, group_max));
+            let len = group.iter().map(|record| record.size()).sum();
+            self.make_room(len)?;
+            next += group.len() as u64;
+            let key = keys::record(next - 1, arrival);
+            if record::HEAD_LEN + len > alone_max {
+                add(self.store, &mut self.batch, shard, &key, record)?;
+            } else {
+                self.add_group(shard, &key, group)?;
+            }
+            records = rest;
         }
-        add(store, &mut self.batch, shard, at, record)
+        Ok(())
+    }
+
+    /// Adds some records as the group with this key.
+    fn add_group(
+        &mut self,
+        shard: &Shard,
+        key: &[u8; RECORD_LEN],
+        records: &[&'a PutRecord<'a>],
+    ) -> Result<()> {
+        self.head.clear();
+        record::put_head(&mut self.head, records.iter().map(|record| record.lengths()))?;
+        for record in records {
+            self.head.extend_from_slice(record.key_bytes());
+        }
+        let data = records.iter().map(|record| record.data);
+        Ok(self.groups.put(shard.space.id(), key, &self.head, data)?)
+    }
+
+    /// Commits what is there if it would become too much with `more` bytes.
+    fn make_room(&mut self, more: usize) -> Result<()> {
+        let len = self.batch.byte_len() + self.groups.byte_len();
+        if len > 0 && len + more > self.batch_max() { self.commit() } else { Ok(()) }
+    }
+
+    fn batch_max(&self) -> usize {
+        BATCH_BYTES.min(self.store.batch_bytes_max() / 2)
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        let batch = std::mem::replace(&mut self.batch, self.store.batch());
+        self.last = Some(self.store.commit_gathered(batch, &self.groups)?);
+        self.groups.clear();
+        Ok(())
     }
 
     /// What to wait for: the last batch is durable after all before it.
-    fn finish(self) -> Result<Pending<()>> {
-        let store = self.store;
-        if self.batch.is_empty() {
-            return Ok(self.last.unwrap_or_else(|| Pending::ready(store, ())));
+    fn finish(mut self) -> Result<Pending<()>> {
+        if !self.batch.is_empty() || self.groups.byte_len() > 0 {
+            self.commit()?;
         }
-        Ok(store.commit(self.batch)?)
+        Ok(self.last.unwrap_or_else(|| Pending::ready(self.store, ())))
     }
+}
+
+/// How many of the first records are a group of at most `bytes`, or one that is longer.
+fn neighbours(records: &[&PutRecord<'_>], bytes: usize) -> usize {
+    let mut len = record::HEAD_LEN;
+    let fits = |record: &&&PutRecord<'_>| {
+        len += record::LENGTHS_LEN + record.size();
+        len <= bytes
+    };
+    records.iter().take_while(fits).count().max(1)
 }
 
 fn check_count(records: &[PutRecord<'_>]) -> Result<()> {

@@ -5,7 +5,7 @@ use crate::error::Corruption;
 use crate::store::{Range, Store};
 use crate::stream::error::Result;
 use crate::stream::keys;
-use crate::stream::record::{self, Record};
+use crate::stream::record::{self, Group, Place, Record};
 use crate::stream::shard::{Shard, ShardId};
 use bytes::{Bytes, BytesMut};
 
@@ -52,7 +52,7 @@ pub(crate) fn read(
         if keys::is_part(range.key()) {
             continue;
         }
-        let (found, arrival) = position(shard, &range)?;
+        let (last, arrival) = position(shard, &range)?;
         if arrival < horizon && !has_sought {
             // The expired ones may be many, and those behind have not expired.
             has_sought = true;
@@ -60,26 +60,30 @@ pub(crate) fn read(
             range = range_from(store, shard, reached.place);
             continue;
         }
-        if count == bounds.records {
-            reached.is_at_tip = false;
-            break;
+        let mut group = group(store, shard, (last, arrival), range.value()?)?;
+        group.skip_to(reached.place);
+        for record in group {
+            if count == bounds.records || count > 0 && reached.bytes + record.size() > bounds.bytes {
+                reached.is_at_tip = false;
+                return Ok(reached);
+            }
+            reached.bytes += record.size();
+            reached.place = record.place() + 1;
+            count += 1;
+            records.extend(Some(record));
         }
-        let mut value = range.value()?;
-        if record::is_parted(&value) {
-            value = join(store, shard, (found, arrival), &value)?;
-        }
-        let record = Record::decode(value, found, arrival, (shard.second(), shard.index))
-            .map_err(|flaw| flaw.in_file(format!("record {found} of {}", shard.id()).as_ref()))?;
-        if count > 0 && reached.bytes + record.size() > bounds.bytes {
-            reached.is_at_tip = false;
-            break;
-        }
-        reached.bytes += record.size();
-        reached.place = found + 1;
-        count += 1;
-        records.extend(Some(record));
     }
     Ok(reached)
+}
+
+/// The records of which `value` stands under the key of this place and time.
+fn group(store: &Store, shard: &Shard, (last, arrival): (u64, Timestamp), mut value: Bytes) -> Result<Group> {
+    if record::is_parted(&value) {
+        value = join(store, shard, (last, arrival), &value)?;
+    }
+    let at = Place { created: shard.second(), shard: shard.index, last, arrival };
+    let group = Group::decode(value, at);
+    Ok(group.map_err(|flaw| flaw.in_file(format!("record {last} of {}", shard.id()).as_ref()))?)
 }
 
 /// The whole of a record of which `first` stands at `place` and the rest behind.

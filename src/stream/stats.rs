@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::stream::consumer::Consumer;
 use crate::stream::error::Result;
 use crate::stream::limits::SUBSCRIPTION_LIFE;
-use crate::stream::record::HEAD_LEN;
+use crate::stream::record;
 use crate::stream::shard::{Shard, ShardId};
 use crate::stream::{Stream, Streams, keys, reader};
 use std::collections::VecDeque;
@@ -125,11 +125,11 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds an entry of a shard's keyspace: a record or a further part of one.
-    fn add(&mut self, key: &[u8], value_len: usize) {
-        let is_part = keys::is_part(key);
-        self.records += u64::from(!is_part);
-        self.bytes += (if is_part { value_len } else { value_len.saturating_sub(HEAD_LEN) }) as u64;
+    /// Adds an entry of a shard's keyspace: a group of records or a further part of one.
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        let (records, bytes) = if keys::is_part(key) { (0, value.len()) } else { record::measure(value) };
+        self.records += records as u64;
+        self.bytes += bytes as u64;
     }
 }
 
@@ -145,7 +145,7 @@ pub(crate) struct Tally {
 struct Minute {
     /// Since 1970.
     number: u64,
-    /// The place of its first record.
+    /// A place of its first group of records: behind all that came before.
     first: u64,
     sum: Sum,
 }
@@ -161,7 +161,7 @@ impl Tally {
         if let Some(front) = self.minutes.front_mut().filter(|minute| minute.number == expired) {
             front.first = reader::seek(store, shard, horizon)?;
             front.sum = Sum::default();
-            walk(store, shard, front.first, end, |_, key, len| front.sum.add(key, len))?;
+            walk(store, shard, front.first, end, |_, key, value| front.sum.add(key, value))?;
         }
         Ok(self.minutes.iter().fold(Sum::default(), |sum, minute| Sum {
             records: sum.records + minute.sum.records,
@@ -173,13 +173,13 @@ impl Tally {
     fn see(&mut self, store: &Store, shard: &Shard) -> Result<()> {
         let next = shard.next(store)?;
         let minutes = &mut self.minutes;
-        let seen = walk(store, shard, self.next, next, |(place, arrival), key, len| {
+        let seen = walk(store, shard, self.next, next, |(place, arrival), key, value| {
             let number = arrival.as_millis() / MINUTE_MILLIS;
             if minutes.back().is_none_or(|minute| minute.number < number) {
                 minutes.push_back(Minute { number, first: place, sum: Sum::default() });
             }
             if let Some(minute) = minutes.back_mut() {
-                minute.sum.add(key, len);
+                minute.sum.add(key, value);
             }
         });
         if seen.is_err() {
@@ -192,13 +192,13 @@ impl Tally {
     }
 }
 
-/// Goes through the entries of a shard from a place on and before another: place and time, key, and length of the value.
+/// Goes through the entries of a shard from a place on and before another: place and time, key, and value.
 fn walk(
     store: &Store,
     shard: &Shard,
     from: u64,
     to: u64,
-    mut see: impl FnMut((u64, Timestamp), &[u8], usize),
+    mut see: impl FnMut((u64, Timestamp), &[u8], &[u8]),
 ) -> Result<()> {
     if from >= to {
         return Ok(());
@@ -206,11 +206,10 @@ fn walk(
     let mut range = shard.space.range(store, &keys::place(from)[..]..&keys::place(to)[..]);
     while range.advance()? {
         let at = keys::record_of(range.key()).ok_or_else(|| reader::misplaced(shard.id(), range.key()))?;
-        let len = match range.value_ref() {
-            Some(value) => value.len(),
-            None => range.value()?.len(),
-        };
-        see(at, range.key(), len);
+        match range.value_ref() {
+            Some(value) => see(at, range.key(), value),
+            None => see(at, range.key(), &range.value()?),
+        }
     }
     Ok(())
 }
@@ -218,8 +217,8 @@ fn walk(
 impl Stream {
     /// What the stream holds now.
     ///
-    /// It costs a step for each record that came since this was asked last (all that are kept, when it is asked first
-    /// after the store was opened; some 50 ns each), and for those of the minute that is expiring.
+    /// It costs a step for each group of records that came since this was asked last (all that are kept, when it is asked
+    /// first after the store was opened; some 50 ns each), and for those of the minute that is expiring.
     ///
     /// # Errors
     /// [`StreamNotFound`](crate::stream::Error::StreamNotFound).

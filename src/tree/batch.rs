@@ -162,6 +162,63 @@ impl Ops {
     }
 }
 
+/// Puts whose values end with bytes that stay where they are until they are logged: they are copied once, and not into
+/// [`Ops`] before.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered<'a> {
+    /// All but those bytes.
+    bytes: Vec<u8>,
+    /// Those bytes, each slice with where in `bytes` it belongs.
+    slices: Vec<(usize, &'a [u8])>,
+    slices_len: usize,
+}
+
+impl<'a> Gathered<'a> {
+    /// Adds a put of the value that `head` and `slices` are together. The caller has checked the key's length.
+    pub(crate) fn put(
+        &mut self,
+        keyspace: u32,
+        key: &[u8],
+        head: &[u8],
+        slices: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<()> {
+        let slices_len: usize = slices.clone().map(<[u8]>::len).sum();
+        let op = op_head(OpKind::Entry(Kind::Put), keyspace, key.len(), head.len() + slices_len)?;
+        for part in [&op, key, head] {
+            self.bytes.extend_from_slice(part);
+        }
+        let at = self.bytes.len();
+        self.slices.extend(slices.map(|slice| (at, slice)));
+        self.slices_len += slices_len;
+        Ok(())
+    }
+
+    /// Bytes that it takes in the log.
+    pub(crate) fn byte_len(&self) -> usize {
+        self.bytes.len() + self.slices_len
+    }
+
+    /// Adds the slices that it is together to a payload.
+    pub(crate) fn append_to<'b>(&'b self, payload: &mut Vec<&'b [u8]>) {
+        payload.reserve(2 * self.slices.len());
+        let mut from = 0;
+        for (at, slice) in &self.slices {
+            if *at > from {
+                payload.push(&self.bytes[from..*at]);
+                from = *at;
+            }
+            payload.push(slice);
+        }
+        payload.push(&self.bytes[from..]);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.slices.clear();
+        self.slices_len = 0;
+    }
+}
+
 /// The refusal of a key over [`KEY_LEN_MAX`].
 #[cold]
 pub(crate) fn too_long_key(len: usize) -> Error {
@@ -266,6 +323,29 @@ mod tests {
             }
             prop_assert_eq!(again.payload(), &bytes[..]);
         }
+    }
+
+    #[test]
+    fn what_is_gathered_is_what_is_pushed() {
+        let (mut gathered, mut pushed) = (Gathered::default(), Ops::default());
+        let puts: [(&[u8], &[u8], &[&[u8]]); 4] = [
+            (b"a", b"head", &[b"one", b"", b"two"]),
+            (b"b", b"", &[]),
+            (b"c", b"only", &[]),
+            (b"d", b"", &[b"last"]),
+        ];
+        for (key, head, slices) in puts {
+            gathered.put(7, key, head, slices.iter().copied()).unwrap();
+            pushed.push_parts(OpKind::Entry(Kind::Put), 7, key, &[&[head], slices].concat()).unwrap();
+        }
+        let mut payload = Vec::new();
+        gathered.append_to(&mut payload);
+        assert_eq!(
+            (payload.concat(), gathered.byte_len()),
+            (pushed.payload().to_vec(), pushed.payload().len())
+        );
+        gathered.clear();
+        assert_eq!(gathered.byte_len(), 0);
     }
 
     #[test]

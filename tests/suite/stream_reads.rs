@@ -1,7 +1,7 @@
 //! Iterators and cursors: where they begin, how far they read, how they wait.
 
 use crate::stream::{SHARD_0, all, clocked, refused, refused_with, stream};
-use fourfold::stream::{CreateStream, GetRecords, GetShardIterator, IteratorKind, Start, Stream};
+use fourfold::stream::{CreateStream, GetRecords, GetShardIterator, IteratorKind, PutRecord, Start, Stream};
 use fourfold::{Clock, ManualClock, Store, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -395,4 +395,56 @@ fn nothing_is_locked_when_somebody_is_woken() {
     store.streams().delete("stream", false).unwrap();
     assert_eq!(counter.0.load(Ordering::SeqCst), 3, "a deletion wakes the one that still waits");
     drop((clock, waiting, others));
+}
+
+/// Short ones, long ones and some that no segment keeps, under keys of both shards.
+fn mixed(number: u8) -> (String, Vec<u8>) {
+    let lengths = [0, 10, 100, 700, 100, 0, 40_000, 3, 70_000];
+    (format!("key-{number}"), vec![number; lengths[usize::from(number) % lengths.len()]])
+}
+
+#[test]
+fn records_that_came_together_are_read_from_each_of_them_on() {
+    for (blob_threshold, segment_size) in
+        [(64 << 10, 8 << 20), (300, 8 << 20), (64 << 10, 256 << 10), (0, 64 << 10)]
+    {
+        let clock = ManualClock::default();
+        let builder = Store::builder().clock(clock.clone()).blob_threshold(blob_threshold);
+        let store = builder.segment_size(segment_size).open_in_memory();
+        let stream = stream(&store, 2);
+        let data: Vec<_> = (0..200).map(mixed).collect();
+        let records: Vec<_> = data.iter().map(|(key, data)| PutRecord::new(key, data)).collect();
+        let mut expected = [const { Vec::new() }; 2];
+        for (records, data) in records.chunks(100).zip(data.chunks(100)) {
+            clock.advance(Duration::from_hours(1));
+            let answer = stream.put_many(records).unwrap();
+            for (put, (key, data)) in answer.records.into_iter().zip(data) {
+                let put = put.unwrap();
+                expected[usize::from(*put.shard_id != *SHARD_0)].push((put, key, data));
+            }
+        }
+        for is_folded in [false, true] {
+            for puts in &expected {
+                for (index, (put, ..)) in puts.iter().enumerate() {
+                    let mut cursor =
+                        stream.cursor(&put.shard_id, Start::AtSequenceNumber(put.sequence_number)).unwrap();
+                    let mut found = Vec::new();
+                    cursor.try_batch(3, &mut found).unwrap();
+                    assert_eq!(found.len(), 3.min(puts.len() - index), "{index}, folded: {is_folded}");
+                    for (record, (put, key, data)) in found.iter().zip(&puts[index..]) {
+                        assert_eq!(record.sequence_number(), put.sequence_number);
+                        assert_eq!((record.partition_key(), record.data()), (&key[..], &data[..]));
+                    }
+                }
+            }
+            let stats = stream.stats().unwrap();
+            let bytes: usize = data.iter().map(|(key, data)| key.len() + data.len()).sum();
+            assert_eq!((stats.records, stats.bytes), (200, bytes as u64), "folded: {is_folded}");
+            store.fold().unwrap();
+        }
+        // What came together expires together.
+        clock.advance(Duration::from_hours(23) + Duration::from_millis(1));
+        store.maintain().unwrap();
+        assert_eq!(stream.stats().unwrap().records, 100);
+    }
 }
