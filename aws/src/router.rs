@@ -189,7 +189,8 @@ impl Router {
                 Ok(body) => {
                     let (shared, method) = (Arc::clone(&self.shared), head.method);
                     let path = path.to_owned();
-                    control::aside(move || shared.control.answer(&shared.metrics, &method, &path, &body)).await
+                    control::aside(move || shared.control.answer(&shared.metrics, &method, &path, &body))
+                        .await
                 }
                 Err(broken) => unread(&head, &broken),
             };
