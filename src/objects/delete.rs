@@ -60,6 +60,17 @@ impl DeleteObject {
 }
 
 /// What a delete did.
+///
+/// ```
+/// use fourfold::objects::Versioning;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.set_versioning(Versioning::Enabled)?;
+/// bucket.put("a", "hello")?;
+/// let deleted = bucket.delete("a")?;
+/// assert!(deleted.delete_marker && deleted.version_id.is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeleteOutput {

@@ -128,6 +128,15 @@ impl PutObject {
 }
 
 /// What was written.
+///
+/// ```
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let put = bucket.put("a", "hello")?;
+/// assert_eq!((put.size, put.version_id), (5, None));
+/// assert_eq!(put.etag.to_string(), "\"5d41402abc4b2a76b9719d911017c592\""); // the MD5
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutOutput {

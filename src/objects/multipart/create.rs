@@ -49,6 +49,16 @@ impl CreateUpload {
 }
 
 /// An upload that was begun.
+///
+/// ```
+/// use fourfold::objects::{ChecksumAlgorithm, CreateUpload};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let upload = bucket.create_upload(CreateUpload::new("a"))?;
+/// assert_eq!(upload.checksum.0, ChecksumAlgorithm::Crc64Nvme);
+/// bucket.abort_upload("a", &upload.upload_id.to_string())?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateUploadOutput {
