@@ -72,7 +72,7 @@ impl Bucket {
     /// Begins an upload. The object is there once it is completed, and nothing of it before.
     ///
     /// # Errors
-    /// `KeyTooLongError`, `MetadataTooLarge`, `InvalidTag`, `BadRequest` (too many tags), `InvalidRequest` for checksums
+    /// `KeyTooLongError`, `InvalidArgument` for an empty key, `MetadataTooLarge`, `InvalidTag`, `BadRequest` (too many tags), `InvalidRequest` for checksums
     /// that cannot be, `NoSuchBucket`.
     pub fn create_upload(&self, request: CreateUpload) -> Result<CreateUploadOutput> {
         self.call("CreateMultipartUpload", || Ok(self.stage_create_upload(request)?.wait()?))
