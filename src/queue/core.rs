@@ -25,11 +25,6 @@ use std::time::Duration;
 /// How many keyspaces a queue has.
 pub(super) const SPACES: usize = 5;
 
-/// How often a thread that finds a queue locked tries again before it sleeps, and how long it leaves it alone in between:
-/// a few verbs, so that the memory that they touch does not change cores with each of them.
-const ROUNDS: u32 = 6;
-const PAUSES: u32 = 64;
-
 /// The keyspaces of a queue (`keys`).
 #[derive(Clone, Debug)]
 pub(super) struct Spaces {
@@ -182,12 +177,6 @@ impl Core {
 
     /// The state without a look at its messages: settings are right, the index may not be.
     pub(super) fn lock_as_it_is(&self) -> MutexGuard<'_, State> {
-        for _ in 0..ROUNDS {
-            if let Some(state) = self.state.try_lock() {
-                return state;
-            }
-            (0..PAUSES).for_each(|_| std::hint::spin_loop());
-        }
         self.state.lock()
     }
 

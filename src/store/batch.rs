@@ -56,7 +56,7 @@ impl Batch {
         Self {
             inner: Arc::clone(&store.inner),
             ops: Ops::default(),
-            pending: Pending::default(),
+            pending: Pending::new(),
             names: false,
         }
     }

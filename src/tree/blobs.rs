@@ -84,13 +84,11 @@ pub(crate) struct Pending<S: Storage> {
     chunks: Vec<BlobRef>,
 }
 
-impl<S: Storage> Default for Pending<S> {
-    fn default() -> Self {
+impl<S: Storage> Pending<S> {
+    pub(crate) fn new() -> Self {
         Self { tree: None, chunks: Vec::new() }
     }
-}
 
-impl<S: Storage> Pending<S> {
     /// Writes `value` to the blob log and adds the entry that names it, and its back reference, to `ops`.
     pub(crate) fn put(
         &mut self,
