@@ -53,12 +53,7 @@ pub(crate) enum Change<'a> {
 
 impl Batch {
     pub(super) fn new(store: &Store) -> Self {
-        Self {
-            inner: Arc::clone(&store.inner),
-            ops: Ops::default(),
-            pending: Pending::new(),
-            names: false,
-        }
+        Self { inner: Arc::clone(&store.inner), ops: Ops::default(), pending: Pending::new(), names: false }
     }
 
     /// Sets `key` to `value`.
