@@ -306,6 +306,11 @@ impl<S: Storage> BlobLog<S> {
         ended.iter().try_for_each(Segment::settle)
     }
 
+    /// Are there files that [`tidy`](Self::tidy) will remove?
+    pub(crate) fn has_dead(&self) -> bool {
+        !self.dead.lock().is_empty()
+    }
+
     /// Ends the active segment, as a store does that is closed. A later write would start another.
     pub(crate) fn close(&self) -> Result<()> {
         self.tail.lock().active = None;

@@ -17,7 +17,7 @@ use super::poison::Poison;
 use crate::{
     error::{Error, Result},
     position::Position,
-    sync::{AtomicU32, AtomicU64, Mutex, Ordering, Thread, current, mutant, park},
+    sync::{AtomicU32, AtomicU64, Mutex, Ordering, Thread, current, mutant, park, relax},
 };
 use std::{
     fmt,
@@ -48,6 +48,12 @@ pub(crate) enum Goal {
     Durable(Position),
 }
 
+impl Goal {
+    fn is_durable(self) -> bool {
+        matches!(self, Self::Durable(_))
+    }
+}
+
 pub(crate) struct Commit {
     written: AtomicU64,
     durable: AtomicU64,
@@ -62,6 +68,13 @@ struct Queue {
     waiters: Vec<Waiter>,
     /// Names tasks, so that one can be found again.
     tasks: u64,
+}
+
+impl Queue {
+    /// Does anybody wait for the device?
+    fn wants_sync(&self) -> bool {
+        self.waiters.iter().any(|waiter| waiter.goal.is_durable())
+    }
 }
 
 #[derive(Debug)]
@@ -89,11 +102,16 @@ const LOOK: u32 = 1;
 /// Lead the next commit.
 const LEAD: u32 = 2;
 
+/// Turns of waiting before a thread parks that waits for a write: that takes less than to sleep and to be woken.
+const TURNS: u32 = if cfg!(fourfold_loom) { 0 } else { 72 };
+
 impl Parked {
-    fn wait(&self) -> u32 {
+    fn wait(&self, goal: Goal) -> u32 {
+        let mut turn = if matches!(goal, Goal::Written(_)) { 0 } else { TURNS };
         loop {
             // Acquire: pairs with the Release in `tell`.
             match self.verdict.load(Ordering::Acquire) {
+                WAITING if turn < TURNS => relax(&mut turn),
                 WAITING => park(),
                 verdict => return verdict,
             }
@@ -185,13 +203,15 @@ impl Commit {
                 let parked = Arc::new(Parked { verdict: AtomicU32::new(WAITING), thread: current() });
                 queue.waiters.push(Waiter { goal, wake: Wake::Thread(Arc::clone(&parked)) });
                 drop(queue);
-                if parked.wait() == LEAD {
-                    self.lead(Some(goal), persist);
+                if parked.wait(goal) == LEAD {
+                    let sync = goal.is_durable() || self.queue.lock().wants_sync();
+                    self.lead(sync, persist);
                 }
             } else {
                 queue.led = true;
+                let sync = goal.is_durable() || queue.wants_sync();
                 drop(queue);
-                self.lead(Some(goal), persist);
+                self.lead(sync, persist);
             }
         }
     }
@@ -209,8 +229,9 @@ impl Commit {
             return false;
         }
         queue.led = true;
+        let sync = queue.wants_sync();
         drop(queue);
-        self.lead(None, persist);
+        self.lead(sync, persist);
         true
     }
 
@@ -223,12 +244,9 @@ impl Commit {
         }
     }
 
-    /// Commits once and hands over; the caller holds the role.
-    fn lead(&self, own: Option<Goal>, persist: &impl Persist) {
+    /// Commits once, to the device if `sync`, and hands over; the caller holds the role.
+    fn lead(&self, sync: bool, persist: &impl Persist) {
         let handover = Handover { commit: self };
-        let durable = |goal: &Goal| matches!(goal, Goal::Durable(_));
-        let sync = own.as_ref().is_some_and(durable)
-            || self.queue.lock().waiters.iter().any(|waiter| durable(&waiter.goal));
         let outcome = if mutant!("retry_after_failure") {
             persist.persist(sync).or_else(|_| persist.persist(sync))
         } else {
@@ -319,9 +337,10 @@ impl<P: Persist> Future for Wait<'_, P> {
             commit.poison.check()?;
             if !queue.led && commit.background.get().is_none() {
                 queue.led = true;
+                let sync = this.goal.is_durable() || queue.wants_sync();
                 drop(queue);
                 this.leave();
-                commit.lead(Some(this.goal), this.persist);
+                commit.lead(sync, this.persist);
                 continue;
             }
             let ask = !queue.led;

@@ -251,6 +251,9 @@ pub(crate) struct Binding {
     epoch: u32,
 }
 
+/// Short pieces are put together first: bytes of 128 and more are summed many at once, each piece by itself is not.
+const GATHERED_MAX: usize = 256;
+
 impl Binding {
     #[expect(
         clippy::cast_possible_truncation,
@@ -270,13 +273,23 @@ impl Binding {
     }
 
     fn crc<'a>(self, offset: u32, word: u32, lag: u32, parts: impl Iterator<Item = &'a [u8]>) -> u32 {
-        let mut head = [0; 12];
-        head[..4].copy_from_slice(&word.to_le_bytes());
-        head[4..8].copy_from_slice(&self.epoch.to_le_bytes());
-        head[8..].copy_from_slice(&lag.to_le_bytes());
+        let mut gathered = [0; GATHERED_MAX];
+        gathered[..4].copy_from_slice(&word.to_le_bytes());
+        gathered[4..8].copy_from_slice(&self.epoch.to_le_bytes());
+        gathered[8..12].copy_from_slice(&lag.to_le_bytes());
+        let mut len = 12;
         let mut hasher = crc32fast::Hasher::new_with_initial(self.seed_at(offset));
-        hasher.update(&head);
-        parts.for_each(|part| hasher.update(part));
+        for part in parts {
+            if let Some(room) = gathered.get_mut(len..len + part.len()) {
+                room.copy_from_slice(part);
+                len += part.len();
+            } else {
+                hasher.update(&gathered[..len]);
+                len = 0;
+                hasher.update(part);
+            }
+        }
+        hasher.update(&gathered[..len]);
         hasher.finalize()
     }
 }

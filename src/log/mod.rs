@@ -257,6 +257,11 @@ impl<S: Storage, T: Table> Log<S, T> {
         }
     }
 
+    /// Would [`Log::wait`] for the same do more than return?
+    pub(crate) fn must_wait(&self, end: Position, durability: Durability) -> bool {
+        self.goal(end, durability).is_some()
+    }
+
     fn goal(&self, end: Position, durability: Durability) -> Option<Goal> {
         if !self.persistent {
             return None;
@@ -269,15 +274,21 @@ impl<S: Storage, T: Table> Log<S, T> {
                 let pending = self.tail.frontier().get().saturating_sub(self.commit.written().get());
                 // Half the bound ahead of time, so that a background thread writes while the writers go on. Relaxed
                 // first: asking twice or a little later does no harm.
-                if pending > self.options.buffered_max / 2
-                    && self.commit.has_background()
-                    && !self.asked.load(Ordering::Relaxed)
-                    && !self.asked.swap(true, Ordering::AcqRel)
-                {
-                    self.commit.call_background();
+                if pending > self.options.buffered_max / 2 {
+                    self.ask();
                 }
                 (pending > self.options.buffered_max).then_some(Goal::Written(end))
             }
+        }
+    }
+
+    /// Has the background write what is pending, and fault in what is to be filled next.
+    fn ask(&self) {
+        if self.commit.has_background()
+            && !self.asked.load(Ordering::Relaxed)
+            && !self.asked.swap(true, Ordering::AcqRel)
+        {
+            self.commit.call_background();
         }
     }
 
@@ -469,18 +480,27 @@ impl<S: Storage, T: Table> Persist for Log<S, T> {
             self.hooks.before_sync()?;
         }
         let mut writing = self.writing.lock();
-        let touched: Vec<_> = {
+        let (before, last) = {
             let live = self.live.lock();
-            let touched = live.iter().filter(|live| live.segment.end() > from && live.segment.base() < upto);
-            touched.cloned().collect()
+            let last = live.back().cloned();
+            let begun = last.as_ref().is_some_and(|last| last.segment.base() <= from);
+            let touched = |live: &&Live<_, _>| live.segment.end() > from && live.segment.base() < upto;
+            // Mostly it is the last segment alone that is touched, which takes no list.
+            let before = if begun { Vec::new() } else { live.iter().filter(touched).cloned().collect() };
+            (before, last.filter(|_| begun))
         };
-        for Live { segment, file } in touched {
+        for Live { segment, file } in before.into_iter().chain(last) {
             let Some(file) = file else { continue };
             let first = within(&segment, from).max(HEADER_LEN);
             let end = within(&segment, upto);
             if first < end {
                 writing.write(&segment, &file, first, end)?;
             }
+        }
+        // Writers that wait for each write are not asked for by how much is pending.
+        let step = (self.options.buffered_max / 2).max(1);
+        if from.get() / step != upto.get() / step {
+            self.ask();
         }
         let mut durable = self.commit.durable();
         if sync {

@@ -121,7 +121,8 @@ impl State {
         let group = message.group.as_deref().unwrap_or_default();
         let key = keys::message(group, message.seq);
         self.note_large(batch, message)?;
-        batch.put_spilling_in(self.spaces.messages.id(), key.as_ref(), &record::encode_message(message))
+        let record = [&record::encode_head(message), message.body.as_bytes()];
+        batch.put_parts_in(self.spaces.messages.id(), key.as_ref(), &record)
     }
 
     /// Adds to a batch that a message is gone, and its lease with it.

@@ -33,7 +33,9 @@ pub(super) enum Slot {
 pub(super) struct QueueEngine {
     names: RwLock<BTreeMap<String, Slot>>,
     is_loaded: AtomicBool,
-    dials: RwLock<Arc<Dials>>,
+    dials: RwLock<Dials>,
+    /// Was any of them turned?
+    has_dials: AtomicBool,
     /// Queues with a running move task.
     pub(super) moving: Mutex<BTreeSet<String>>,
     pub(super) has_moving: AtomicBool,
@@ -55,12 +57,14 @@ impl QueueEngine {
         engine
     }
 
-    pub(super) fn dials(&self) -> Arc<Dials> {
-        Arc::clone(&self.dials.read())
+    pub(super) fn dials(&self) -> Dials {
+        // Acquire: pairs with the Release below. Mostly there are none, and every verb asks.
+        if self.has_dials.load(Ordering::Acquire) { self.dials.read().clone() } else { Dials::default() }
     }
 
     pub(super) fn set_dials(&self, dials: Dials) {
-        *self.dials.write() = Arc::new(dials);
+        *self.dials.write() = dials;
+        self.has_dials.store(true, Ordering::Release);
     }
 
     /// The names, read from the catalog the first time.

@@ -10,7 +10,7 @@ use crate::queue::limits::{BATCH_LEN_MAX, PAGE_MAX, VISIBILITY_SECONDS_MAX};
 use crate::queue::message::{Message, SendMessage, Sent};
 use crate::queue::queues::{QueuePage, Queues, decode_token};
 use crate::queue::receive::{Receive, Setting};
-use crate::queue::receiving::Receiving;
+use crate::queue::receiving::{self, Receiving};
 use crate::queue::rules;
 use crate::queue::send::{self, Sends};
 use crate::queue::throttle::Action;
@@ -203,7 +203,7 @@ impl Queue {
     /// [`InvalidParameterValue`](Error::InvalidParameterValue); [`OverLimit`](Error::OverLimit) while 120,000 messages of
     /// a standard queue are in flight.
     pub fn receive(&self, request: impl Into<Receive>) -> Result<Vec<Message>> {
-        self.receive_async(request).wait()
+        receiving::receive(self, request.into())
     }
 
     /// [`receive`](Self::receive) as a future: one that waits costs no thread.

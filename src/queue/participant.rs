@@ -131,7 +131,7 @@ impl Turn {
 /// A queue that is locked, and what was decided about it.
 pub(crate) struct Held<'a> {
     turn: &'a Turn,
-    dials: Arc<Dials>,
+    dials: Dials,
     now: Timestamp,
     state: MutexGuard<'a, State>,
     sends: Sends,
@@ -175,7 +175,7 @@ impl<'a> Held<'a> {
     fn decide(&mut self, operation: usize, act: &Act) -> Result<()> {
         let turn: &'a Turn = self.turn;
         let (core, store): (_, &'a Store) = (&turn.queue.core, &turn.queue.store);
-        let dials = Arc::clone(&self.dials);
+        let dials = self.dials.clone();
         let setting = Setting { core, store, dials: &dials, now: self.now };
         match act {
             Act::Send(message) => {

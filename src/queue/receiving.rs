@@ -16,6 +16,7 @@ use crate::queue::message::Message;
 use crate::queue::receive::{Answer, Receive, Setting};
 use crate::queue::throttle::Action;
 use crate::queue::waiters::Waiter;
+use std::borrow::Borrow;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -38,15 +39,25 @@ use std::task::{Context, Poll, Waker};
 /// ```
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is polled"]
-pub struct Receiving {
-    queue: Queue,
+pub struct Receiving(Attempt<Queue>);
+
+/// A receive with its queue; that of a thread that blocks borrows it.
+#[derive(Debug)]
+struct Attempt<Q: Borrow<Queue>> {
+    queue: Q,
+    asking: Asking,
+    alarm: Option<Alarm>,
+    /// If somebody wants to know of it.
+    call: Option<Box<Call>>,
+}
+
+/// What is asked of the queue, and how far that has got.
+#[derive(Debug)]
+struct Asking {
     request: Receive,
     /// Its place in the line, and until when it stays there.
     place: Option<(u64, Timestamp)>,
     has_started: bool,
-    alarm: Option<Alarm>,
-    /// If somebody wants to know of it.
-    call: Option<Box<Call>>,
 }
 
 /// What a look at the queue came to.
@@ -59,12 +70,26 @@ enum Step {
 
 impl Receiving {
     pub(super) fn new(queue: Queue, request: Receive) -> Self {
-        let call = queue.store.watch_call::<Error>("ReceiveMessage", queue.name());
-        Self { queue, request, place: None, has_started: false, alarm: None, call }
+        Self(Attempt::new(queue, request))
+    }
+}
+
+/// Receives, and blocks until there is an answer.
+pub(super) fn receive(queue: &Queue, request: Receive) -> Result<Vec<Message>> {
+    Attempt::new(queue, request).wait()
+}
+
+impl<Q: Borrow<Queue>> Attempt<Q> {
+    fn new(queue: Q, request: Receive) -> Self {
+        let call = {
+            let queue = queue.borrow();
+            queue.store.watch_call::<Error>("ReceiveMessage", queue.name())
+        };
+        let asking = Asking { request, place: None, has_started: false };
+        Self { queue, asking, alarm: None, call }
     }
 
-    /// Blocks until there is an answer.
-    pub(super) fn wait(mut self) -> Result<Vec<Message>> {
+    fn wait(mut self) -> Result<Vec<Message>> {
         // Most receives need not wait, and so no place to do it.
         if let Poll::Ready(answer) = self.look(Waker::noop()) {
             return answer;
@@ -80,7 +105,7 @@ impl Receiving {
 
     fn look(&mut self, waker: &Waker) -> Poll<Result<Vec<Message>>> {
         let Some(mut call) = self.call.take() else { return self.look_inside(waker) };
-        let store = self.queue.store.clone();
+        let store = self.queue.borrow().store.clone();
         let answer = match call.poll_enter(&store, waker) {
             Poll::Ready(Ok(())) => call.inside(|| self.look_inside(waker)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -102,7 +127,7 @@ impl Receiving {
             Step::Ready(mut answer) => {
                 self.leave();
                 if let Ok(messages) = &mut answer {
-                    self.queue.resolve(messages, |message| message)?;
+                    self.queue.borrow().resolve(messages, |message| message)?;
                 }
                 Poll::Ready(answer)
             }
@@ -112,28 +137,28 @@ impl Receiving {
                 Poll::Ready(Ok(Vec::new()))
             }
             Step::Pending(at) => {
-                self.alarm = Some(self.queue.store.clock().wake_at(at, waker.clone()));
+                self.alarm = Some(self.queue.borrow().store.clock().wake_at(at, waker.clone()));
                 Poll::Pending
             }
         }
     }
 
     fn try_step(&mut self, waker: &Waker, wakers: &mut Vec<Waker>) -> Result<Step> {
-        let queue = self.queue.clone();
+        let (queue, asking) = (self.queue.borrow(), &mut self.asking);
         let (core, store) = (&*queue.core, &queue.store);
-        if !self.has_started {
-            self.request.check(core.identity.is_fifo)?;
+        if !asking.has_started {
+            asking.request.check(core.identity.is_fifo)?;
         }
         queue.engine.move_due(store)?;
         let dials = queue.engine.dials();
         let now = store.now();
         let setting = Setting { core, store, dials: &dials, now };
         let mut state = core.lock(store, now)?;
-        if !self.has_started {
+        if !asking.has_started {
             state.throttle(core, &dials, Action::Receive, now)?;
-            self.has_started = true;
+            asking.has_started = true;
         }
-        let step = self.step(setting, &mut state, None, waker, wakers)?;
+        let step = asking.step(setting, &mut state, None, waker, wakers)?;
         if !matches!(step, Step::NeedsGrave) {
             return Ok(step);
         }
@@ -145,7 +170,7 @@ impl Receiving {
             let (mut state, grave) = core.lock_both(&target, store, now)?;
             let mut grave = grave.ok();
             let mut open = Grave(grave.as_deref_mut());
-            let step = self.step(setting, &mut state, Some(&mut open), waker, wakers)?;
+            let step = asking.step(setting, &mut state, Some(&mut open), waker, wakers)?;
             drop(state);
             // Somebody may wait for dead letters.
             if let Some(grave) = &mut grave {
@@ -155,9 +180,35 @@ impl Receiving {
             return Ok(step);
         }
         let mut state = core.lock(store, now)?;
-        self.step(setting, &mut state, Some(&mut Grave(None)), waker, wakers)
+        asking.step(setting, &mut state, Some(&mut Grave(None)), waker, wakers)
     }
 
+    /// Gives up its place in the line, if it has one still (W3).
+    fn leave(&mut self) {
+        let Some((ticket, _)) = self.asking.place.take() else { return };
+        let queue = self.queue.borrow();
+        let (now, mut wakers) = (queue.store.now(), Vec::new());
+        if let Ok(mut state) = queue.core.lock(&queue.store, now) {
+            state.waiters.leave(ticket);
+            let dials = queue.engine.dials();
+            let setting = Setting { core: &queue.core, store: &queue.store, dials: &dials, now };
+            if let Some(Ok(messages)) = state.waiters.pick_up(ticket) {
+                // If this cannot be written, the lease ends by itself.
+                let _ = state.release(setting, &messages);
+            }
+            state.settle(setting, &mut wakers);
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<Q: Borrow<Queue>> Drop for Attempt<Q> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl Asking {
     fn step(
         &mut self,
         setting: Setting<'_>,
@@ -229,33 +280,7 @@ impl Future for Receiving {
     type Output = Result<Vec<Message>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().look(context.waker())
-    }
-}
-
-impl Drop for Receiving {
-    fn drop(&mut self) {
-        self.leave();
-    }
-}
-
-impl Receiving {
-    /// Gives up its place in the line, if it has one still (W3).
-    fn leave(&mut self) {
-        let Some((ticket, _)) = self.place.take() else { return };
-        let queue = &self.queue;
-        let (now, mut wakers) = (queue.store.now(), Vec::new());
-        if let Ok(mut state) = queue.core.lock(&queue.store, now) {
-            state.waiters.leave(ticket);
-            let dials = queue.engine.dials();
-            let setting = Setting { core: &queue.core, store: &queue.store, dials: &dials, now };
-            if let Some(Ok(messages)) = state.waiters.pick_up(ticket) {
-                // If this cannot be written, the lease ends by itself.
-                let _ = state.release(setting, &messages);
-            }
-            state.settle(setting, &mut wakers);
-        }
-        wakers.into_iter().for_each(Waker::wake);
+        self.get_mut().0.look(context.waker())
     }
 }
 

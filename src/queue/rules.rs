@@ -70,13 +70,17 @@ pub(super) fn token(value: &str, name: &str) -> Result<()> {
 
 /// Is every character one that XML 1.0 has?
 pub(super) fn is_legal_text(text: &str) -> bool {
-    // Most texts have neither control characters nor what U+FFFE and U+FFFF begin with, and need no decoding. All bytes
-    // are looked at, many at once.
-    let is_fine = |byte| (byte >= 0x20 && byte != 0xef) || matches!(byte, b'\t' | b'\n' | b'\r');
-    text.bytes().fold(true, |all, byte| all & is_fine(byte))
+    is_surely_legal(text.as_bytes())
         || text.chars().all(|c| {
             matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
         })
+}
+
+/// Most texts have neither control characters nor what U+FFFE and U+FFFF begin with, and need no decoding. All bytes are
+/// looked at, many at once.
+fn is_surely_legal(text: &[u8]) -> bool {
+    let is_fine = |byte| (byte >= 0x20 && byte != 0xef) || matches!(byte, b'\t' | b'\n' | b'\r');
+    text.iter().fold(true, |all, byte| all & is_fine(*byte))
 }
 
 /// Everything about a message that does not depend on its queue.
@@ -84,7 +88,7 @@ pub(super) fn message(message: &SendMessage) -> Result<()> {
     if message.body == Text::default() {
         return Err(Error::missing("MessageBody"));
     }
-    if !is_legal_text(message.body.as_str()) {
+    if !is_surely_legal(message.body.as_bytes()) && !is_legal_text(message.body.as_str()) {
         return Err(Error::InvalidMessageContents);
     }
     attributes(&message.attributes)?;

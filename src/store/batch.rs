@@ -53,12 +53,7 @@ pub(crate) enum Change<'a> {
 
 impl Batch {
     pub(super) fn new(store: &Store) -> Self {
-        Self {
-            inner: Arc::clone(&store.inner),
-            ops: Ops::default(),
-            pending: Pending::new(&store.inner.tree),
-            names: false,
-        }
+        Self { inner: Arc::clone(&store.inner), ops: Ops::default(), pending: Pending::new(), names: false }
     }
 
     /// Sets `key` to `value`.
@@ -122,7 +117,7 @@ impl Batch {
     /// [`put`](Self::put) by the keyspace's id.
     pub(crate) fn put_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
         if value.len() > self.inner.blob_threshold {
-            return self.pending.put(&mut self.ops, id, key, value);
+            return self.pending.put(&self.inner.tree, &mut self.ops, id, key, value);
         }
         self.ops.push(OpKind::Entry(Kind::Put), id, key, value)
     }
@@ -131,7 +126,7 @@ impl Batch {
     pub(crate) fn put_parts_in(&mut self, id: u32, key: &[u8], value: &[&[u8]]) -> Result<()> {
         let len = value.iter().map(|part| part.len()).sum::<usize>();
         if len > self.inner.blob_threshold || self.is_to_spill(len) {
-            return self.pending.put(&mut self.ops, id, key, &value.concat());
+            return self.pending.put(&self.inner.tree, &mut self.ops, id, key, &value.concat());
         }
         self.ops.push_parts(OpKind::Entry(Kind::Put), id, key, value)
     }
@@ -143,14 +138,14 @@ impl Batch {
 
     /// [`put_in`](Self::put_in) of a value that goes to the blob log whatever its length.
     pub(crate) fn put_blob_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
-        self.pending.put(&mut self.ops, id, key, value)
+        self.pending.put(&self.inner.tree, &mut self.ops, id, key, value)
     }
 
     /// [`put_in`](Self::put_in) of a batch that may become large: once it is, values that are not short go to the blob
     /// log, so that it still fits into a segment.
     pub(crate) fn put_spilling_in(&mut self, id: u32, key: &[u8], value: &[u8]) -> Result<()> {
         if self.is_to_spill(value.len()) {
-            return self.pending.put(&mut self.ops, id, key, value);
+            return self.pending.put(&self.inner.tree, &mut self.ops, id, key, value);
         }
         self.put_in(id, key, value)
     }

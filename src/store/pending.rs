@@ -9,7 +9,8 @@ use crate::store::Store;
 #[must_use = "a change is acknowledged by waiting for it"]
 #[derive(Debug)]
 pub(crate) struct Pending<T> {
-    store: Store,
+    /// None if there is nothing to wait for: a handle costs more than many a verb, where several threads count it.
+    store: Option<Store>,
     at: Position,
     end: Position,
     durability: Durability,
@@ -18,12 +19,14 @@ pub(crate) struct Pending<T> {
 
 impl<T> Pending<T> {
     pub(super) fn new(store: &Store, at: Position, end: Position, durability: Durability, output: T) -> Self {
-        Self { store: store.clone(), at, end, durability, output }
+        let store = store.inner.tree.log().must_wait(end, durability).then(|| store.clone());
+        Self { store, at, end, durability, output }
     }
 
     /// Nothing was to be written: the answer stands already.
     pub(crate) fn ready(store: &Store, output: T) -> Self {
-        Self::new(store, Position::ZERO, Position::ZERO, store.inner.durability, output)
+        let durability = store.inner.durability;
+        Self { store: None, at: Position::ZERO, end: Position::ZERO, durability, output }
     }
 
     /// The batch's place in the order of all batches.
@@ -39,19 +42,25 @@ impl<T> Pending<T> {
 
     /// Blocks until the batch is durable.
     pub(crate) fn wait(self) -> Result<T> {
-        self.store.inner.tree.wait(self.end, self.durability)?;
+        if let Some(store) = &self.store {
+            store.inner.tree.wait(self.end, self.durability)?;
+        }
         Ok(self.output)
     }
 
     /// [`wait`](Self::wait) that holds no thread.
     pub(crate) async fn done(self) -> Result<T> {
-        self.store.inner.tree.log().wait_async(self.end, self.durability).await?;
+        if let Some(store) = &self.store {
+            store.inner.tree.log().wait_async(self.end, self.durability).await?;
+        }
         Ok(self.output)
     }
 
     /// Does not wait: the batch becomes durable with the next one that somebody waits for, or with the next flush.
     pub(crate) fn forget(self) -> T {
-        self.store.inner.background.wrote();
+        if let Some(store) = &self.store {
+            store.inner.background.wrote();
+        }
         self.output
     }
 }

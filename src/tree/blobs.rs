@@ -79,18 +79,26 @@ struct Move {
 /// named when this is dropped are garbage.
 #[derive(Debug)]
 pub(crate) struct Pending<S: Storage> {
-    tree: Arc<Tree<S>>,
+    /// Known once there are chunks.
+    tree: Option<Arc<Tree<S>>>,
     chunks: Vec<BlobRef>,
 }
 
 impl<S: Storage> Pending<S> {
-    pub(crate) fn new(tree: &Arc<Tree<S>>) -> Self {
-        Self { tree: Arc::clone(tree), chunks: Vec::new() }
+    pub(crate) fn new() -> Self {
+        Self { tree: None, chunks: Vec::new() }
     }
 
     /// Writes `value` to the blob log and adds the entry that names it, and its back reference, to `ops`.
-    pub(crate) fn put(&mut self, ops: &mut Ops, keyspace: u32, key: &[u8], value: &[u8]) -> Result<()> {
-        let tree = Arc::clone(&self.tree);
+    pub(crate) fn put(
+        &mut self,
+        tree: &Arc<Tree<S>>,
+        ops: &mut Ops,
+        keyspace: u32,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<()> {
+        self.tree.get_or_insert_with(|| Arc::clone(tree));
         {
             // Shared: between the chunk's write and its pin no clearing may choose its segment.
             let _unpinned = tree.pinning.read();
@@ -105,6 +113,7 @@ impl<S: Storage> Pending<S> {
     /// Takes over the chunks of a batch that is added to this one.
     pub(crate) fn take_over(&mut self, mut other: Self) {
         self.chunks.append(&mut other.chunks);
+        self.tree = self.tree.take().or_else(|| other.tree.take());
     }
 
     /// The batch is in the log: the chunks are named.
@@ -114,8 +123,10 @@ impl<S: Storage> Pending<S> {
 
     fn unpin(&mut self) -> Vec<BlobRef> {
         let chunks = std::mem::take(&mut self.chunks);
-        if !chunks.is_empty() {
-            let mut pins = self.tree.pins.lock();
+        if !chunks.is_empty()
+            && let Some(tree) = &self.tree
+        {
+            let mut pins = tree.pins.lock();
             for blob in &chunks {
                 if let Some(count) = pins.get_mut(&blob.segment) {
                     *count -= 1;
@@ -135,8 +146,10 @@ impl<S: Storage> Drop for Pending<S> {
         for blob in self.unpin() {
             garbage.count(blob);
         }
-        if !garbage.0.is_empty() {
-            self.tree.add_garbage(garbage);
+        if !garbage.0.is_empty()
+            && let Some(tree) = &self.tree
+        {
+            tree.add_garbage(garbage);
         }
     }
 }

@@ -92,12 +92,15 @@ impl<S: Storage> Tree<S> {
         let memtables = recovered.segments.iter().rev().cloned().collect();
         let view = View::new(memtables, levels, log.first_base());
         blobs.sync()?;
-        if storage.is_persistent() && !flaw!("trust_names") {
+        let strays = strays(storage, &manifest, recovered.report.end)?;
+        let is_as_closed = recovered.report.clean && strays.is_empty() && !blobs.has_dead();
+        if storage.is_persistent() && !is_as_closed && !flaw!("trust_names") {
             // A killed process may have left names that are not durable, the manifest's first of all. Nothing is built
-            // on them, and nothing removed because of them, before they are.
+            // on them, and nothing removed because of them, before they are. Where nothing is to be removed that waits
+            // for the next segment or manifest, each of which syncs the directory before anything relies on it.
             storage.sync_dir()?;
         }
-        remove_strays(storage, &manifest, recovered.report.end)?;
+        strays.iter().try_for_each(|name| storage.remove(name))?;
         blobs.tidy()?;
         let mut limits = Limits::for_segments(1 << shift);
         if options.pile_up {
@@ -261,11 +264,11 @@ fn unless_missing<S: Storage>(storage: &S, id: RunId, error: Error) -> Error {
     }
 }
 
-/// Removes what was written for a manifest that never came.
+/// What was written for a manifest that never came.
 ///
 /// Such a run holds frames that were durable in the log first, and the log still has them. One that holds newer ones
 /// was named by a newer manifest than this.
-fn remove_strays<S: Storage>(storage: &S, manifest: &Manifest, log_end: Position) -> Result<()> {
+fn strays<S: Storage>(storage: &S, manifest: &Manifest, log_end: Position) -> Result<Vec<String>> {
     let named: BTreeSet<RunId> = manifest.levels.iter().flatten().map(|meta| meta.id).collect();
     let mut strays = Vec::new();
     for entry in storage.list()?.into_iter().filter(|entry| entry.is_file) {
@@ -287,7 +290,7 @@ fn remove_strays<S: Storage>(storage: &S, manifest: &Manifest, log_end: Position
             None => {}
         }
     }
-    strays.iter().try_for_each(|name| storage.remove(name))
+    Ok(strays)
 }
 
 /// What the log asks of the tree.
