@@ -249,6 +249,11 @@ impl<S: Storage> BlobLog<S> {
         self.segment(at.segment)?.read(at)
     }
 
+    /// [`read`](Self::read) for who compares the bytes with a checksum of its own, and gives none out before.
+    pub(crate) fn read_unchecked(&self, at: BlobRef) -> Result<Bytes> {
+        self.segment(at.segment)?.read_unchecked(at)
+    }
+
     /// Is there such a chunk, as it was written? For recovery: past the page cache's guesses, a device that cannot be read
     /// is an error, and a chunk that is whole is made durable by the next [`sync`](Self::sync), for a crash of the
     /// process alone leaves chunks that the device does not have yet.
