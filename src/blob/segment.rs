@@ -205,16 +205,16 @@ impl<S: Storage> Segment<S> {
 
     /// The value at `at`, from the map, as it is.
     pub(super) fn read_unchecked(&self, at: BlobRef) -> Result<Bytes> {
+        let file = self.file()?;
         self.check_bounds(at)?;
-        self.file()?.slice(u64::from(at.offset) + u64::from(FRAME_HEADER_LEN), at.len as usize)
+        file.slice(u64::from(at.offset) + u64::from(FRAME_HEADER_LEN), at.len as usize)
     }
 
     /// The value at `at`, from the map.
     pub(super) fn read(&self, at: BlobRef) -> Result<Bytes> {
-        self.check_bounds(at)?;
+        let value = self.read_unchecked(at)?;
         let header = self.file()?.slice(at.offset.into(), FRAME_HEADER_LEN as usize)?;
         let header = header.first_chunk().expect("a slice is as long as it was asked for");
-        let value = self.read_unchecked(at)?;
         self.check(at, header, &value)?;
         Ok(value)
     }
