@@ -133,6 +133,10 @@ mod tests {
             let file = tempfile::NamedTempFile::new().unwrap();
             zero_through_cache(file.as_file(), 0, len).unwrap();
             assert_zeros(file.as_file(), len);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            if reserve(file.as_file(), len).unwrap() {
+                assert_zeros(file.as_file(), len);
+            }
         }
     }
 
