@@ -99,17 +99,15 @@ fn gets(c: &mut Criterion<ThreadTime>) {
         for number in 0..count {
             place.bucket.put_object(request(format!("{len}/{number}"), false), data.clone()).unwrap();
         }
-        let mut copy = vec![0; MIB];
+        let mut copy = Vec::with_capacity(len);
         let mut number = 0;
         group.throughput(Throughput::Bytes(len as u64));
         group.bench_function(format!("{}, copied", name(len)), |b| {
             b.iter(|| {
                 number += 1;
                 let key = format!("{len}/{}", scatter(number) % count);
-                for bytes in place.bucket.get(&key).unwrap().body {
-                    let bytes = bytes.unwrap();
-                    copy[..bytes.len()].copy_from_slice(&bytes);
-                }
+                copy.clear();
+                place.bucket.get(&key).unwrap().body.copy_to(&mut copy).unwrap();
                 black_box(&copy);
             });
         });

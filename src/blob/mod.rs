@@ -4,7 +4,7 @@
 //! [`BlobRef`]. The order is kept by those who name chunks, so chunks of one segment are claimed in order and written
 //! in any: a claim is all that happens under a lock.
 //!
-//! B1. *A chunk has its space before it is written*: a segment is allocated in full, and its header and its name are
+//! B1. *A chunk has its space before it is written*: a segment is reserved in full, and its header and its name are
 //!     durable, before its first chunk. So only the write that starts a segment can find the disk full, and then
 //!     nothing has happened.
 //! B2. *A chunk is written once*: a place is claimed once, an index is used once, and each incarnation starts a segment
@@ -247,6 +247,11 @@ impl<S: Storage> BlobLog<S> {
     /// The value of a chunk, shared with the map of its file; verified each time.
     pub(crate) fn read(&self, at: BlobRef) -> Result<Bytes> {
         self.segment(at.segment)?.read(at)
+    }
+
+    /// [`read`](Self::read) for who compares the bytes with a checksum of its own, and gives none out before.
+    pub(crate) fn read_unchecked(&self, at: BlobRef) -> Result<Bytes> {
+        self.segment(at.segment)?.read_unchecked(at)
     }
 
     /// Is there such a chunk, as it was written? For recovery: past the page cache's guesses, a device that cannot be read

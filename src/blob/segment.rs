@@ -93,7 +93,7 @@ impl<S: Storage> Segment<S> {
         let (storage, name) = (&segment.storage, file_name(index));
         let file = storage.create(&name)?;
         let made = file
-            .allocate(geometry.size().into())
+            .reserve(geometry.size().into())
             .and_then(|()| file.write_at(&segment.header.encode(), 0))
             .and_then(|()| file.sync())
             .and_then(|()| storage.sync_dir());
@@ -203,14 +203,18 @@ impl<S: Storage> Segment<S> {
         self.file()?.sync()
     }
 
-    /// The value at `at`, from the map.
-    pub(super) fn read(&self, at: BlobRef) -> Result<Bytes> {
+    /// The value at `at`, from the map, as it is.
+    pub(super) fn read_unchecked(&self, at: BlobRef) -> Result<Bytes> {
         let file = self.file()?;
         self.check_bounds(at)?;
-        let start = u64::from(at.offset);
-        let header = file.slice(start, FRAME_HEADER_LEN as usize)?;
+        file.slice(u64::from(at.offset) + u64::from(FRAME_HEADER_LEN), at.len as usize)
+    }
+
+    /// The value at `at`, from the map.
+    pub(super) fn read(&self, at: BlobRef) -> Result<Bytes> {
+        let value = self.read_unchecked(at)?;
+        let header = self.file()?.slice(at.offset.into(), FRAME_HEADER_LEN as usize)?;
         let header = header.first_chunk().expect("a slice is as long as it was asked for");
-        let value = file.slice(start + u64::from(FRAME_HEADER_LEN), at.len as usize)?;
         self.check(at, header, &value)?;
         Ok(value)
     }

@@ -263,11 +263,20 @@ fn free(spaces: &Spaces, extent: u64, chunks: u64, batch: &mut Batch) -> Result<
 
 /// The bytes of a piece from `at` on, as far as one chunk has them.
 pub(crate) fn read(snapshot: &Snapshot, data: &Space, piece: &Piece, at: u64) -> Result<Bytes> {
+    read_by(piece, at, |key| snapshot.get_in(data, key))
+}
+
+/// [`read`] for who has a checksum of them, and gives none out before it is compared.
+pub(crate) fn read_unchecked(snapshot: &Snapshot, data: &Space, piece: &Piece, at: u64) -> Result<Bytes> {
+    read_by(piece, at, |key| snapshot.get_unchecked_in(data, key))
+}
+
+fn read_by(piece: &Piece, at: u64, get: impl Fn(&[u8]) -> crate::Result<Option<Bytes>>) -> Result<Bytes> {
     let chunk_len = u64::from(piece.chunk_len);
     let start = piece.from + at;
     let (number, skipped) = (start / chunk_len, start % chunk_len);
     let expected = chunk_len.min(piece.extent_len - number * chunk_len);
-    let chunk = snapshot.get_in(data, &keys::chunk(piece.extent, number))?;
+    let chunk = get(&keys::chunk(piece.extent, number))?;
     let found = chunk.as_ref().map(|chunk| chunk.len() as u64);
     let Some(chunk) = chunk.filter(|_| found == Some(expected)) else {
         return Err(misfit(piece, number, expected, found));

@@ -43,8 +43,8 @@ fn escaped(head: &[u8], key: &str, tail: &[u8]) -> Vec<u8> {
 
 /// The object key of an escaped one.
 pub(crate) fn unescape(escaped: &[u8]) -> String {
-    if !escaped.contains(&0) {
-        return String::from_utf8_lossy(escaped).into_owned();
+    if memchr::memchr(0, escaped).is_none() {
+        return text(escaped);
     }
     let mut key = Vec::with_capacity(escaped.len());
     let mut bytes = escaped.iter();
@@ -54,7 +54,15 @@ pub(crate) fn unescape(escaped: &[u8]) -> String {
             bytes.next();
         }
     }
-    String::from_utf8_lossy(&key).into_owned()
+    text(&key)
+}
+
+/// Every key was text when it was put.
+fn text(key: &[u8]) -> String {
+    match std::str::from_utf8(key) {
+        Ok(key) => key.to_owned(),
+        Err(_) => String::from_utf8_lossy(key).into_owned(),
+    }
 }
 
 /// What every version of a key starts with.

@@ -8,7 +8,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::error::Corruption;
 use crate::objects::id::Id;
 use crate::objects::metadata::{Metadata, StorageClass, Tags};
-use crate::objects::{Checksum, ETag, VersionId};
+use crate::objects::{Checksum, ChecksumAlgorithm, ChecksumType, ETag, VersionId};
 use bytes::Bytes;
 
 const FORMAT: u8 = 1;
@@ -229,6 +229,7 @@ impl Object {
     }
 
     fn read(head: ObjectHead, from: &mut Reader<'_>, record: &Bytes) -> Result<Self, Malformed> {
+        let checksum = checksum_if(head.checksum.is_some(), from)?;
         let upload = head.is_of_upload.then(|| from.u128("upload of an object")).transpose()?;
         let metadata = Metadata::decode(from)?;
         let tags = Tags::decode(from)?;
@@ -250,7 +251,7 @@ impl Object {
             len: head.len,
             etag: head.etag,
             class: head.class,
-            checksum: head.checksum,
+            checksum,
             upload,
             metadata,
             tags,
@@ -294,7 +295,8 @@ pub(crate) struct ObjectHead {
     pub(crate) len: u64,
     pub(crate) etag: ETag,
     pub(crate) class: StorageClass,
-    pub(crate) checksum: Option<Checksum>,
+    /// That of the checksum, which comes next and is not read.
+    pub(crate) checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
     is_inline: bool,
     is_of_upload: bool,
 }
@@ -329,7 +331,7 @@ impl ObjectHead {
             len: from.u64("length of an object")?,
             etag: ETag::decode(from)?,
             class: StorageClass::decode(from)?,
-            checksum: checksum_if(flags & HAS_CHECKSUM != 0, from)?,
+            checksum: (flags & HAS_CHECKSUM != 0).then(|| Checksum::peek_kind(from)).transpose()?,
             is_inline: flags & IS_INLINE != 0,
             is_of_upload: flags & IS_OF_UPLOAD != 0,
         })

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::{io, mem};
 
-/// Chunks of this length are worth a thread for their MD5 from the second on.
+/// Chunks of this length are worth a thread for their MD5.
 const ASIDE_LEN_MIN: usize = 256 << 10;
 
 /// What is said of a body before it is there.
@@ -155,7 +155,7 @@ impl Sink {
 
     /// Hashes and writes a chunk. A whole one goes to the blob log, however short chunks are in this store.
     fn put(&mut self, chunk: &Bytes) -> Result<()> {
-        if self.chunks == 1 && chunk.len() >= ASIDE_LEN_MIN {
+        if self.chunks == 0 && chunk.len() >= ASIDE_LEN_MIN {
             self.md5.iter_mut().for_each(Md5::step_aside);
         }
         self.hash(chunk);

@@ -19,31 +19,33 @@ const DIRECT_LEN: usize = 1 << 20;
 
 /// Makes the new file `file`, which is at `path`, `len` bytes long.
 pub(super) fn allocate(file: &File, path: &Path, len: u64) -> io::Result<()> {
-    reserve(file, len)?;
+    // Where it cannot be reserved, writing the zeros is all there is.
+    let _is_reserved = reserve(file, len)?;
     let zeroed = zero_directly(file, path, len)?;
     if zeroed < len { zero_through_cache(file, zeroed, len) } else { Ok(()) }
 }
 
-/// Takes the space, so that a full disk is known at once and the extents are contiguous.
+/// Takes the space, so that a full disk is known at once and the extents are contiguous: the file is `len` zero bytes
+/// long, in extents that the first write initialises. `false` where the file system cannot.
 #[cfg(all(target_os = "linux", not(miri)))]
-fn reserve(file: &File, len: u64) -> io::Result<()> {
+pub(super) fn reserve(file: &File, len: u64) -> io::Result<bool> {
     use rustix::{
         fs::{FallocateFlags, fallocate},
         io::{Errno, retry_on_intr},
     };
     if len == 0 {
-        return Ok(());
+        return Ok(true);
     }
     match retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, len)) {
-        // The file system cannot reserve: writing the zeros is all there is.
-        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
         Err(errno) => Err(errno.into()),
     }
 }
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
-fn reserve(_file: &File, _len: u64) -> io::Result<()> {
-    Ok(())
+pub(super) fn reserve(_file: &File, _len: u64) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// Writes zeros from the start past the page cache; returns how far it came before the file system refused to be
@@ -131,6 +133,10 @@ mod tests {
             let file = tempfile::NamedTempFile::new().unwrap();
             zero_through_cache(file.as_file(), 0, len).unwrap();
             assert_zeros(file.as_file(), len);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            if reserve(file.as_file(), len).unwrap() {
+                assert_zeros(file.as_file(), len);
+            }
         }
     }
 

@@ -218,6 +218,15 @@ impl File for DiskFile {
         allocate::allocate(&self.file, &self.path, len).map_err(|error| self.failed("allocate", len, error))
     }
 
+    fn reserve(&self, len: u64) -> Result<()> {
+        match allocate::reserve(&self.file, len) {
+            Ok(true) => Ok(()),
+            // Only what is written is sure to be there.
+            Ok(false) => self.allocate(len),
+            Err(error) => Err(self.failed("allocate", len, error)),
+        }
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         transfer::write_all(bytes, offset, |bytes, offset| self.file.write_at(bytes, offset))
             .map_err(|error| self.failed("write", bytes.len() as u64, error))

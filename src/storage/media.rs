@@ -173,6 +173,10 @@ impl File for MediaFile {
         delegate!(MediaFile, self, inner => inner.allocate(len))
     }
 
+    fn reserve(&self, len: u64) -> Result<()> {
+        delegate!(MediaFile, self, inner => inner.reserve(len))
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         delegate!(MediaFile, self, inner => inner.write_at(bytes, offset))
     }

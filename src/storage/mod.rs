@@ -82,6 +82,11 @@ pub(crate) trait File: Debug + Send + Sync + 'static {
     /// neither run out of space nor make a sync convert extents. `Error::StorageFull` if there is no room; what was
     /// allocated until then stays, and the caller removes the file.
     fn allocate(&self, len: u64) -> Result<()>;
+    /// [`allocate`](Self::allocate) for a file that is written in long stretches, each once: the extents may stay to be
+    /// initialised by these writes. Converting them with the next sync costs less than writing everything twice.
+    fn reserve(&self, len: u64) -> Result<()> {
+        self.allocate(len)
+    }
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
     /// Fills `buffer` from `offset`; a file that ends before is an error (`Error::Corrupt`, what = "file length").

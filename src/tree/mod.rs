@@ -238,12 +238,36 @@ impl<S: Storage> Tree<S> {
         key: &[u8],
         at: Option<Position>,
     ) -> Result<Option<Bytes>> {
+        self.get_by(keyspace, key, at, BlobLog::read)
+    }
+
+    /// [`get`](Self::get) for who has a checksum of the value, and compares it: a blob is as it is.
+    pub(crate) fn get_unchecked(
+        &self,
+        keyspace: &KeyspaceState,
+        key: &[u8],
+        at: Option<Position>,
+    ) -> Result<Option<Bytes>> {
+        self.get_by(keyspace, key, at, BlobLog::read_unchecked)
+    }
+
+    fn get_by(
+        &self,
+        keyspace: &KeyspaceState,
+        key: &[u8],
+        at: Option<Position>,
+        read: impl Fn(&BlobLog<S>, BlobRef) -> Result<Bytes>,
+    ) -> Result<Option<Bytes>> {
         let mut last = None;
         loop {
             let Some(found) = self.find(keyspace, key, at)? else { return Ok(None) };
-            match self.resolve(found.kind, found.value.clone()) {
+            if found.kind != Kind::Blob {
+                return Ok(Some(found.value));
+            }
+            let blob = BlobRef::decode_entry(&found.value);
+            match blob.and_then(|blob| read(&self.blobs, blob)) {
                 // The blob may have moved between the two looks (O4); then its entry has changed.
-                Err(Error::Corrupt(_)) if found.kind == Kind::Blob && last.as_ref() != Some(&found.value) => {
+                Err(Error::Corrupt(_)) if last.as_ref() != Some(&found.value) => {
                     last = Some(found.value);
                 }
                 resolved => return resolved.map(Some),

@@ -550,3 +550,80 @@ fn tags_of_objects() {
     );
     assert_eq!(code(bucket.tagging("missing", None)), "NoSuchKey");
 }
+
+/// A flipped bit is found however the bytes are asked for, and named; nothing of it is given out.
+#[cfg(feature = "sim")]
+mod rotten {
+    use super::*;
+    use fourfold::sim::SimDisk;
+
+    /// Where a body starts in the first blob segment, which has a page of header.
+    const FIRST: u64 = 4096 + 16;
+
+    fn bodies(len: usize) -> (SimDisk, Bucket, Vec<u8>) {
+        let disk = SimDisk::new();
+        let store = Store::builder().segment_size(1 << 20).background_threads(0);
+        let bucket = store.open_simulated(&disk, "store").unwrap().buckets().create("bucket").unwrap();
+        let data: Vec<u8> = (0..len as u32).flat_map(u32::to_le_bytes).take(len).collect();
+        bucket.put("a", data.clone()).unwrap();
+        (disk, bucket, data)
+    }
+
+    fn slices(bucket: &Bucket) -> Result<Vec<u8>, Error> {
+        let mut all = Vec::new();
+        for bytes in bucket.get("a")?.body {
+            all.extend_from_slice(&bytes?);
+        }
+        Ok(all)
+    }
+
+    fn range(bucket: &Bucket, header: &str) -> Result<Vec<u8>, Error> {
+        Ok(bucket.get_object(GetObject::new("a").range(header))?.body.bytes()?.to_vec())
+    }
+
+    #[test]
+    fn bits_are_found_and_named() {
+        // One chunk, some chunks, some and a short one in the tree.
+        for len in [200_000, 3 << 18, (3 << 18) + 100] {
+            for at in [0, 16_384, 150_000, 199_999] {
+                let (disk, bucket, data) = bodies(len);
+                let mut copy = b"before".to_vec();
+                assert_eq!(bucket.get("a").unwrap().body.copy_to(&mut copy).unwrap(), len as u64);
+                assert_eq!(copy[6..], data);
+                assert_eq!(slices(&bucket).unwrap(), data);
+                assert_eq!(range(&bucket, "bytes=5-199998").unwrap(), data[5..199_999]);
+                disk.flip_bit("store/0000000000000001.blob", 8 * (FIRST + at) + 3).unwrap();
+                let mut copy = b"before".to_vec();
+                let results = [
+                    bucket.get("a").unwrap().body.copy_to(&mut copy).map(|_| Vec::new()),
+                    bucket.get("a").unwrap().body.bytes().map(|bytes| bytes.to_vec()),
+                    slices(&bucket),
+                    range(&bucket, "bytes=0-199999"),
+                ];
+                assert_eq!(copy, b"before");
+                for result in results {
+                    let text = result.unwrap_err().to_string();
+                    assert!(text.contains("0000000000000001.blob"), "{len} bytes, bit at {at}: {text}");
+                }
+            }
+        }
+    }
+
+    /// What was read before is checked together with the rest.
+    #[test]
+    fn half_a_body_is_read_in_slices_and_the_rest_at_once() {
+        let (disk, bucket, data) = bodies((3 << 18) + 100);
+        for flipped in [false, true] {
+            let mut body = bucket.get("a").unwrap().body;
+            let first = body.next().unwrap().unwrap();
+            assert!(first.len() < data.len() && data.starts_with(&first));
+            if flipped {
+                disk.flip_bit("store/0000000000000001.blob", 8 * (FIRST + 300_000)).unwrap();
+            }
+            let mut rest = Vec::new();
+            let copied = body.copy_to(&mut rest);
+            assert_eq!(copied.is_ok(), !flipped);
+            assert_eq!(rest, if flipped { &[] } else { &data[first.len()..] });
+        }
+    }
+}

@@ -44,9 +44,7 @@ impl Objects for Ours {
     }
 
     fn get(&self, key: &str, to: &mut Vec<u8>) -> Result<usize> {
-        for bytes in self.bucket.get(key)?.body {
-            to.extend_from_slice(&bytes?);
-        }
+        self.bucket.get(key)?.body.copy_to(to)?;
         Ok(to.len())
     }
 

@@ -144,6 +144,19 @@ impl Checksum {
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (algorithm, parts) = Self::decode_kind(from)?;
+        let digest = Digest::new(from.raw(algorithm.digest_len(), "checksum")?);
+        Ok(Self { algorithm, digest, parts: (parts != 0).then_some(parts) })
+    }
+
+    /// What the checksum at `from` was computed by and over; the reader stays there.
+    pub(crate) fn peek_kind(from: &Reader<'_>) -> Result<(ChecksumAlgorithm, ChecksumType), Malformed> {
+        let (algorithm, parts) = Self::decode_kind(&mut from.clone())?;
+        Ok((algorithm, if parts == 0 { ChecksumType::FullObject } else { ChecksumType::Composite }))
+    }
+
+    /// Algorithm, and number of parts or 0.
+    fn decode_kind(from: &mut Reader<'_>) -> Result<(ChecksumAlgorithm, u32), Malformed> {
         let before = from.clone();
         let number = from.u8("checksum algorithm")?;
         let Some(algorithm) = ChecksumAlgorithm::ALL.get(usize::from(number)).copied() else {
@@ -155,8 +168,7 @@ impl Checksum {
         if parts != 0 && !algorithm.supports(ChecksumType::Composite) {
             return Err(before.malformed("parts of a checksum", "none", parts));
         }
-        let digest = Digest::new(from.raw(algorithm.digest_len(), "checksum")?);
-        Ok(Self { algorithm, digest, parts: (parts != 0).then_some(parts) })
+        Ok((algorithm, parts))
     }
 }
 

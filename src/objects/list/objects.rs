@@ -292,7 +292,7 @@ impl Bucket {
                 etag: object.etag,
                 last_modified: head.modified,
                 storage_class: object.class,
-                checksum: object.checksum.map(|checksum| (checksum.algorithm(), checksum.kind())),
+                checksum: object.checksum,
             });
             last_is_prefix = false;
         }

@@ -213,7 +213,7 @@ fn collect(
             size: object.len,
             etag: object.etag,
             storage_class: object.class,
-            checksum: object.checksum.map(|checksum| (checksum.algorithm(), checksum.kind())),
+            checksum: object.checksum,
         });
         let (version_id, last_modified) = (head.id(), head.modified);
         page.versions.push(VersionEntry { key, version_id, is_latest, last_modified, object });
