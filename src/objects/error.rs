@@ -1,6 +1,7 @@
 //! What a bucket refuses, in the service's words.
 
 use crate::call::Refusal;
+use crate::clock::Timestamp;
 use crate::error::Fault;
 use crate::faults::{Injected, Service};
 use crate::objects::{ChecksumError, ETag, LifecycleError, NotificationError, VersionId};
@@ -136,6 +137,8 @@ pub enum Error {
     NotModified {
         /// Of the object as it is.
         etag: ETag,
+        /// When it was written.
+        modified: Timestamp,
     },
     /// The object was changed while it was being copied, or since the upload that is to replace it was begun.
     ConditionalRequestConflict {

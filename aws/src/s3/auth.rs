@@ -7,7 +7,7 @@ use crate::form;
 use crate::s3::access::Caller;
 use crate::s3::ask::{Query, Target};
 use crate::s3::chunked::mismatch_of;
-use crate::s3::document::parse_http_date;
+use crate::s3::document::{iso_of_refusal, parse_http_date};
 use crate::s3::error::{Error, Result};
 use crate::s3::intake::Seal;
 use crate::s3::old;
@@ -127,7 +127,7 @@ impl Gate<'_> {
         let message = "The difference between the request time and the current time is too large.";
         Err(Error::new("RequestTimeTooSkewed", 403, message)
             .with("RequestTime", date)
-            .with("ServerTime", crate::s3::document::iso(self.now))
+            .with("ServerTime", iso_of_refusal(self.now))
             .with("MaxAllowedSkewMilliseconds", SKEW_MAX.as_millis().to_string()))
     }
 
@@ -336,10 +336,9 @@ fn unknown_key(id: &str) -> Error {
 
 #[cold]
 fn expired(end: Timestamp, now: Timestamp) -> Error {
-    let iso = crate::s3::document::iso;
     Error::new("AccessDenied", 403, "Request has expired")
-        .with("Expires", iso(end))
-        .with("ServerTime", iso(now))
+        .with("Expires", iso_of_refusal(end))
+        .with("ServerTime", iso_of_refusal(now))
 }
 
 #[cfg(test)]

@@ -128,7 +128,10 @@ impl From<objects::Error> for Error {
                 found.header("x-amz-delete-marker", "true").header("x-amz-version-id", marker.to_string());
         }
         match &error {
-            objects::Error::NotModified { etag } => found.header("etag", etag.to_string()),
+            objects::Error::NotModified { etag, modified } => {
+                let found = found.header("etag", etag.to_string());
+                found.header("last-modified", document::http_date(*modified))
+            }
             objects::Error::MethodNotAllowed { .. } => found.header("allow", "DELETE"),
             objects::Error::InvalidRange { size, .. } => {
                 found.header("content-range", format!("bytes */{size}"))

@@ -455,7 +455,7 @@ fn answer_of(ask: &Ask<'_>, fields: &Fields, etag: &str) -> Response<Body> {
         location.push_str(bucket);
         location.push('/');
     }
-    crate::form::encode(key, |byte| byte == b'/', &mut location);
+    crate::form::encode(key, |_| false, &mut location);
     let mut answer = match fields.get("success_action_status") {
         Some("201") => {
             let mut answer = {

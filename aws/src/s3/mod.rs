@@ -27,6 +27,7 @@ mod policy;
 mod reply;
 mod sse;
 mod tree;
+mod words;
 
 use crate::body::Body;
 use crate::call::Call;
@@ -72,13 +73,13 @@ pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
         return scope.service == "s3";
     }
     let query = head.uri.query().unwrap_or_default();
+    let path = head.uri.path();
     let content_type = call.header("content-type").unwrap_or_default();
-    if content_type.starts_with("application/x-www-form-urlencoded")
-        || crate::form::value(query, "Action").is_some()
+    let is_form = content_type.starts_with("application/x-www-form-urlencoded");
+    if is_form && path == "/" && !call.host().contains(".s3") || crate::form::value(query, "Action").is_some()
     {
         return false;
     }
-    let path = head.uri.path();
     let is_signed = head.headers.contains_key("authorization")
         || ["X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| query.contains(name));
     if is_signed || bucket_of_host(call.host(), &face.domains).is_some() {
@@ -139,6 +140,13 @@ async fn answer_to(
     let admitted = gate.admit(head, call.scope.as_ref(), &target, &query)?;
     check_payload(call)?;
     let operation = Operation::of(head, &target, &query)?;
+    if operation != Operation::CreateBucket && !target.bucket.is_empty() && !may_be_bucket(&target.bucket) {
+        return Err(objects::Error::InvalidBucketName { name: target.bucket }.into());
+    }
+    let key_len = target.key.len();
+    if key_len > objects::limits::KEY_LEN_MAX {
+        return Err(objects::Error::KeyTooLong { len: key_len }.into());
+    }
     let mut ask = Ask {
         store: call.store,
         head,
@@ -173,6 +181,12 @@ async fn answer_to(
     // A document that nobody looked at was still signed.
     while body.next().await?.is_some() {}
     Ok(answer)
+}
+
+/// Could a bucket be called so, be it one of old?
+fn may_be_bucket(name: &str) -> bool {
+    (3..=255).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// Is what the caller says of the body something that can be?

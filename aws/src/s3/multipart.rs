@@ -157,7 +157,8 @@ pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
             location.push_str(bucket.name());
             location.push('/');
         }
-        crate::form::encode(ask.key(), |byte| byte == b'/', &mut location);
+        // The service encodes slashes too, here and of forms.
+        crate::form::encode(ask.key(), |_| false, &mut location);
         xml.text("Location", &location);
         xml.text("Bucket", bucket.name());
         xml.text("Key", ask.key());

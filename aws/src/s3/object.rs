@@ -185,6 +185,10 @@ pub(crate) async fn delete(ask: &Ask<'_>) -> Result<Response<Body>> {
 /// Up to a thousand at once.
 pub(crate) async fn delete_many(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
+    if reply::content_md5(ask)?.is_none() && reply::checksum(ask)?.is_none() && body.trailing().is_none() {
+        let message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*";
+        return Err(Error::request(message));
+    }
     let text = body.collect(DELETE_LEN_MAX).await?;
     check_document(ask, body, &text)?;
     let root = Node::parse(&text, "Delete")?;
@@ -288,6 +292,9 @@ pub(crate) fn copy_source(ask: &Ask<'_>) -> Result<CopySource> {
 /// May the caller read the source, and has he shown its key? How it is encrypted.
 pub(crate) fn check_source(ask: &Ask<'_>, source: &CopySource) -> Result<(Encryption, Metadata)> {
     let from = ask.buckets().bucket(&source.bucket)?;
+    if ask.header("x-amz-source-expected-bucket-owner").is_some_and(|owner| owner != ask.store.account()) {
+        return Err(Error::denied());
+    }
     let action = if source.version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
     let version = source.version_id.as_deref();
     ask.allow_on(&from, &source.key, version, action, Need::Object(Permission::Read))?;

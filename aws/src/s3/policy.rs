@@ -1,8 +1,10 @@
 //! Bucket policies: read, checked, and asked about a request.
 
+use crate::call::Plain;
 use crate::s3::access::Caller;
 use crate::s3::ask::Ask;
 use crate::s3::error::{Error, Result};
+use crate::s3::object::tags_of;
 use fourfold::objects::{Bucket, Setting};
 use serde_json::{Map, Value};
 
@@ -53,8 +55,10 @@ impl Policy {
             return malformed("Missing required field Statement");
         }
         for statement in policy.statements() {
-            if !matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
-                return malformed("Invalid effect");
+            match statement.get("Effect").map(|effect| effect.as_str().unwrap_or_default()) {
+                Some("Allow" | "Deny") => {}
+                Some(other) => return malformed(&format!("Invalid effect: {other}")),
+                None => return malformed("Missing required field Effect"),
             }
             if statement.get("Principal").or(statement.get("NotPrincipal")).is_none() {
                 return malformed("Missing required field Principal");
@@ -76,6 +80,11 @@ impl Policy {
             };
             if !texts(resources).all(is_own) {
                 return malformed("Policy has invalid resource");
+            }
+            if let (Some(actions), Some(resources)) = (statement.get("Action"), statement.get("Resource"))
+                && !can_be_done(actions, resources)
+            {
+                return malformed("Action does not apply to any resource(s) in statement");
             }
             statement.get("Condition").map_or(Ok(()), check_conditions)?;
         }
@@ -142,6 +151,27 @@ impl Policy {
         }
         verdict
     }
+}
+
+/// Is there, for each action that is named in full, a resource of the kind that it is done to?
+fn can_be_done(actions: &Value, resources: &Value) -> bool {
+    let kinds = |resource: &str| {
+        let is_object = resource.contains('/');
+        (!is_object, is_object || resource.ends_with('*'))
+    };
+    let (buckets, objects) = texts(resources)
+        .map(kinds)
+        .fold((false, false), |(buckets, objects), (bucket, object)| (buckets || bucket, objects || object));
+    texts(actions).filter(|action| !action.contains(['*', '?'])).all(|action| {
+        let name = action.to_ascii_lowercase();
+        let name = name.trim_start_matches("s3:");
+        let is_of_lock = name.ends_with("bucketobjectlockconfiguration");
+        let is_of_objects = name.contains("object") && !is_of_lock
+            || ["abortmultipartupload", "listmultipartuploadparts", "bypassgovernanceretention"]
+                .contains(&name);
+        let is_of_buckets = name.contains("bucket") || name.ends_with("configuration");
+        if is_of_objects { objects } else { buckets || !is_of_buckets }
+    })
 }
 
 /// A text, or the texts of a list.
@@ -305,11 +335,18 @@ impl<'a> Subject<'a> {
                 let tagging = bucket.tagging(key, version).ok()?;
                 tagging.tags.get(tag).map(str::to_owned)
             }
-            Self::RequestTag(tag) => crate::form::value(ask.asked("x-amz-tagging")?, tag),
+            // In a form they are a document.
+            Self::RequestTag(tag) => match (ask.asked("x-amz-tagging")?, &ask.form) {
+                (text, None) => crate::form::value(text, tag),
+                (text, Some(_)) => tags_of(text.as_bytes()).ok()?.get(tag).map(str::to_owned),
+            },
             Self::Param(name) => ask.param_text(name),
             // The one that is heeded, if there are several.
             Self::Header(name) => ask.asked(name).map(str::to_owned),
-            Self::SecureTransport => Some((ask.head.uri.scheme_str() == Some("https")).to_string()),
+            Self::SecureTransport => {
+                let says = ask.head.uri.scheme_str() == Some("https");
+                Some((says && ask.head.extensions.get::<Plain>().is_none()).to_string())
+            }
         }
     }
 }

@@ -120,7 +120,7 @@ fn presigned_urls_end_by_the_clock_of_the_store() {
     let ended = get("60");
     assert_eq!(
         (refusal(&ended), element(text(&ended), "Expires")),
-        (("AccessDenied", 403), "2025-01-01T00:01:00.000Z")
+        (("AccessDenied", 403), "2025-01-01T00:01:00Z")
     );
     assert_eq!(face.unsigned("GET", old, &[], "").status(), 403);
     let typed = query("600") + "&response-content-type=a/b";
