@@ -375,14 +375,18 @@ pub(crate) async fn put_lock(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
     }
     if let Some(rule) = root.child("Rule") {
         let retention = rule.child("DefaultRetention").ok_or_else(Error::malformed_xml)?;
-        let lens = [retention.number::<i64>("Days")?, retention.number::<i64>("Years")?];
+        let (days, years) = (retention.number::<i64>("Days")?, retention.number::<i64>("Years")?);
         let mode = retention.required("Mode")?;
-        if !["GOVERNANCE", "COMPLIANCE"].contains(&mode) || lens.iter().flatten().count() != 1 {
+        if !["GOVERNANCE", "COMPLIANCE"].contains(&mode) || days.is_some() == years.is_some() {
             return Err(Error::malformed_xml());
         }
-        if lens.into_iter().flatten().any(|len| len < 1) {
-            let message = "Default retention period must be a positive integer value.";
-            return Err(Error::new("InvalidRetentionPeriod", 400, message));
+        for (name, len, max) in [("Days", days, 36_500), ("Years", years, 100)] {
+            let rule = match len {
+                Some(..=0) => "Default retention period must be a positive integer value.",
+                Some(len) if len > max => "Default retention period too large.",
+                _ => continue,
+            };
+            return Err(Error::argument(name, len.unwrap_or_default().to_string(), rule));
         }
     }
     if bucket.versioning()? != Versioning::Enabled {

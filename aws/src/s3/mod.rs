@@ -11,6 +11,7 @@ mod ask;
 mod auth;
 mod bucket;
 mod chunked;
+mod control;
 mod cors;
 pub(crate) mod document;
 mod error;
@@ -95,6 +96,19 @@ pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
 pub(crate) async fn answer(call: &Call<'_>, face: &Face, mut body: Body) -> Response<Body> {
     let head = call.head;
     let ids = (call.id.short(), call.id.host());
+    if control::is_for(head) {
+        let mut answer = match control::answer(call, face, &mut body).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                intake::drain(&mut body).await;
+                error.wrapped_answer((&ids.0, &ids.1))
+            }
+        };
+        let headers = answer.headers_mut();
+        reply::set(headers, "x-amz-request-id", &ids.0);
+        reply::set(headers, "x-amz-id-2", &ids.1);
+        return answer;
+    }
     let found = Target::of(call, &face.domains);
     let name = found.as_ref().map(|target| target.bucket.clone()).unwrap_or_default();
     let mut answer = match answer_to(call, face, found, &mut body).await {
@@ -161,6 +175,12 @@ async fn answer_to(
         ask.caller = Caller::Anonymous;
         return form::post(&mut ask, &gate, &mut body).await;
     }
+    if ask.caller == Caller::Anonymous
+        && let Some(what) = operation.of_somebody()
+    {
+        let message = format!("Anonymous users cannot {what}.  Please authenticate.");
+        return Err(Error::new("AccessDenied", 403, message));
+    }
     let (action, need) = operation.asks(&ask);
     // A bucket that is not there yet belongs to nobody; who deletes many is asked for each.
     if operation == Operation::CreateBucket {
@@ -203,6 +223,8 @@ fn check_payload(call: &Call<'_>) -> Result<()> {
         return Ok(());
     }
     let rule = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
-                STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.";
+                STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, \
+                STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid \
+                sha256 value.";
     Err(Error::argument("x-amz-content-sha256", text, rule))
 }

@@ -22,8 +22,30 @@ use std::task::{Context, Poll};
 /// Bytes of a document that names up to a thousand keys.
 const DELETE_LEN_MAX: usize = 8 << 20;
 
-/// What object lock would do, which no bucket has.
+/// What object lock would do, which no bucket has. What could not be is said first.
 pub(crate) fn refuse_lock(ask: &Ask<'_>) -> Result<()> {
+    const MODE: &str = "x-amz-object-lock-mode";
+    const UNTIL: &str = "x-amz-object-lock-retain-until-date";
+    const HOLD: &str = "x-amz-object-lock-legal-hold";
+    let (mode, until, hold) = (ask.header(MODE), ask.header(UNTIL), ask.header(HOLD));
+    if let Some(bad) = mode.filter(|mode| !["GOVERNANCE", "COMPLIANCE"].contains(mode)) {
+        return Err(Error::argument(MODE, bad, "Unknown wormMode directive."));
+    }
+    if let Some(text) = until {
+        let refused = |rule: &str| Error::argument(UNTIL, text, rule);
+        let end = document::parse_iso(text)
+            .ok_or_else(|| refused("The retain until date must be provided in ISO 8601 format"))?;
+        if end <= ask.store.now() {
+            return Err(refused("The retain until date must be in the future!"));
+        }
+    }
+    if mode.is_some() != until.is_some() {
+        let rule = format!("{UNTIL} and {MODE} must both be supplied");
+        return Err(Error::argument_named(if mode.is_some() { UNTIL } else { MODE }, rule));
+    }
+    if let Some(bad) = hold.filter(|hold| !["ON", "OFF"].contains(hold)) {
+        return Err(Error::argument(HOLD, bad, "Legal Hold must be either of 'ON' or 'OFF'"));
+    }
     let is_locked = ask.head.headers.keys().any(|name| name.as_str().starts_with("x-amz-object-lock-"));
     if is_locked { Err(Error::request("Bucket is missing Object Lock Configuration")) } else { Ok(()) }
 }

@@ -1,6 +1,7 @@
 //! Which operation a request is: method, bucket, key, and the first sub-resource of its query that counts.
 
 use crate::body::Body;
+use crate::form::latin;
 use crate::s3::access::Need;
 use crate::s3::acl::Permission;
 use crate::s3::ask::{Ask, Query, Target};
@@ -203,6 +204,14 @@ impl Operation {
         {
             return Err(Self::refused(method, name));
         }
+        if let Some(source) = head.headers.get("x-amz-copy-source").filter(|_| method != "PUT") {
+            let rule = "You can only specify a copy source header for copy requests.";
+            return Err(Error::argument("x-amz-copy-source", latin(source.as_bytes()), rule));
+        }
+        if let (true, Some(number)) = (method == "PUT" && !query.has("uploadId"), query.get("partNumber")) {
+            let rule = "This operation does not accept partNumber without uploadId";
+            return Err(Error::argument("partNumber", number, rule));
+        }
         match method {
             "GET" if query.has("attributes") => Ok(Op::Attributes),
             "GET" if query.has("uploadId") => Ok(Op::ListParts),
@@ -230,6 +239,15 @@ impl Operation {
             ),
             ("POST", "select") => Error::method_not_allowed(method, "OBJECT", "GET, HEAD, PUT, DELETE"),
             _ => Error::header_not_implemented(name),
+        }
+    }
+
+    /// What only somebody who signed may do, whatever is allowed everybody.
+    pub(crate) fn of_somebody(self) -> Option<&'static str> {
+        match self {
+            Op::CreateUpload => Some("initiate multipart uploads"),
+            Op::CopyObject => Some("copy objects"),
+            _ => None,
         }
     }
 

@@ -60,9 +60,10 @@ impl Policy {
                 Some(other) => return malformed(&format!("Invalid effect: {other}")),
                 None => return malformed("Missing required field Effect"),
             }
-            if statement.get("Principal").or(statement.get("NotPrincipal")).is_none() {
+            let Some(principal) = statement.get("Principal").or(statement.get("NotPrincipal")) else {
                 return malformed("Missing required field Principal");
-            }
+            };
+            check_principal(principal)?;
             let actions = statement.get("Action").or(statement.get("NotAction"));
             if actions.is_none_or(|actions| texts(actions).next().is_none()) {
                 return malformed("Missing required field Action");
@@ -150,6 +151,27 @@ impl Policy {
             }
         }
         verdict
+    }
+}
+
+/// Is it somebody? Accounts by number or ARN, services and others by what they are.
+fn check_principal(principal: &Value) -> Result<()> {
+    let invalid = |who: &str| {
+        Err(Error::new("MalformedPolicy", 400, "Invalid principal in policy").with("Detail", who))
+    };
+    let is_account = |who: &str| {
+        who == "*"
+            || who.starts_with("arn:")
+            || who.len() == 12 && who.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match principal {
+        Value::String(who) if who == "*" => Ok(()),
+        Value::String(who) => invalid(&format!("\"{who}\"")),
+        Value::Object(kinds) => {
+            let bad = kinds.get("AWS").and_then(|list| texts(list).find(|who| !is_account(who)));
+            bad.map_or(Ok(()), |who| invalid(&format!("\"AWS\" : \"{who}\"")))
+        }
+        _ => Err(Error::new("MalformedPolicy", 400, "Invalid policy syntax.")),
     }
 }
 

@@ -193,6 +193,14 @@ pub(crate) fn overrides(headers: &mut HeaderMap, ask: &Ask<'_>) -> Result<()> {
         ("response-content-disposition", "content-disposition"),
         ("response-content-encoding", "content-encoding"),
     ];
+    if let Some((name, value)) = ask.query.unknown_response(&NAMES.map(|(name, _)| name)) {
+        let rule = format!(
+            "{name} is not in the set of overridable response headers. Please refer to the S3 API documentation for a \
+             complete list of overridable response headers."
+        );
+        let error = Error::new("InvalidArgument", 400, rule).with("ArgumentName", name);
+        return Err(error.with("ArgumentValue", value));
+    }
     for (param, header) in NAMES {
         if let Some(value) = ask.param(param) {
             if ask.caller == crate::s3::access::Caller::Anonymous {

@@ -51,7 +51,9 @@ fn a_lock_of_objects_is_refused_as_the_service_would() {
     });
     assert_eq!(rule("<Mode>GOVERNANCE</Mode><Days>1</Days><Years>1</Years>"), malformed);
     let days = |days: &str| rule(&format!("<Mode>COMPLIANCE</Mode><Days>{days}</Days>"));
-    assert_eq!(days("0"), ("InvalidRetentionPeriod".to_owned(), 400));
+    for bad in ["0", "-1", "36501"] {
+        assert_eq!(days(bad), ("InvalidArgument".to_owned(), 400), "{bad}");
+    }
     assert_eq!(days("1"), ("InvalidBucketState".to_owned(), 409));
     let versioned = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
     face.send("PUT", "/photos?versioning", &[], versioned);
@@ -130,6 +132,88 @@ fn names_that_no_bucket_has_and_keys_that_no_object_has() {
 }
 
 #[test]
+fn an_upload_without_parts_is_not_completed() {
+    let face = Face::new();
+    let begun = face.send("POST", "/photos/a/b?uploads", &[], "");
+    let path = format!("/photos/a/b?uploadId={}", element(text(&begun), "UploadId"));
+    let complete = |document: &str| face.send("POST", &path, &[], document);
+    assert_eq!(refusal(&complete("<CompleteMultipartUpload/>")), ("MalformedXML", 400));
+    let zero = "<CompleteMultipartUpload><Part><PartNumber>0</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>";
+    let zero = complete(zero);
+    assert_eq!(
+        (refusal(&zero), element(text(&zero), "ArgumentName")),
+        (("InvalidArgument", 400), "PartNumber")
+    );
+    let size = [("x-amz-mp-object-size", "-1")];
+    assert_eq!(refusal(&face.send("POST", &path, &size, "")), ("InvalidRequest", 400));
+    let none = complete("");
+    let message = "You must specify at least one part";
+    assert_eq!((refusal(&none), element(text(&none), "Message")), (("InvalidRequest", 400), message));
+    let part = face.send("PUT", &format!("{path}&partNumber=1"), &[], "x");
+    let etag = header(&part, "etag");
+    let parts = format!("<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>");
+    let done = complete(&format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>"));
+    assert_eq!(element(text(&done), "Location"), "http://127.0.0.1:4566/photos/a%2Fb");
+}
+
+#[test]
+fn arguments_that_the_service_does_not_take() {
+    let face = Face::new();
+    face.send("PUT", "/photos/k", &[], "x");
+    let lock = |name: &'static str| format!("x-amz-object-lock-{name}");
+    let (mode, until, hold) = (lock("mode"), lock("retain-until-date"), lock("legal-hold"));
+    for (method, path, headers, argument, message) in [
+        (
+            "POST",
+            "/photos/k?uploads",
+            vec![("x-amz-copy-source", "/a/b")],
+            "x-amz-copy-source",
+            "You can only specify",
+        ),
+        ("PUT", "/photos/k?partNumber=1", vec![], "partNumber", "This operation does not accept partNumber"),
+        (
+            "GET",
+            "/photos/k?response-age=1",
+            vec![],
+            "response-age",
+            "response-age is not in the set of overridable",
+        ),
+        ("PUT", "/photos/k", vec![(&*mode, "x")], &*mode, "Unknown wormMode directive."),
+        (
+            "PUT",
+            "/photos/k",
+            vec![(&*mode, "GOVERNANCE")],
+            &*until,
+            "x-amz-object-lock-retain-until-date and x-amz-",
+        ),
+        (
+            "PUT",
+            "/photos/k",
+            vec![(&*until, "soon")],
+            &*until,
+            "The retain until date must be provided in ISO 8601",
+        ),
+        (
+            "PUT",
+            "/photos/k",
+            vec![(&*until, "2024-12-31T00:00:00Z")],
+            &*until,
+            "The retain until date must be in the",
+        ),
+        ("PUT", "/photos/k", vec![(&*hold, "on")], &*hold, "Legal Hold must be either of 'ON' or 'OFF'"),
+    ] {
+        let answer = face.send(method, path, &headers, "");
+        assert_eq!(refusal(&answer), ("InvalidArgument", 400), "{message}");
+        assert_eq!(element(text(&answer), "ArgumentName"), argument);
+        assert!(element(text(&answer), "Message").starts_with(message), "{}", text(&answer));
+    }
+    face.send("PUT", "/photos?acl", &[("x-amz-acl", "public-read-write")], "");
+    let anonymous = face.unsigned("POST", "/photos/k?uploads", &[], "");
+    let message = "Anonymous users cannot initiate multipart uploads.  Please authenticate.";
+    assert_eq!((refusal(&anonymous), element(text(&anonymous), "Message")), (("AccessDenied", 403), message));
+}
+
+#[test]
 fn policies_that_the_service_does_not_take() {
     let face = Face::new();
     let put = |statement: &str| {
@@ -156,6 +240,11 @@ fn policies_that_the_service_does_not_take() {
     ] {
         assert_eq!(statement(action, end), "", "{action} {end}");
     }
+    for principal in [r#""me""#, r#"{"AWS":["*","me"]}"#] {
+        let statement =
+            format!(r#""Effect":"Deny","Principal":{principal},"Action":"s3:*","Resource":"{arn}""#);
+        assert_eq!(put(&statement), "Invalid principal in policy", "{principal}");
+    }
     assert_eq!(put(who), "Missing required field Effect");
     assert_eq!(put(&format!(r#""Effect":"Perhaps",{who}"#)), "Invalid effect: Perhaps");
 }
@@ -181,4 +270,44 @@ fn tags_in_a_form_are_judged_by_policies() {
         (done.status().as_u16(), header(&done, "location")),
         (204, "http://127.0.0.1:4566/photos/a%2Fb")
     );
+}
+
+#[test]
+fn tags_of_buckets_by_s3_control() {
+    let face = Face::new();
+    let path = |arn: &str| format!("/v20180820/tags/{}", arn.replace(':', "%3A").replace('/', "%2F"));
+    let send = |method: &str, path: &str, body: &str| {
+        // The account is the first label of the host, as clients have it.
+        let headers = [("x-amz-account-id", "000000000000"), ("host", "000000000000.localhost:4566")];
+        face.send(method, path, &headers, body)
+    };
+    let photos = path("arn:aws:s3:::photos");
+    let none = send("GET", &photos, "");
+    let expected = "<ListTagsForResourceResult xmlns=\"http://awss3control.amazonaws.com/doc/2018-08-20/\"><Tags></Tags>\
+                    </ListTagsForResourceResult>";
+    assert_eq!((none.status().as_u16(), text(&none).split_once('\n').unwrap().1), (200, expected));
+    let tag = |key: &str, value: &str| {
+        let document = format!(
+            "<TagResourceRequest><Tags><Tag><Key>{key}</Key><Value>{value}</Value></Tag></Tags></TagResourceRequest>"
+        );
+        send("POST", &photos, &document)
+    };
+    for (key, value) in [("a", "1"), ("b", "2"), ("a", "3")] {
+        assert_eq!(tag(key, value).status(), 204);
+    }
+    let set = face.get("/photos?tagging");
+    assert!(set.contains("<Key>b</Key><Value>2</Value></Tag><Tag><Key>a</Key><Value>3</Value>"), "{set}");
+    assert_eq!(refusal(&tag("aws:a", "")), ("InvalidTag", 400));
+    assert_eq!(send("DELETE", &format!("{photos}?tagKeys=a&tagKeys=c"), "").status(), 204);
+    let by_region = send("GET", &path("arn:aws:s3:us-east-1:000000000000:bucket/photos"), "");
+    assert_eq!((element(text(&by_region), "Key"), text(&by_region).matches("<Tag>").count()), ("b", 1));
+    let missing = send("GET", &path("arn:aws:s3:::nowhere"), "");
+    assert_eq!(refusal(&missing), ("NoSuchResource", 404));
+    assert!(text(&missing).contains("<ErrorResponse><Error><Code>"), "{}", text(&missing));
+    assert_eq!(refusal(&send("GET", "/v20180820/accesspoint", "")), ("NotImplemented", 501));
+    let other = [("x-amz-account-id", "111111111111")];
+    assert_eq!(refusal(&face.send("GET", &photos, &other, "")), ("AccessDenied", 403));
+    // Without an account it is a key like any other.
+    let key = face.send("PUT", "/v20180820/k", &[("host", "photos.localhost")], "x");
+    assert_eq!((key.status().as_u16(), &*face.get("/photos/v20180820/k")), (200, "x"));
 }
