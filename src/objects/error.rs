@@ -457,9 +457,9 @@ impl fmt::Display for Error {
                 given.as_deref().unwrap_or("unspecified")
             ),
             Self::TooManyTags { limit } => {
-                let what =
-                    if *limit == crate::objects::limits::OBJECT_TAGS_MAX { "Object" } else { "Bucket" };
-                write!(f, "{what} tags cannot be greater than {limit}")
+                let is_objects = *limit == crate::objects::limits::OBJECT_TAGS_MAX;
+                let what = if is_objects { "Object tags" } else { "Bucket tag count" };
+                write!(f, "{what} cannot be greater than {limit}")
             }
             Self::NoSuchSetting { setting, .. } => f.write_str(setting.missing().1),
             Self::Checksum(error) => error.fmt(f),

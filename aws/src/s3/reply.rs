@@ -79,8 +79,8 @@ pub(crate) fn tags(text: Option<&str>) -> Result<Tags> {
     let mut keys: Vec<&str> = tags.iter().map(|(key, _)| key).collect();
     keys.sort_unstable();
     let is_tag_text = |text: &str| {
-        let is_allowed =
-            |char: char| char.is_alphanumeric() || char.is_whitespace() || "_.:/=+-@".contains(char);
+        let is_space = |char: char| char.is_whitespace() && !char.is_control();
+        let is_allowed = |char: char| char.is_alphanumeric() || is_space(char) || "_.:/=+-@".contains(char);
         text.chars().all(is_allowed)
     };
     let is_form = tags.iter().all(|(key, value)| !key.is_empty() && is_tag_text(key) && is_tag_text(value));
