@@ -204,7 +204,7 @@ async fn answer_to(
 }
 
 /// Could a bucket be called so, be it one of old?
-fn may_be_bucket(name: &str) -> bool {
+pub(crate) fn may_be_bucket(name: &str) -> bool {
     (3..=255).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }

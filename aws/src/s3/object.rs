@@ -294,10 +294,11 @@ pub(crate) fn copy_source(ask: &Ask<'_>) -> Result<CopySource> {
         Some((path, version)) => (path, Some(version)),
         None => (&*text, None),
     };
-    let path = crate::form::decode_url(path).ok_or_else(bad_key)?;
+    let path = crate::form::decode_url(path).filter(|_| crate::form::is_encoded(path));
+    let path = path.ok_or_else(|| bad("encoding"))?;
     let path = path.strip_prefix('/').unwrap_or(&path);
     let (bucket, key) = path.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(bad_key)?;
-    if bucket.is_empty() {
+    if !crate::s3::may_be_bucket(bucket) || bucket.parse::<std::net::Ipv4Addr>().is_ok() {
         return Err(bad("bucket name"));
     }
     let mut source = CopySource::new(bucket, key);

@@ -40,17 +40,20 @@ impl Policy {
             let message = format!("Policy exceeds the maximum allowed document size of {LEN_MAX} bytes");
             return Err(Error::new("PolicyTooLarge", 400, message));
         }
-        let Ok(policy) = serde_json::from_slice::<Value>(text) else {
-            return malformed("Policies must be valid JSON and the first byte must be '{'");
-        };
-        if !policy.is_object() {
+        if text.first() != Some(&b'{') {
             return malformed("Policies must be valid JSON and the first byte must be '{'");
         }
+        let Ok(policy) = serde_json::from_slice::<Value>(text) else {
+            return malformed("This policy contains invalid Json");
+        };
         if !matches!(policy.get("Version").and_then(Value::as_str), None | Some("2012-10-17" | "2008-10-17"))
         {
             return malformed("The policy must contain a valid version string");
         }
         let policy = Self(policy);
+        if policy.0.get("Statement").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            return malformed("Could not parse the policy: Statement is empty!");
+        }
         if policy.statements().next().is_none() {
             return malformed("Missing required field Statement");
         }
@@ -65,10 +68,13 @@ impl Policy {
             };
             check_principal(principal)?;
             let actions = statement.get("Action").or(statement.get("NotAction"));
-            if actions.is_none_or(|actions| texts(actions).next().is_none()) {
-                return malformed("Missing required field Action");
-            }
-            if !actions.into_iter().flat_map(texts).all(|action| action == "*" || action.starts_with("s3:")) {
+            let Some(actions) = actions else { return malformed("Missing required field Action") };
+            let is_action = |action: &str| {
+                let name = action.strip_prefix("s3:").unwrap_or_default();
+                let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"*?".contains(&byte);
+                action == "*" || !name.is_empty() && name.bytes().all(is_name)
+            };
+            if texts(actions).next().is_none() || !texts(actions).all(is_action) {
                 return malformed("Policy has invalid action");
             }
             let own = format!("arn:aws:s3:::{bucket}");
@@ -79,7 +85,7 @@ impl Policy {
                     .strip_prefix(&*own)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*']))
             };
-            if !texts(resources).all(is_own) {
+            if texts(resources).next().is_none() || !texts(resources).all(is_own) {
                 return malformed("Policy has invalid resource");
             }
             if let (Some(actions), Some(resources)) = (statement.get("Action"), statement.get("Resource"))
@@ -168,7 +174,10 @@ fn check_principal(principal: &Value) -> Result<()> {
         Value::String(who) if who == "*" => Ok(()),
         Value::String(who) => invalid(&format!("\"{who}\"")),
         Value::Object(kinds) => {
-            let bad = kinds.get("AWS").and_then(|list| texts(list).find(|who| !is_account(who)));
+            let bad = kinds.get("AWS").and_then(|list| match texts(list).next() {
+                None => Some(""),
+                Some(_) => texts(list).find(|who| !is_account(who)),
+            });
             bad.map_or(Ok(()), |who| invalid(&format!("\"AWS\" : \"{who}\"")))
         }
         _ => Err(Error::new("MalformedPolicy", 400, "Invalid policy syntax.")),

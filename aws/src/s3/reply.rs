@@ -78,12 +78,9 @@ pub(crate) fn tags(text: Option<&str>) -> Result<Tags> {
     let tags: Tags = form::pairs(text).collect();
     let mut keys: Vec<&str> = tags.iter().map(|(key, _)| key).collect();
     keys.sort_unstable();
-    let is_tag_text = |text: &str| {
-        let is_space = |char: char| char.is_whitespace() && !char.is_control();
-        let is_allowed = |char: char| char.is_alphanumeric() || is_space(char) || "_.:/=+-@".contains(char);
-        text.chars().all(is_allowed)
-    };
-    let is_form = tags.iter().all(|(key, value)| !key.is_empty() && is_tag_text(key) && is_tag_text(value));
+    // What the characters may be is the bucket's affair.
+    let is_pair = |pair: &str| pair.matches('=').count() < 2 && !pair.starts_with('=');
+    let is_form = form::is_encoded(text) && text.split('&').all(is_pair);
     if !is_form || keys.windows(2).any(|pair| pair[0] == pair[1]) {
         let rule = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without \
                     tag name duplicates.";

@@ -207,6 +207,32 @@ fn arguments_that_the_service_does_not_take() {
         assert_eq!(element(text(&answer), "ArgumentName"), argument);
         assert!(element(text(&answer), "Message").starts_with(message), "{}", text(&answer));
     }
+    for (source, message) in [
+        ("photos/%ZZ", "Invalid copy source encoding"),
+        ("100%/k", "Invalid copy source encoding"),
+        ("192.168.1.1/k", "Invalid copy source bucket name"),
+        ("a:b/k", "Invalid copy source bucket name"),
+        ("photos/", "Invalid copy source object key"),
+    ] {
+        let answer = face.send("PUT", "/photos/copy", &[("x-amz-copy-source", source)], "");
+        assert_eq!(element(text(&answer), "Message"), message, "{source}");
+    }
+    let tagged = |tags: &str| {
+        let answer = face.send("PUT", "/photos/k", &[("x-amz-tagging", tags)], "x");
+        element(text(&answer), "Code").to_owned()
+    };
+    for (tags, code) in [
+        ("a=1&", ""),
+        ("a++b=%2F", ""),
+        ("=", "InvalidArgument"),
+        ("a%", "InvalidArgument"),
+        ("a=1=2", "InvalidArgument"),
+        ("a=1&a=1", "InvalidArgument"),
+        ("a?=1", "InvalidTag"),
+        ("a=1!", "InvalidTag"),
+    ] {
+        assert_eq!(tagged(tags), code, "{tags}");
+    }
     face.send("PUT", "/photos?acl", &[("x-amz-acl", "public-read-write")], "");
     let anonymous = face.unsigned("POST", "/photos/k?uploads", &[], "");
     let message = "Anonymous users cannot initiate multipart uploads.  Please authenticate.";
@@ -246,6 +272,19 @@ fn policies_that_the_service_does_not_take() {
         assert_eq!(put(&statement), "Invalid principal in policy", "{principal}");
     }
     assert_eq!(put(who), "Missing required field Effect");
+    for (action, end) in [("", ""), ("s4:GetObject", ""), ("s3:", ""), ("s3:Put-Object", "/*")] {
+        assert_eq!(statement(action, end), "Policy has invalid action", "{action}");
+    }
+    for (document, message) in [
+        ("", "Policies must be valid JSON and the first byte must be '{'"),
+        ("false", "Policies must be valid JSON and the first byte must be '{'"),
+        ("{true}", "This policy contains invalid Json"),
+        ("{}", "Missing required field Statement"),
+        (r#"{"Statement":[]}"#, "Could not parse the policy: Statement is empty!"),
+    ] {
+        let answer = face.send("PUT", "/photos?policy", &[], document);
+        assert_eq!(element(text(&answer), "Message"), message);
+    }
     assert_eq!(put(&format!(r#""Effect":"Perhaps",{who}"#)), "Invalid effect: Perhaps");
 }
 
