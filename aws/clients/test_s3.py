@@ -309,6 +309,18 @@ class Settings(S3Test):
         self.assertEqual(found, block)
         self.assertEqual(self.refused("put_bucket_acl", ACL="public-read"), ("AccessDenied", 403))
 
+    def test_a_new_bucket_says_what_one_of_the_service_says(self):
+        encryption = self.client.get_bucket_encryption(Bucket=self.bucket)["ServerSideEncryptionConfiguration"]
+        default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
+        self.assertEqual(encryption, {"Rules": [default]})
+        ownership = self.client.get_bucket_ownership_controls(Bucket=self.bucket)["OwnershipControls"]
+        self.assertEqual(ownership, {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]})
+        block = self.client.get_public_access_block(Bucket=self.bucket)["PublicAccessBlockConfiguration"]
+        self.assertEqual(set(block.values()), {True})
+        self.client.delete_public_access_block(Bucket=self.bucket)
+        missing = ("NoSuchPublicAccessBlockConfiguration", 404)
+        self.assertEqual(self.refused("get_public_access_block"), missing)
+
     def test_notifications(self):
         sqs = self.client_of("sqs")
         queue = sqs.create_queue(QueueName="events")["QueueUrl"]

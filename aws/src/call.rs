@@ -40,6 +40,10 @@ impl Call<'_> {
     }
 }
 
+/// An extension of requests that came over a connection without TLS, whatever scheme they say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain;
+
 /// The number of an answer, unlike any other of this process, and hardly like one of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RequestId(u128);

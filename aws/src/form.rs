@@ -24,6 +24,12 @@ pub(crate) fn has_value(text: &str, name: &str) -> bool {
     text.split('&').any(|pair| pair.split_once('=').is_some_and(|(known, _)| known == name))
 }
 
+/// Stand two digits behind every percent sign, and is what they say UTF-8?
+pub(crate) fn is_encoded(text: &str) -> bool {
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    text.split('%').skip(1).all(is_escape) && decode_url(text).is_some()
+}
+
 /// A part of a URL, if it is UTF-8.
 pub(crate) fn decode_url(text: &str) -> Option<String> {
     String::from_utf8(bytes(text, false)).ok()
@@ -85,6 +91,12 @@ pub(crate) fn latin(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn broken_escapes_are_seen() {
+        assert!(["", "a%2Fb", "%C3%A4"].into_iter().all(is_encoded));
+        assert!(!["%", "a%2", "%ZZ", "%C3", "%C3%", "a%+1"].into_iter().any(is_encoded));
+    }
 
     #[test]
     fn pairs_are_decoded() {

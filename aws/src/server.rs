@@ -1,6 +1,7 @@
 //! A router on a port: HTTP/1.1 and HTTP/2 (by prior knowledge), with bounds on everything that a caller could hold.
 
 use crate::body::Body;
+use crate::call::Plain;
 use crate::drained::{Drained, Streams, seen};
 use crate::limits::Limits;
 use crate::paced::Paced;
@@ -146,9 +147,10 @@ async fn serve(
     request: Request<Incoming>,
     body_wait: Duration,
 ) -> Result<Response<Body>, Infallible> {
-    let request = request.map(|body| {
+    let mut request = request.map(|body| {
         if body.is_end_stream() { Body::default() } else { Body::new(Paced::new(body, body_wait)) }
     });
+    request.extensions_mut().insert(Plain);
     let mut answer = router.serve(request).await.map(seen);
     answer.headers_mut().insert(SERVER, HeaderValue::from_static("fourfold"));
     Ok(answer)

@@ -61,7 +61,7 @@ impl Conditions {
             return Err(Error::PreconditionFailed { condition: ["If-Match", "If-Unmodified-Since"][index] });
         }
         if self.is_unchanged(etag, modified) {
-            return Err(Error::NotModified { etag: *etag });
+            return Err(Error::NotModified { etag: *etag, modified });
         }
         Ok(())
     }

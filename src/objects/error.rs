@@ -1,6 +1,7 @@
 //! What a bucket refuses, in the service's words.
 
 use crate::call::Refusal;
+use crate::clock::Timestamp;
 use crate::error::Fault;
 use crate::faults::{Injected, Service};
 use crate::objects::{ChecksumError, ETag, LifecycleError, NotificationError, VersionId};
@@ -136,6 +137,8 @@ pub enum Error {
     NotModified {
         /// Of the object as it is.
         etag: ETag,
+        /// When it was written.
+        modified: Timestamp,
     },
     /// The object was changed while it was being copied, or since the upload that is to replace it was begun.
     ConditionalRequestConflict {
@@ -454,9 +457,9 @@ impl fmt::Display for Error {
                 given.as_deref().unwrap_or("unspecified")
             ),
             Self::TooManyTags { limit } => {
-                let what =
-                    if *limit == crate::objects::limits::OBJECT_TAGS_MAX { "Object" } else { "Bucket" };
-                write!(f, "{what} tags cannot be greater than {limit}")
+                let is_objects = *limit == crate::objects::limits::OBJECT_TAGS_MAX;
+                let what = if is_objects { "Object tags" } else { "Bucket tag count" };
+                write!(f, "{what} cannot be greater than {limit}")
             }
             Self::NoSuchSetting { setting, .. } => f.write_str(setting.missing().1),
             Self::Checksum(error) => error.fmt(f),

@@ -241,7 +241,8 @@ impl Tags {
 
 /// Letters, digits, spaces and `_.:/=+-@` in any script, not too many of them.
 fn is_tag_text(text: &str, len_max: usize) -> bool {
-    let is_allowed = |char: char| char.is_alphanumeric() || char.is_whitespace() || "_.:/=+-@".contains(char);
+    let is_space = |char: char| char.is_whitespace() && !char.is_control();
+    let is_allowed = |char: char| char.is_alphanumeric() || is_space(char) || "_.:/=+-@".contains(char);
     text.encode_utf16().count() <= len_max && text.chars().all(is_allowed)
 }
 
@@ -376,6 +377,7 @@ mod tests {
         assert_eq!(refusal(&[("", "")]).1, "The TagKey you have provided is invalid");
         assert_eq!(refusal(&[(&"k".repeat(129), "")]).1, "The TagKey you have provided is invalid");
         assert_eq!(refusal(&[("k", "a&b")]).1, "The TagValue you have provided is invalid");
+        assert_eq!(refusal(&[("k\t", "")]).1, "The TagKey you have provided is invalid");
         let many: Vec<String> = (0..11).map(|key| key.to_string()).collect();
         let many: Vec<_> = many.iter().map(|key| (&**key, "")).collect();
         assert_eq!(refusal(&many), ("BadRequest", "Object tags cannot be greater than 10".to_owned()));

@@ -90,6 +90,12 @@ impl Query {
         self.0.iter().filter(move |(name, _)| is_header(name)).map(|(name, value)| (&**name, &**value))
     }
 
+    /// A parameter that asks for a header of the answer which nobody may ask for.
+    pub(crate) fn unknown_response(&self, known: &[&str]) -> Option<(&str, &str)> {
+        let is_unknown = |name: &str| name.starts_with("response-") && !known.contains(&name);
+        self.0.iter().find(|(name, _)| is_unknown(name)).map(|(name, value)| (&**name, &**value))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }

@@ -7,7 +7,7 @@ use crate::form;
 use crate::s3::access::Caller;
 use crate::s3::ask::{Query, Target};
 use crate::s3::chunked::mismatch_of;
-use crate::s3::document::parse_http_date;
+use crate::s3::document::{iso_of_refusal, parse_http_date};
 use crate::s3::error::{Error, Result};
 use crate::s3::intake::Seal;
 use crate::s3::old;
@@ -68,7 +68,7 @@ impl Gate<'_> {
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
                  parameter or the Authorization header should be specified",
             )),
-            Some(text) if text.starts_with(ALGORITHM) => self.signed(head, text, scope),
+            Some(text) if text.starts_with(ALGORITHM) && text.contains(' ') => self.signed(head, text, scope),
             Some(text) => self.signed_old(head, target, query, text),
             None if is_presigned => self.presigned(head, scope, query),
             None if is_presigned_old => self.presigned_old(head, target, query),
@@ -84,16 +84,20 @@ impl Gate<'_> {
     }
 
     fn signed(&self, head: &Parts, text: &str, scope: Option<&Scope>) -> Result<Admission> {
+        let parts: Vec<&str> =
+            text.get(ALGORITHM.len()..).unwrap_or_default().split(',').map(str::trim).collect();
+        if parts.len() != 3 {
+            return Err(malformed(
+                "the authorization header requires three components: Credential, SignedHeaders, and Signature.",
+            ));
+        }
+        if let Some(bad) = parts.iter().find(|part| !part.contains('=')) {
+            return Err(malformed(&format!("the authorization component \"{bad}\" is malformed.")));
+        }
         let part = |name: &str| {
-            let parts = text.get(ALGORITHM.len()..).unwrap_or_default().split(',');
-            let found =
-                parts.filter_map(|part| part.trim().split_once('=')).find(|(known, _)| *known == name);
-            let missing = || {
-                malformed(&format!(
-                    "the authorization header requires three components: Credential, SignedHeaders, and Signature (missing {name})."
-                ))
-            };
-            found.map(|(_, value)| value.to_owned()).ok_or_else(missing)
+            let mut pairs = parts.iter().filter_map(|part| part.split_once('='));
+            let found = pairs.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
+            found.ok_or_else(|| malformed(&format!("missing {name}.")))
         };
         part("Credential")?;
         let (signed_headers, mac) = (part("SignedHeaders")?, part("Signature")?);
@@ -127,7 +131,7 @@ impl Gate<'_> {
         let message = "The difference between the request time and the current time is too large.";
         Err(Error::new("RequestTimeTooSkewed", 403, message)
             .with("RequestTime", date)
-            .with("ServerTime", crate::s3::document::iso(self.now))
+            .with("ServerTime", iso_of_refusal(self.now))
             .with("MaxAllowedSkewMilliseconds", SKEW_MAX.as_millis().to_string()))
     }
 
@@ -211,6 +215,10 @@ impl Gate<'_> {
         if text.trim().is_empty() {
             return Err(Error::denied());
         }
+        if !text.trim().contains(' ') {
+            let rule = "Authorization header is invalid -- one and only one ' ' (space) required.";
+            return Err(Error::argument("Authorization", text, rule));
+        }
         let Some(rest) = text.strip_prefix("AWS ") else {
             return Err(Error::argument("Authorization", text, "Unsupported Authorization Type"));
         };
@@ -267,7 +275,8 @@ impl Gate<'_> {
         signature: Option<&str>,
     ) -> Result<Caller> {
         let Some(scope) = credential.and_then(Scope::parse) else {
-            return Err(Error::request("The X-Amz-Credential field of the form is not valid"));
+            let rule = "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
+            return Err(Error::argument("X-Amz-Credential", credential.unwrap_or_default(), rule));
         };
         let caller = self.caller(&scope.key_id);
         if self.keys.is_empty() {
@@ -336,10 +345,9 @@ fn unknown_key(id: &str) -> Error {
 
 #[cold]
 fn expired(end: Timestamp, now: Timestamp) -> Error {
-    let iso = crate::s3::document::iso;
     Error::new("AccessDenied", 403, "Request has expired")
-        .with("Expires", iso(end))
-        .with("ServerTime", iso(now))
+        .with("Expires", iso_of_refusal(end))
+        .with("ServerTime", iso_of_refusal(now))
 }
 
 #[cfg(test)]

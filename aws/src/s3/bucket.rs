@@ -12,9 +12,11 @@ use crate::s3::policy::Policy;
 use crate::s3::reply::set;
 use crate::s3::tree::Node;
 use crate::s3::{DOCUMENT_LEN_MAX, cors};
-use fourfold::objects::{CreateBucket, Setting, Tags, Versioning};
+use fourfold::objects::{self, CreateBucket, Setting, Tags, Versioning};
 use http::Response;
 
+const BLOCKS: [&str; 4] =
+    ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
 const OWNERSHIPS: [&str; 3] = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
 
 /// A document, and whether it is what its checksums say.
@@ -155,7 +157,13 @@ pub(crate) async fn delete_tags(ask: &Ask<'_>) -> Result<Response<Body>> {
 
 /// A setting that is kept as it is shown.
 pub(crate) fn get(ask: &Ask<'_>, setting: Setting) -> Result<Response<Body>> {
-    let text = ask.bucket()?.setting(setting)?;
+    let bucket = ask.bucket()?;
+    let missing = || objects::Error::NoSuchSetting { bucket: bucket.name().to_owned(), setting };
+    let text = match bucket.setting(setting) {
+        Ok(text) if text.is_empty() => return Err(missing().into()),
+        Err(objects::Error::NoSuchSetting { .. }) => by_default(setting).ok_or_else(missing)?,
+        found => found?,
+    };
     let mut answer = document::of(text);
     if setting == Setting::Policy {
         set(answer.headers_mut(), "content-type", "application/json");
@@ -163,8 +171,24 @@ pub(crate) fn get(ask: &Ask<'_>, setting: Setting) -> Result<Response<Body>> {
     Ok(answer)
 }
 
+/// What the service says of a setting that nobody made.
+fn by_default(setting: Setting) -> Option<String> {
+    match setting {
+        Setting::Encryption => Some(encryption_text(Some("AES256"), None, false)),
+        Setting::Ownership => Some(ownership_document(OWNERSHIPS[0])),
+        Setting::PublicAccessBlock => Some(block_text([true; 4])),
+        _ => None,
+    }
+}
+
+/// Forgets a setting. Encryption is then as by default; of other settings with a default it is kept, by an empty text, that
+/// there is none now.
 pub(crate) async fn unset(ask: &Ask<'_>, setting: Setting) -> Result<Response<Body>> {
-    ask.bucket()?.unset_async(setting).await?;
+    let bucket = ask.bucket()?;
+    match setting {
+        Setting::Ownership | Setting::PublicAccessBlock => bucket.set_async(setting, "").await?,
+        _ => bucket.unset_async(setting).await?,
+    }
     Ok(document::empty(204))
 }
 
@@ -227,7 +251,10 @@ fn encryption_document(text: &[u8]) -> Result<String> {
         (None | Some("AES256" | "aws:kms" | "aws:kms:dsse"), _) => {}
         _ => return Err(Error::malformed_xml()),
     }
-    let bucket_key = rule.flag("BucketKeyEnabled")?.unwrap_or(false);
+    Ok(encryption_text(kind, key, rule.flag("BucketKeyEnabled")?.unwrap_or(false)))
+}
+
+fn encryption_text(kind: Option<&str>, key: Option<&str>, bucket_key: bool) -> String {
     let mut xml = document::new();
     xml.element_with("ServerSideEncryptionConfiguration", &[("xmlns", NAMESPACE)], |xml| {
         xml.element("Rule", |xml| {
@@ -242,24 +269,26 @@ fn encryption_document(text: &[u8]) -> Result<String> {
             xml.text("BucketKeyEnabled", if bucket_key { "true" } else { "false" });
         });
     });
-    Ok(xml.finish())
+    xml.finish()
 }
 
 fn block_document(text: &[u8]) -> Result<String> {
     let root = Node::parse(text, "PublicAccessBlockConfiguration")?;
-    let names = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
-    let flags = names.map(|name| root.flag(name));
+    let mut flags = [false; 4];
+    for (name, flag) in BLOCKS.into_iter().zip(&mut flags) {
+        *flag = root.flag(name)?.unwrap_or(false);
+    }
+    Ok(block_text(flags))
+}
+
+fn block_text(flags: [bool; 4]) -> String {
     let mut xml = document::new();
-    let mut bad = None;
     xml.element_with("PublicAccessBlockConfiguration", &[("xmlns", NAMESPACE)], |xml| {
-        for (name, flag) in names.into_iter().zip(flags) {
-            match flag {
-                Ok(flag) => xml.text(name, if flag == Some(true) { "true" } else { "false" }),
-                Err(error) => bad = Some(error),
-            }
+        for (name, flag) in BLOCKS.into_iter().zip(flags) {
+            xml.text(name, if flag { "true" } else { "false" });
         }
     });
-    bad.map_or_else(|| Ok(xml.finish()), Err)
+    xml.finish()
 }
 
 pub(crate) fn policy_status(ask: &Ask<'_>) -> Result<Response<Body>> {
@@ -319,6 +348,7 @@ pub(crate) fn never_set(ask: &Ask<'_>, what: &str) -> Result<Response<Body>> {
             "ObjectLockConfigurationNotFoundError",
             "Object Lock configuration does not exist for this bucket",
         ),
+        "abac" => Ok(document::answer("AbacStatus", |xml| xml.text("Status", "Disabled"))),
         "logging" => Ok(document::answer("BucketLoggingStatus", |_| {})),
         "accelerate" => Ok(document::answer("AccelerateConfiguration", |_| {})),
         "requestPayment" => {
@@ -333,6 +363,37 @@ pub(crate) fn never_set(ask: &Ask<'_>, what: &str) -> Result<Response<Body>> {
         "intelligent-tiering" => Ok(list_of_none("ListBucketIntelligentTieringConfigurationsResult")),
         _ => Err(Error::header_not_implemented(what)),
     }
+}
+
+/// A lock of objects, which no bucket here can have: refused as the service does what it would not take, and as not being
+/// here where it would.
+pub(crate) async fn put_lock(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
+    let bucket = ask.bucket()?;
+    let root = Node::parse(&document_of(ask, body).await?, "ObjectLockConfiguration")?;
+    if root.text_of("ObjectLockEnabled") != Some("Enabled") {
+        return Err(Error::malformed_xml());
+    }
+    if let Some(rule) = root.child("Rule") {
+        let retention = rule.child("DefaultRetention").ok_or_else(Error::malformed_xml)?;
+        let (days, years) = (retention.number::<i64>("Days")?, retention.number::<i64>("Years")?);
+        let mode = retention.required("Mode")?;
+        if !["GOVERNANCE", "COMPLIANCE"].contains(&mode) || days.is_some() == years.is_some() {
+            return Err(Error::malformed_xml());
+        }
+        for (name, len, max) in [("Days", days, 36_500), ("Years", years, 100)] {
+            let rule = match len {
+                Some(..=0) => "Default retention period must be a positive integer value.",
+                Some(len) if len > max => "Default retention period too large.",
+                _ => continue,
+            };
+            return Err(Error::argument(name, len.unwrap_or_default().to_string(), rule));
+        }
+    }
+    if bucket.versioning()? != Versioning::Enabled {
+        let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";
+        return Err(Error::new("InvalidBucketState", 409, message));
+    }
+    Err(Error::header_not_implemented("object-lock"))
 }
 
 /// Removes what was never set: the service does not mind, unless one of several is named.

@@ -179,13 +179,13 @@ pub(crate) fn preflight(head: &Parts, key: &str, bucket: Option<&Bucket>) -> Res
         return Err(Error::new("BadRequest", 400, "Insufficient information. Origin request header needed."));
     };
     let asked = header(head, "access-control-request-method");
-    let refused = |message: &str| {
+    let refused = |message: &str, kind: &str| {
         let error = Error::new("AccessForbidden", 403, message).with("Method", asked.unwrap_or("OPTIONS"));
-        error.with("ResourceType", if key.is_empty() { "BUCKET" } else { "OBJECT" })
+        error.with("ResourceType", kind)
     };
-    let Some(bucket) = bucket else { return Err(refused("CORSResponse: Bucket not found")) };
+    let Some(bucket) = bucket else { return Err(refused("CORSResponse: Bucket not found", "BUCKET")) };
     let Some(cors) = Cors::of(bucket) else {
-        return Err(refused("CORSResponse: CORS is not enabled for this bucket."));
+        return Err(refused("CORSResponse: CORS is not enabled for this bucket.", "BUCKET"));
     };
     let Some(method) = asked else {
         let message = "Invalid Access-Control-Request-Method: null";
@@ -201,6 +201,7 @@ pub(crate) fn preflight(head: &Parts, key: &str, bucket: Option<&Bucket>) -> Res
             "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request \
              method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the \
              resource's CORS spec.",
+            if key.is_empty() { "BUCKET" } else { "OBJECT" },
         ));
     };
     let mut answer = document::empty(200);

@@ -41,6 +41,11 @@ pub(crate) fn iso(time: Timestamp) -> String {
     Timestamp::from_secs(time.as_secs()).to_string()
 }
 
+/// A time in a refusal, where the service has no such zeros.
+pub(crate) fn iso_of_refusal(time: Timestamp) -> String {
+    iso(time).replace(".000Z", "Z")
+}
+
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -2,6 +2,7 @@
 
 use crate::body::Body;
 use crate::s3::document;
+use crate::xml::Xml;
 use fourfold::objects;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
@@ -86,6 +87,21 @@ impl Error {
 
     /// The answer. Those to `HEAD` have no document.
     pub(crate) fn answer(&self, ids: (&str, &str), is_head: bool) -> Response<Body> {
+        self.answer_with((!is_head).then(|| self.document(ids)))
+    }
+
+    /// The answer of S3 Control, whose document is wrapped once more.
+    pub(crate) fn wrapped_answer(&self, (request, host): (&str, &str)) -> Response<Body> {
+        let mut xml = document::new();
+        xml.element("ErrorResponse", |xml| {
+            xml.element("Error", |xml| self.write(xml));
+            xml.text("RequestId", request);
+            xml.text("HostId", host);
+        });
+        self.answer_with(Some(xml.finish()))
+    }
+
+    fn answer_with(&self, document: Option<String>) -> Response<Body> {
         let mut answer = Response::new(Body::default());
         *answer.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in &self.headers {
@@ -97,8 +113,8 @@ impl Error {
             return answer;
         }
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(document::CONTENT_TYPE));
-        if !is_head {
-            *answer.body_mut() = Body::from(self.document(ids));
+        if let Some(document) = document {
+            *answer.body_mut() = Body::from(document);
         }
         answer
     }
@@ -106,15 +122,19 @@ impl Error {
     fn document(&self, (request, host): (&str, &str)) -> String {
         let mut xml = document::new();
         xml.element("Error", |xml| {
-            xml.text("Code", &self.code);
-            xml.text("Message", &self.message);
-            for (name, value) in &self.details {
-                xml.text(name, value);
-            }
+            self.write(xml);
             xml.text("RequestId", request);
             xml.text("HostId", host);
         });
         xml.finish()
+    }
+
+    fn write(&self, xml: &mut Xml) {
+        xml.text("Code", &self.code);
+        xml.text("Message", &self.message);
+        for (name, value) in &self.details {
+            xml.text(name, value);
+        }
     }
 }
 
@@ -128,7 +148,10 @@ impl From<objects::Error> for Error {
                 found.header("x-amz-delete-marker", "true").header("x-amz-version-id", marker.to_string());
         }
         match &error {
-            objects::Error::NotModified { etag } => found.header("etag", etag.to_string()),
+            objects::Error::NotModified { etag, modified } => {
+                let found = found.header("etag", etag.to_string());
+                found.header("last-modified", document::http_date(*modified))
+            }
             objects::Error::MethodNotAllowed { .. } => found.header("allow", "DELETE"),
             objects::Error::InvalidRange { size, .. } => {
                 found.header("content-range", format!("bytes */{size}"))

@@ -315,7 +315,11 @@ fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Opt
     let policy = field("policy")?;
     let caller = if is_new {
         let [algorithm, credential, date, signature] = SIGNED.map(&field);
-        algorithm?;
+        let algorithm = algorithm?;
+        if algorithm != crate::signature::ALGORITHM {
+            let rule = "Only AWS4-HMAC-SHA256 is supported";
+            return Err(Error::argument(SIGNED[0], algorithm, rule));
+        }
         let credential = credential?;
         date?;
         gate.admit_form(policy, Some(credential), Some(signature?))?
@@ -325,7 +329,10 @@ fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Opt
     let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
     let text = STANDARD
         .decode(policy.split_whitespace().collect::<String>())
-        .map_err(|_| invalid("Invalid 'policy' encoding."))?;
+        .map_err(|_| invalid("invalid Base64 encoding."))?;
+    if text.is_empty() {
+        return Err(invalid("Expecting '{' but found End-of-Input"));
+    }
     let policy: Value = serde_json::from_slice(&text).map_err(|_| invalid("Invalid JSON."))?;
     let expiration = policy
         .get("expiration")
@@ -336,10 +343,9 @@ fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Opt
     if gate.now > end {
         return Err(Error::new("AccessDenied", 403, "Invalid according to Policy: Policy expired."));
     }
-    let conditions = policy
-        .get("conditions")
-        .and_then(Value::as_array)
-        .ok_or_else(|| invalid("Policy missing conditions."))?;
+    let conditions = policy.get("conditions").ok_or_else(|| invalid("Policy missing conditions."))?;
+    let conditions =
+        conditions.as_array().ok_or_else(|| invalid("Invalid 'conditions' value: must be a List."))?;
     let lens = check_conditions(conditions, ask, fields)?;
     Ok((caller, lens))
 }
@@ -386,7 +392,11 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
             Value::Array(list) => {
                 let operator = list.first().and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
                 let [_, second, third] = &list[..] else {
-                    return Err(invalid("Invalid Condition: wrong number of arguments."));
+                    let what = match &*operator {
+                        "" => "Invalid Condition: missing operation identifier.".to_owned(),
+                        operator => format!("Invalid {operator}: wrong number of arguments."),
+                    };
+                    return Err(invalid(&what));
                 };
                 if operator == "content-length-range" {
                     let number = |value: &Value| match value.as_str() {
@@ -415,7 +425,7 @@ fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Res
                 }
                 named.push(name);
             }
-            _ => return Err(invalid("Invalid condition type.")),
+            _ => return Err(invalid("Invalid condition test: must be a List or Object.")),
         }
     }
     let extra = fields
@@ -455,7 +465,7 @@ fn answer_of(ask: &Ask<'_>, fields: &Fields, etag: &str) -> Response<Body> {
         location.push_str(bucket);
         location.push('/');
     }
-    crate::form::encode(key, |byte| byte == b'/', &mut location);
+    crate::form::encode(key, |_| false, &mut location);
     let mut answer = match fields.get("success_action_status") {
         Some("201") => {
             let mut answer = {

@@ -11,6 +11,7 @@ mod ask;
 mod auth;
 mod bucket;
 mod chunked;
+mod control;
 mod cors;
 pub(crate) mod document;
 mod error;
@@ -27,6 +28,7 @@ mod policy;
 mod reply;
 mod sse;
 mod tree;
+mod words;
 
 use crate::body::Body;
 use crate::call::Call;
@@ -72,13 +74,13 @@ pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
         return scope.service == "s3";
     }
     let query = head.uri.query().unwrap_or_default();
+    let path = head.uri.path();
     let content_type = call.header("content-type").unwrap_or_default();
-    if content_type.starts_with("application/x-www-form-urlencoded")
-        || crate::form::value(query, "Action").is_some()
+    let is_form = content_type.starts_with("application/x-www-form-urlencoded");
+    if is_form && path == "/" && !call.host().contains(".s3") || crate::form::value(query, "Action").is_some()
     {
         return false;
     }
-    let path = head.uri.path();
     let is_signed = head.headers.contains_key("authorization")
         || ["X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| query.contains(name));
     if is_signed || bucket_of_host(call.host(), &face.domains).is_some() {
@@ -94,6 +96,19 @@ pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
 pub(crate) async fn answer(call: &Call<'_>, face: &Face, mut body: Body) -> Response<Body> {
     let head = call.head;
     let ids = (call.id.short(), call.id.host());
+    if control::is_for(head) {
+        let mut answer = match control::answer(call, face, &mut body).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                intake::drain(&mut body).await;
+                error.wrapped_answer((&ids.0, &ids.1))
+            }
+        };
+        let headers = answer.headers_mut();
+        reply::set(headers, "x-amz-request-id", &ids.0);
+        reply::set(headers, "x-amz-id-2", &ids.1);
+        return answer;
+    }
     let found = Target::of(call, &face.domains);
     let name = found.as_ref().map(|target| target.bucket.clone()).unwrap_or_default();
     let mut answer = match answer_to(call, face, found, &mut body).await {
@@ -139,6 +154,13 @@ async fn answer_to(
     let admitted = gate.admit(head, call.scope.as_ref(), &target, &query)?;
     check_payload(call)?;
     let operation = Operation::of(head, &target, &query)?;
+    if operation != Operation::CreateBucket && !target.bucket.is_empty() && !may_be_bucket(&target.bucket) {
+        return Err(objects::Error::InvalidBucketName { name: target.bucket }.into());
+    }
+    let key_len = target.key.len();
+    if key_len > objects::limits::KEY_LEN_MAX {
+        return Err(objects::Error::KeyTooLong { len: key_len }.into());
+    }
     let mut ask = Ask {
         store: call.store,
         head,
@@ -152,6 +174,12 @@ async fn answer_to(
     if operation == Operation::PostForm {
         ask.caller = Caller::Anonymous;
         return form::post(&mut ask, &gate, &mut body).await;
+    }
+    if ask.caller == Caller::Anonymous
+        && let Some(what) = operation.of_somebody()
+    {
+        let message = format!("Anonymous users cannot {what}.  Please authenticate.");
+        return Err(Error::new("AccessDenied", 403, message));
     }
     let (action, need) = operation.asks(&ask);
     // A bucket that is not there yet belongs to nobody; who deletes many is asked for each.
@@ -175,6 +203,12 @@ async fn answer_to(
     Ok(answer)
 }
 
+/// Could a bucket be called so, be it one of old?
+pub(crate) fn may_be_bucket(name: &str) -> bool {
+    (3..=255).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
 /// Is what the caller says of the body something that can be?
 fn check_payload(call: &Call<'_>) -> Result<()> {
     const KNOWN: [&str; 4] = [
@@ -189,6 +223,8 @@ fn check_payload(call: &Call<'_>) -> Result<()> {
         return Ok(());
     }
     let rule = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
-                STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.";
+                STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, \
+                STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid \
+                sha256 value.";
     Err(Error::argument("x-amz-content-sha256", text, rule))
 }

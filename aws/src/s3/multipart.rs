@@ -135,6 +135,10 @@ pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
     request.checksum_type = reply::checksum_type(ask)?;
     if let Some(size) = ask.header("x-amz-mp-object-size") {
         let rule = "The provided MpuObjectSize is not a number";
+        if size.parse::<i64>().is_ok_and(|size| size < 0) {
+            let rule = format!("Value for x-amz-mp-object-size header is less than zero: '{size}'");
+            return Err(Error::request(rule));
+        }
         request.object_size =
             Some(size.parse().map_err(|_| Error::argument("x-amz-mp-object-size", size, rule))?);
     }
@@ -157,7 +161,8 @@ pub(crate) async fn complete(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
             location.push_str(bucket.name());
             location.push('/');
         }
-        crate::form::encode(ask.key(), |byte| byte == b'/', &mut location);
+        // The service encodes slashes too, here and of forms.
+        crate::form::encode(ask.key(), |_| false, &mut location);
         xml.text("Location", &location);
         xml.text("Bucket", bucket.name());
         xml.text("Key", ask.key());
@@ -181,11 +186,16 @@ fn parts_of(text: &[u8]) -> Result<Vec<CompletedPart>> {
     let root = Node::parse(text, "CompleteMultipartUpload")?;
     let mut parts = Vec::new();
     for node in root.all("Part") {
-        let number = node.number::<u32>("PartNumber")?.ok_or_else(Error::malformed_xml)?;
+        let number = node.number::<i64>("PartNumber")?.ok_or_else(Error::malformed_xml)?;
+        if number < 1 {
+            return Err(Error::argument("PartNumber", number.to_string(), "PartNumber must be >= 1"));
+        }
+        let number = u32::try_from(number).map_err(|_| Error::malformed_xml())?;
         let etag = node.required("ETag")?.trim().to_owned();
         parts.push(CompletedPart { part_number: number, etag, checksum: checksum_of(node)? });
     }
-    Ok(parts)
+    // Whoever sends no document at all is told something else.
+    if parts.is_empty() { Err(Error::malformed_xml()) } else { Ok(parts) }
 }
 
 /// The checksum among the children of an element.
@@ -193,7 +203,10 @@ fn checksum_of(node: &Node) -> Result<Option<Checksum>> {
     for child in &node.children {
         let Some(name) = child.name.strip_prefix("Checksum") else { continue };
         if let Ok(algorithm) = name.parse::<ChecksumAlgorithm>() {
-            return Ok(Some(Checksum::parse(algorithm, child.text.trim())?));
+            let rule = "Invalid Base64 or multiple checksums present in request";
+            let text = child.text.trim();
+            let checksum = Checksum::parse(algorithm, text);
+            return checksum.map(Some).map_err(|_| Error::argument("Checksum", text, rule));
         }
     }
     Ok(None)

@@ -22,8 +22,30 @@ use std::task::{Context, Poll};
 /// Bytes of a document that names up to a thousand keys.
 const DELETE_LEN_MAX: usize = 8 << 20;
 
-/// What object lock would do, which no bucket has.
+/// What object lock would do, which no bucket has. What could not be is said first.
 pub(crate) fn refuse_lock(ask: &Ask<'_>) -> Result<()> {
+    const MODE: &str = "x-amz-object-lock-mode";
+    const UNTIL: &str = "x-amz-object-lock-retain-until-date";
+    const HOLD: &str = "x-amz-object-lock-legal-hold";
+    let (mode, until, hold) = (ask.header(MODE), ask.header(UNTIL), ask.header(HOLD));
+    if let Some(bad) = mode.filter(|mode| !["GOVERNANCE", "COMPLIANCE"].contains(mode)) {
+        return Err(Error::argument(MODE, bad, "Unknown wormMode directive."));
+    }
+    if let Some(text) = until {
+        let refused = |rule: &str| Error::argument(UNTIL, text, rule);
+        let end = document::parse_iso(text)
+            .ok_or_else(|| refused("The retain until date must be provided in ISO 8601 format"))?;
+        if end <= ask.store.now() {
+            return Err(refused("The retain until date must be in the future!"));
+        }
+    }
+    if mode.is_some() != until.is_some() {
+        let rule = format!("{UNTIL} and {MODE} must both be supplied");
+        return Err(Error::argument_named(if mode.is_some() { UNTIL } else { MODE }, rule));
+    }
+    if let Some(bad) = hold.filter(|hold| !["ON", "OFF"].contains(hold)) {
+        return Err(Error::argument(HOLD, bad, "Legal Hold must be either of 'ON' or 'OFF'"));
+    }
     let is_locked = ask.head.headers.keys().any(|name| name.as_str().starts_with("x-amz-object-lock-"));
     if is_locked { Err(Error::request("Bucket is missing Object Lock Configuration")) } else { Ok(()) }
 }
@@ -185,6 +207,10 @@ pub(crate) async fn delete(ask: &Ask<'_>) -> Result<Response<Body>> {
 /// Up to a thousand at once.
 pub(crate) async fn delete_many(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
     let bucket = ask.bucket()?;
+    if reply::content_md5(ask)?.is_none() && reply::checksum(ask)?.is_none() && body.trailing().is_none() {
+        let message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*";
+        return Err(Error::request(message));
+    }
     let text = body.collect(DELETE_LEN_MAX).await?;
     check_document(ask, body, &text)?;
     let root = Node::parse(&text, "Delete")?;
@@ -268,10 +294,11 @@ pub(crate) fn copy_source(ask: &Ask<'_>) -> Result<CopySource> {
         Some((path, version)) => (path, Some(version)),
         None => (&*text, None),
     };
-    let path = crate::form::decode_url(path).ok_or_else(bad_key)?;
+    let path = crate::form::decode_url(path).filter(|_| crate::form::is_encoded(path));
+    let path = path.ok_or_else(|| bad("encoding"))?;
     let path = path.strip_prefix('/').unwrap_or(&path);
     let (bucket, key) = path.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(bad_key)?;
-    if bucket.is_empty() {
+    if !crate::s3::may_be_bucket(bucket) || bucket.parse::<std::net::Ipv4Addr>().is_ok() {
         return Err(bad("bucket name"));
     }
     let mut source = CopySource::new(bucket, key);
@@ -288,6 +315,9 @@ pub(crate) fn copy_source(ask: &Ask<'_>) -> Result<CopySource> {
 /// May the caller read the source, and has he shown its key? How it is encrypted.
 pub(crate) fn check_source(ask: &Ask<'_>, source: &CopySource) -> Result<(Encryption, Metadata)> {
     let from = ask.buckets().bucket(&source.bucket)?;
+    if ask.header("x-amz-source-expected-bucket-owner").is_some_and(|owner| owner != ask.store.account()) {
+        return Err(Error::denied());
+    }
     let action = if source.version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
     let version = source.version_id.as_deref();
     ask.allow_on(&from, &source.key, version, action, Need::Object(Permission::Read))?;

@@ -1,6 +1,7 @@
 //! Which operation a request is: method, bucket, key, and the first sub-resource of its query that counts.
 
 use crate::body::Body;
+use crate::form::latin;
 use crate::s3::access::Need;
 use crate::s3::acl::Permission;
 use crate::s3::ask::{Ask, Query, Target};
@@ -35,6 +36,7 @@ pub(crate) enum Operation {
     DeleteLifecycle,
     GetNotification,
     PutNotification,
+    PutLock,
     /// What is known of a bucket that never had any.
     NeverSet(&'static str),
     /// Removing that, which changes nothing.
@@ -69,7 +71,8 @@ pub(crate) enum Operation {
 use Operation as Op;
 
 /// Sub-resources of buckets that nothing can be set of here.
-const NEVER_SET: [&str; 10] = [
+const NEVER_SET: [&str; 11] = [
+    "abac",
     "website",
     "replication",
     "object-lock",
@@ -82,15 +85,13 @@ const NEVER_SET: [&str; 10] = [
     "intelligent-tiering",
 ];
 /// Others, which are not here at all.
-const NOT_HERE: [&str; 10] = [
+const NOT_HERE: [&str; 8] = [
     "session",
-    "abac",
     "metadataTable",
     "metadataAnnotationTable",
     "metadataConfiguration",
     "metadataInventoryTable",
     "metadataJournalTable",
-    "metadataAnnotationTable",
     "torrent",
     "renameObject",
 ];
@@ -148,6 +149,7 @@ impl Operation {
             return match method {
                 "GET" => Ok(Op::NeverSet(name)),
                 "DELETE" => Ok(Op::UnsetNeverSet(name)),
+                "PUT" if name == "object-lock" => Ok(Op::PutLock),
                 _ => Err(Error::header_not_implemented(name)),
             };
         }
@@ -157,7 +159,12 @@ impl Operation {
             "GET" if query.has("uploads") => Ok(Op::ListUploads),
             "GET" if query.has("versions") => Ok(Op::ListVersions),
             "GET" if query.get("list-type") == Some("2") => Ok(Op::ListObjectsV2),
-            "GET" => Ok(Op::ListObjectsV1),
+            "GET" => match query.get("list-type") {
+                None | Some("" | "1") => Ok(Op::ListObjectsV1),
+                Some(other) => {
+                    Err(Error::argument("list-type", other, "Invalid List Type specified in Request"))
+                }
+            },
             "HEAD" => Ok(Op::HeadBucket),
             "PUT" => Ok(Op::CreateBucket),
             "DELETE" => Ok(Op::DeleteBucket),
@@ -197,6 +204,14 @@ impl Operation {
         {
             return Err(Self::refused(method, name));
         }
+        if let Some(source) = head.headers.get("x-amz-copy-source").filter(|_| method != "PUT") {
+            let rule = "You can only specify a copy source header for copy requests.";
+            return Err(Error::argument("x-amz-copy-source", latin(source.as_bytes()), rule));
+        }
+        if let (true, Some(number)) = (method == "PUT" && !query.has("uploadId"), query.get("partNumber")) {
+            let rule = "This operation does not accept partNumber without uploadId";
+            return Err(Error::argument("partNumber", number, rule));
+        }
         match method {
             "GET" if query.has("attributes") => Ok(Op::Attributes),
             "GET" if query.has("uploadId") => Ok(Op::ListParts),
@@ -224,6 +239,15 @@ impl Operation {
             ),
             ("POST", "select") => Error::method_not_allowed(method, "OBJECT", "GET, HEAD, PUT, DELETE"),
             _ => Error::header_not_implemented(name),
+        }
+    }
+
+    /// What only somebody who signed may do, whatever is allowed everybody.
+    pub(crate) fn of_somebody(self) -> Option<&'static str> {
+        match self {
+            Op::CreateUpload => Some("initiate multipart uploads"),
+            Op::CopyObject => Some("copy objects"),
+            _ => None,
         }
     }
 
@@ -255,6 +279,7 @@ impl Operation {
             Op::PutLifecycle | Op::DeleteLifecycle => owner("s3:PutLifecycleConfiguration"),
             Op::GetNotification => owner("s3:GetBucketNotification"),
             Op::PutNotification => owner("s3:PutBucketNotification"),
+            Op::PutLock => owner("s3:PutBucketObjectLockConfiguration"),
             Op::NeverSet(_) => owner("s3:GetBucketWebsite"),
             Op::UnsetNeverSet(_) => owner("s3:DeleteBucketWebsite"),
             Op::GetObject | Op::HeadObject => {
@@ -306,6 +331,7 @@ impl Operation {
             Op::DeleteLifecycle => lifecycle::delete(ask).await,
             Op::GetNotification => notification::get(ask),
             Op::PutNotification => notification::put(ask, body).await,
+            Op::PutLock => bucket::put_lock(ask, body).await,
             Op::NeverSet(what) => bucket::never_set(ask, what),
             Op::UnsetNeverSet(what) => bucket::unset_never_set(ask, what),
             Op::ListObjectsV1 => list::objects_v1(ask),

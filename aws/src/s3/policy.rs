@@ -1,8 +1,10 @@
 //! Bucket policies: read, checked, and asked about a request.
 
+use crate::call::Plain;
 use crate::s3::access::Caller;
 use crate::s3::ask::Ask;
 use crate::s3::error::{Error, Result};
+use crate::s3::object::tags_of;
 use fourfold::objects::{Bucket, Setting};
 use serde_json::{Map, Value};
 
@@ -38,32 +40,41 @@ impl Policy {
             let message = format!("Policy exceeds the maximum allowed document size of {LEN_MAX} bytes");
             return Err(Error::new("PolicyTooLarge", 400, message));
         }
-        let Ok(policy) = serde_json::from_slice::<Value>(text) else {
-            return malformed("Policies must be valid JSON and the first byte must be '{'");
-        };
-        if !policy.is_object() {
+        if text.first() != Some(&b'{') {
             return malformed("Policies must be valid JSON and the first byte must be '{'");
         }
+        let Ok(policy) = serde_json::from_slice::<Value>(text) else {
+            return malformed("This policy contains invalid Json");
+        };
         if !matches!(policy.get("Version").and_then(Value::as_str), None | Some("2012-10-17" | "2008-10-17"))
         {
             return malformed("The policy must contain a valid version string");
         }
         let policy = Self(policy);
+        if policy.0.get("Statement").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            return malformed("Could not parse the policy: Statement is empty!");
+        }
         if policy.statements().next().is_none() {
             return malformed("Missing required field Statement");
         }
         for statement in policy.statements() {
-            if !matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
-                return malformed("Invalid effect");
+            match statement.get("Effect").map(|effect| effect.as_str().unwrap_or_default()) {
+                Some("Allow" | "Deny") => {}
+                Some(other) => return malformed(&format!("Invalid effect: {other}")),
+                None => return malformed("Missing required field Effect"),
             }
-            if statement.get("Principal").or(statement.get("NotPrincipal")).is_none() {
+            let Some(principal) = statement.get("Principal").or(statement.get("NotPrincipal")) else {
                 return malformed("Missing required field Principal");
-            }
+            };
+            check_principal(principal)?;
             let actions = statement.get("Action").or(statement.get("NotAction"));
-            if actions.is_none_or(|actions| texts(actions).next().is_none()) {
-                return malformed("Missing required field Action");
-            }
-            if !actions.into_iter().flat_map(texts).all(|action| action == "*" || action.starts_with("s3:")) {
+            let Some(actions) = actions else { return malformed("Missing required field Action") };
+            let is_action = |action: &str| {
+                let name = action.strip_prefix("s3:").unwrap_or_default();
+                let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"*?".contains(&byte);
+                action == "*" || !name.is_empty() && name.bytes().all(is_name)
+            };
+            if texts(actions).next().is_none() || !texts(actions).all(is_action) {
                 return malformed("Policy has invalid action");
             }
             let own = format!("arn:aws:s3:::{bucket}");
@@ -74,8 +85,13 @@ impl Policy {
                     .strip_prefix(&*own)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*']))
             };
-            if !texts(resources).all(is_own) {
+            if texts(resources).next().is_none() || !texts(resources).all(is_own) {
                 return malformed("Policy has invalid resource");
+            }
+            if let (Some(actions), Some(resources)) = (statement.get("Action"), statement.get("Resource"))
+                && !can_be_done(actions, resources)
+            {
+                return malformed("Action does not apply to any resource(s) in statement");
             }
             statement.get("Condition").map_or(Ok(()), check_conditions)?;
         }
@@ -142,6 +158,51 @@ impl Policy {
         }
         verdict
     }
+}
+
+/// Is it somebody? Accounts by number or ARN, services and others by what they are.
+fn check_principal(principal: &Value) -> Result<()> {
+    let invalid = |who: &str| {
+        Err(Error::new("MalformedPolicy", 400, "Invalid principal in policy").with("Detail", who))
+    };
+    let is_account = |who: &str| {
+        who == "*"
+            || who.starts_with("arn:")
+            || who.len() == 12 && who.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match principal {
+        Value::String(who) if who == "*" => Ok(()),
+        Value::String(who) => invalid(&format!("\"{who}\"")),
+        Value::Object(kinds) => {
+            let bad = kinds.get("AWS").and_then(|list| match texts(list).next() {
+                None => Some(""),
+                Some(_) => texts(list).find(|who| !is_account(who)),
+            });
+            bad.map_or(Ok(()), |who| invalid(&format!("\"AWS\" : \"{who}\"")))
+        }
+        _ => Err(Error::new("MalformedPolicy", 400, "Invalid policy syntax.")),
+    }
+}
+
+/// Is there, for each action that is named in full, a resource of the kind that it is done to?
+fn can_be_done(actions: &Value, resources: &Value) -> bool {
+    let kinds = |resource: &str| {
+        let is_object = resource.contains('/');
+        (!is_object, is_object || resource.ends_with('*'))
+    };
+    let (buckets, objects) = texts(resources)
+        .map(kinds)
+        .fold((false, false), |(buckets, objects), (bucket, object)| (buckets || bucket, objects || object));
+    texts(actions).filter(|action| !action.contains(['*', '?'])).all(|action| {
+        let name = action.to_ascii_lowercase();
+        let name = name.trim_start_matches("s3:");
+        let is_of_lock = name.ends_with("bucketobjectlockconfiguration");
+        let is_of_objects = name.contains("object") && !is_of_lock
+            || ["abortmultipartupload", "listmultipartuploadparts", "bypassgovernanceretention"]
+                .contains(&name);
+        let is_of_buckets = name.contains("bucket") || name.ends_with("configuration");
+        if is_of_objects { objects } else { buckets || !is_of_buckets }
+    })
 }
 
 /// A text, or the texts of a list.
@@ -305,11 +366,18 @@ impl<'a> Subject<'a> {
                 let tagging = bucket.tagging(key, version).ok()?;
                 tagging.tags.get(tag).map(str::to_owned)
             }
-            Self::RequestTag(tag) => crate::form::value(ask.asked("x-amz-tagging")?, tag),
+            // In a form they are a document.
+            Self::RequestTag(tag) => match (ask.asked("x-amz-tagging")?, &ask.form) {
+                (text, None) => crate::form::value(text, tag),
+                (text, Some(_)) => tags_of(text.as_bytes()).ok()?.get(tag).map(str::to_owned),
+            },
             Self::Param(name) => ask.param_text(name),
             // The one that is heeded, if there are several.
             Self::Header(name) => ask.asked(name).map(str::to_owned),
-            Self::SecureTransport => Some((ask.head.uri.scheme_str() == Some("https")).to_string()),
+            Self::SecureTransport => {
+                let says = ask.head.uri.scheme_str() == Some("https");
+                Some((says && ask.head.extensions.get::<Plain>().is_none()).to_string())
+            }
         }
     }
 }

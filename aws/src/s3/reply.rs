@@ -1,11 +1,11 @@
 //! Headers of objects: out of requests, and into answers.
 
 use crate::form;
-use crate::form::latin;
 use crate::s3::ask::Ask;
 use crate::s3::document::http_date;
 use crate::s3::error::{Error, Result};
 use crate::s3::sse::Encryption;
+use crate::s3::words;
 use fourfold::objects::{
     Checksum, ChecksumAlgorithm, ChecksumType, ContentMd5, ContentRange, DEFAULT_CONTENT_TYPE, Metadata,
     ObjectInfo, StorageClass, Tags, VersionId,
@@ -45,7 +45,9 @@ pub(crate) fn metadata(ask: &Ask<'_>) -> Metadata {
     metadata.website_redirect = ask.header_text("x-amz-website-redirect-location");
     for (name, value) in &ask.head.headers {
         if let Some(name) = name.as_str().strip_prefix(USER) {
-            metadata.insert(name, latin(value.as_bytes()).trim());
+            // Bytes of headers are Latin-1 to the service, whatever was meant.
+            let value: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
+            metadata.insert(name, value.trim());
         }
     }
     for (name, value) in ask.query.headers() {
@@ -76,12 +78,9 @@ pub(crate) fn tags(text: Option<&str>) -> Result<Tags> {
     let tags: Tags = form::pairs(text).collect();
     let mut keys: Vec<&str> = tags.iter().map(|(key, _)| key).collect();
     keys.sort_unstable();
-    let is_tag_text = |text: &str| {
-        let is_allowed =
-            |char: char| char.is_alphanumeric() || char.is_whitespace() || "_.:/=+-@".contains(char);
-        text.chars().all(is_allowed)
-    };
-    let is_form = tags.iter().all(|(key, value)| !key.is_empty() && is_tag_text(key) && is_tag_text(value));
+    // What the characters may be is the bucket's affair.
+    let is_pair = |pair: &str| pair.matches('=').count() < 2 && !pair.starts_with('=');
+    let is_form = form::is_encoded(text) && text.split('&').all(is_pair);
     if !is_form || keys.windows(2).any(|pair| pair[0] == pair[1]) {
         let rule = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without \
                     tag name duplicates.";
@@ -148,12 +147,17 @@ pub(crate) fn say_object(
     set_some(headers, "content-language", metadata.content_language.as_ref());
     set_some(headers, "expires", metadata.expires.as_ref());
     set_some(headers, "x-amz-website-redirect-location", metadata.website_redirect.as_ref());
+    let mut missing = 0;
     for (name, value) in &metadata.user {
         let name = HeaderName::from_bytes(format!("{USER}{name}").as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
-            headers.append(name, value);
+        match (name, HeaderValue::from_str(&words::encoded(value))) {
+            (Ok(name), Ok(value)) => {
+                headers.append(name, value);
+            }
+            _ => missing += 1,
         }
     }
+    set_some(headers, "x-amz-missing-meta", (missing > 0).then_some(missing));
     if info.storage_class != StorageClass::Standard {
         set(headers, "x-amz-storage-class", info.storage_class.name());
     }
@@ -186,6 +190,14 @@ pub(crate) fn overrides(headers: &mut HeaderMap, ask: &Ask<'_>) -> Result<()> {
         ("response-content-disposition", "content-disposition"),
         ("response-content-encoding", "content-encoding"),
     ];
+    if let Some((name, value)) = ask.query.unknown_response(&NAMES.map(|(name, _)| name)) {
+        let rule = format!(
+            "{name} is not in the set of overridable response headers. Please refer to the S3 API documentation for a \
+             complete list of overridable response headers."
+        );
+        let error = Error::new("InvalidArgument", 400, rule).with("ArgumentName", name);
+        return Err(error.with("ArgumentValue", value));
+    }
     for (param, header) in NAMES {
         if let Some(value) = ask.param(param) {
             if ask.caller == crate::s3::access::Caller::Anonymous {

@@ -207,7 +207,7 @@ fn versions_that_are_null_are_not_named_by_who_writes_them() {
         &[("Method", "PUT"), ("ResourceType", "DeleteMarker")],
     );
     let many = "<Delete><Object><Key>k</Key><VersionId>no-such-id</VersionId></Object></Delete>";
-    let many = face.send("POST", "/photos?delete", &[], many);
+    let many = face.delete_many(many);
     assert_eq!(element(text(&many), "Code"), "NoSuchVersion", "{}", text(&many));
     let one = face.send("DELETE", "/photos/k?versionId=no-such-id", &[], "");
     let expected = [("ArgumentName", "versionId"), ("ArgumentValue", "no-such-id")];
@@ -295,8 +295,12 @@ fn preflights_that_are_refused() {
     let message = "CORSResponse: CORS is not enabled for this bucket.";
     check(&ask("/photos", &[origin]), "AccessForbidden", message, &expected);
     let put = [origin, ("access-control-request-method", "PUT")];
-    let expected = [("Method", "PUT"), ("ResourceType", "OBJECT")];
+    let expected = [("Method", "PUT"), ("ResourceType", "BUCKET")];
     check(&ask("/photos/k", &put), "AccessForbidden", message, &expected);
+    let rules = "<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin></CORSRule></CORSConfiguration>";
+    face.send("PUT", "/photos?cors", &[], rules);
+    let refused = ask("/photos/k", &put);
+    assert_eq!(element(text(&refused), "ResourceType"), "OBJECT", "{}", text(&refused));
 }
 
 #[test]

@@ -7,8 +7,10 @@ mod bodies;
 mod buckets;
 mod malformed;
 mod objects;
+mod service;
 
 use bytes::Bytes;
+use fourfold::objects::{ChecksumAlgorithm, ChecksumHasher};
 use fourfold::{ManualClock, Store};
 use fourfold_aws::{Body, Router};
 use http::{Request, Response};
@@ -77,6 +79,12 @@ impl Face {
         let mut headers = headers.to_vec();
         headers.extend([("authorization", OWNER), ("x-amz-date", "20250101T000000Z")]);
         now(self.router.serve(Self::request("PUT", path, &headers).body(Body::new(body)).unwrap()))
+    }
+
+    /// Deletes many objects of `photos` by a document.
+    fn delete_many(&self, document: &str) -> Response<Bytes> {
+        let md5 = ChecksumHasher::digest(ChecksumAlgorithm::Md5, document.as_bytes()).base64();
+        self.send("POST", "/photos?delete", &[("content-md5", &md5)], document)
     }
 
     fn get(&self, path: &str) -> String {

@@ -139,7 +139,7 @@ fn versions_and_delete_markers() {
     let list = face.get("/photos?versions");
     assert_eq!((list.matches("<Version>").count(), list.matches("<DeleteMarker>").count()), (2, 1));
     let delete = format!("<Delete><Object><Key>k</Key><VersionId>{marker}</VersionId></Object></Delete>");
-    let deleted = face.send("POST", "/photos?delete", &[], &delete);
+    let deleted = face.delete_many(&delete);
     assert_eq!(element(text(&deleted), "DeleteMarkerVersionId"), marker);
     assert_eq!(face.get("/photos/k"), "2");
 }
