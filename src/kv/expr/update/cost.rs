@@ -93,8 +93,8 @@ mod tests {
             ("SET n = n + :n", 3 + 19 + 1 + 34 + 16 + 2),
             ("SET n = n - :n", 3 + 19 + 1 + 37 + 16 + 2),
             ("SET c = if_not_exists(c, :s)", 3 + 19 + 1 + 39 + 16 + 10),
-            ("ADD total :n", 3 + 19 + 5 + 2),
-            ("REMOVE total, m.x, l[10]", 3 + (1 + 5) + (1 + 1 + 4 + 1) + (1 + 1 + 4 + 2)),
+            ("ADD sumup :n", 3 + 19 + 5 + 2),
+            ("REMOVE sumup, m.x, l[10]", 3 + (1 + 5) + (1 + 1 + 4 + 1) + (1 + 1 + 4 + 2)),
         ] {
             let used = values.iter().filter(|(name, _)| text.contains(name.as_str()));
             let used = used.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -102,9 +102,9 @@ mod tests {
             assert_eq!(update.cost(), cost, "{text}");
         }
         let members = item! { ":d" => crate::kv::AttributeValue::Ss(crate::kv::Set::new(vec!["q".to_owned()]).unwrap()) };
-        let update = Update::parse("DELETE tags :d", &Default::default(), &members).unwrap();
-        assert_eq!(update.cost(), 3 + 1 + 4);
-        let update = Update::parse("ADD tags :d", &Default::default(), &members).unwrap();
-        assert_eq!(update.cost(), 3 + 19 + 4 + 1);
+        let update = Update::parse("DELETE marks :d", &Default::default(), &members).unwrap();
+        assert_eq!(update.cost(), 3 + 1 + 5);
+        let update = Update::parse("ADD marks :d", &Default::default(), &members).unwrap();
+        assert_eq!(update.cost(), 3 + 19 + 5 + 1);
     }
 }
