@@ -45,6 +45,20 @@ pub struct TableStats {
 }
 
 /// What an index holds at a moment.
+///
+/// ```
+/// use fourfold::kv::{CreateTable, Index, ScalarType, item};
+/// # fn main() -> fourfold::kv::Result<()> {
+/// # let store = fourfold::Store::in_memory();
+/// let table = CreateTable::new("users").hash("id", ScalarType::S).attribute("team", ScalarType::S);
+/// let table = table.global_index(Index::new("by-team").hash("team"));
+/// store.tables().create_table(table)?;
+/// let users = store.tables().table("users");
+/// users.put(item! { "id" => "ann", "team" => "red" })?;
+/// let index = users.stats()?.indexes.remove(0);
+/// assert_eq!((&*index.name, index.items, index.is_building), ("by-team", 1, false));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexStats {
@@ -59,6 +73,19 @@ pub struct IndexStats {
 }
 
 /// The changes of a table that can be read.
+///
+/// ```
+/// use fourfold::kv::{CreateTable, ScalarType, StreamViewType, item};
+/// # fn main() -> fourfold::kv::Result<()> {
+/// # let store = fourfold::Store::in_memory();
+/// let table = CreateTable::new("users").hash("id", ScalarType::S).stream(StreamViewType::KeysOnly);
+/// store.tables().create_table(table)?;
+/// let users = store.tables().table("users");
+/// users.put(item! { "id" => "ann" })?;
+/// let changes = users.stats()?.changes.expect("they are recorded");
+/// assert_eq!((changes.records, changes.oldest.is_some()), (1, true));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChangeStats {
@@ -71,6 +98,20 @@ pub struct ChangeStats {
 }
 
 /// Capacity that requests for items of a table have used, in units of the service.
+///
+/// ```
+/// use fourfold::kv::{CreateTable, Dials, ScalarType, item};
+/// # fn main() -> fourfold::kv::Result<()> {
+/// # let tables = fourfold::Store::in_memory().tables();
+/// tables.create_table(CreateTable::new("users").hash("id", ScalarType::S))?;
+/// let mut dials = Dials::default();
+/// dials.count_partitions = true;
+/// tables.set_dials(dials);
+/// tables.table("users").put(item! { "id" => "ann" })?;
+/// let used = tables.table("users").stats()?.capacity.expect("something was counted");
+/// assert_eq!((used.read_units, used.write_units), (0.0, 1.0));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CapacityUsed {

@@ -63,6 +63,20 @@ pub struct Trail {
 }
 
 /// An item that is there.
+///
+/// ```
+/// use fourfold::kv::{CreateTable, Index, ScalarType, item};
+/// # fn main() -> fourfold::kv::Result<()> {
+/// # let store = fourfold::Store::in_memory();
+/// let table = CreateTable::new("users").hash("id", ScalarType::S).attribute("team", ScalarType::S);
+/// let table = table.global_index(Index::new("by-team").hash("team"));
+/// store.tables().create_table(table)?;
+/// let users = store.tables().table("users");
+/// users.put(item! { "id" => "ann", "team" => "red" })?;
+/// let present = users.trail(item! { "id" => "ann" })?.present.expect("it is there");
+/// assert_eq!((present.bytes, present.indexes.len(), present.expires), (12, 1, None));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PresentItem {
@@ -79,6 +93,20 @@ pub struct PresentItem {
 }
 
 /// An item in an index.
+///
+/// ```
+/// use fourfold::kv::{CreateTable, Index, ScalarType, item};
+/// # fn main() -> fourfold::kv::Result<()> {
+/// # let store = fourfold::Store::in_memory();
+/// let table = CreateTable::new("users").hash("id", ScalarType::S).attribute("team", ScalarType::S);
+/// let table = table.global_index(Index::new("by-team").hash("team"));
+/// store.tables().create_table(table)?;
+/// let users = store.tables().table("users");
+/// users.put(item! { "id" => "ann", "team" => "red" })?;
+/// let entry = users.trail(item! { "id" => "ann" })?.present.expect("it is there").indexes.remove(0);
+/// assert_eq!((&*entry.index, entry.key), ("by-team", item! { "team" => "red" }));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct IndexEntry {

@@ -39,6 +39,16 @@ impl GetAttributes {
 }
 
 /// What is known of an object.
+///
+/// ```
+/// use fourfold::objects::GetAttributes;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", "hello")?;
+/// let attributes = bucket.attributes(&GetAttributes::new("a"))?;
+/// assert_eq!((attributes.size, attributes.etag), (5, bucket.head("a")?.info.etag));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attributes {
@@ -59,6 +69,18 @@ pub struct Attributes {
 }
 
 /// The parts of a multipart object.
+///
+/// ```
+/// use fourfold::objects::{CompleteUpload, CreateUpload, GetAttributes, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// let part = bucket.upload_part(UploadPart::new("a", id, 5), "frames")?;
+/// bucket.complete_upload(&CompleteUpload::new("a", id).part(5, part.etag))?;
+/// let parts = bucket.attributes(&GetAttributes::new("a"))?.parts.expect("it came in parts");
+/// assert_eq!((parts.total, parts.page), (1, None)); // its checksum is that of the whole
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectParts {
@@ -69,6 +91,24 @@ pub struct ObjectParts {
 }
 
 /// A page of the parts of an object.
+///
+/// ```
+/// # use fourfold::objects::{ChecksumAlgorithm, CompleteUpload, CompletedPart, CreateUpload, GetAttributes, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let mut upload = CreateUpload::new("a");
+/// upload.checksum_algorithm = Some(ChecksumAlgorithm::Sha256);
+/// let id = bucket.create_upload(upload)?.upload_id;
+/// let part = bucket.upload_part(UploadPart::new("a", id, 5), "frames")?;
+/// let mut whole = CompleteUpload::new("a", id);
+/// let (etag, checksum) = (part.etag.to_string(), Some(part.checksum));
+/// whole.parts.push(CompletedPart { part_number: 5, etag, checksum });
+/// bucket.complete_upload(&whole)?;
+/// let parts = bucket.attributes(&GetAttributes::new("a"))?.parts.and_then(|parts| parts.page);
+/// let page = parts.expect("a checksum of checksums");
+/// assert_eq!((page.parts.len(), page.next_part_number_marker, page.is_truncated), (1, 5, false));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartsPage {
@@ -85,6 +125,24 @@ pub struct PartsPage {
 }
 
 /// A part of an object.
+///
+/// ```
+/// # use fourfold::objects::{ChecksumAlgorithm, CompleteUpload, CompletedPart, CreateUpload, GetAttributes, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let mut upload = CreateUpload::new("a");
+/// upload.checksum_algorithm = Some(ChecksumAlgorithm::Sha256);
+/// let id = bucket.create_upload(upload)?.upload_id;
+/// let part = bucket.upload_part(UploadPart::new("a", id, 5), "frames")?;
+/// let mut whole = CompleteUpload::new("a", id);
+/// let (etag, checksum) = (part.etag.to_string(), Some(part.checksum));
+/// whole.parts.push(CompletedPart { part_number: 5, etag, checksum });
+/// bucket.complete_upload(&whole)?;
+/// let page = bucket.attributes(&GetAttributes::new("a"))?.parts.and_then(|parts| parts.page);
+/// let first = page.expect("a checksum of checksums").parts[0];
+/// assert_eq!((first.part_number, first.size, first.checksum), (5, 6, Some(part.checksum)));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectPart {

@@ -95,6 +95,16 @@ pub struct ListBuckets {
 }
 
 /// A page of buckets, by name.
+///
+/// ```
+/// use fourfold::objects::ListBuckets;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let buckets = fourfold::Store::in_memory().buckets();
+/// buckets.create("films")?;
+/// let page = buckets.list(&ListBuckets::default())?;
+/// assert_eq!((page.buckets.len(), page.continuation_token), (1, None)); // there is no more
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketPage {
     /// The buckets.
@@ -104,6 +114,16 @@ pub struct BucketPage {
 }
 
 /// A bucket in a list.
+///
+/// ```
+/// use fourfold::{ManualClock, Store, objects::ListBuckets};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// let store = Store::builder().clock(ManualClock::default()).open_in_memory();
+/// store.buckets().create("films")?;
+/// let films = store.buckets().list(&ListBuckets::default())?.buckets.remove(0);
+/// assert_eq!((&*films.name, films.created), ("films", store.now()));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketInfo {
     /// Its name.

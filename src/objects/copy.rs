@@ -143,6 +143,16 @@ impl CopyObject {
 }
 
 /// A copy that was made.
+///
+/// ```
+/// use fourfold::objects::{CopyObject, CopySource};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let original = bucket.put("a", "hello")?;
+/// let copy = bucket.copy(CopyObject::new("b", CopySource::new("films", "a")))?;
+/// assert_eq!((copy.etag, copy.source_version_id), (original.etag, None));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CopyOutput {
@@ -201,6 +211,17 @@ impl UploadPartCopy {
 }
 
 /// A part that was copied.
+///
+/// ```
+/// use fourfold::objects::{CopySource, CreateUpload, UploadPartCopy};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let original = bucket.put("a", "hello")?;
+/// let id = bucket.create_upload(CreateUpload::new("b"))?.upload_id;
+/// let copied = bucket.upload_part_copy(&UploadPartCopy::new("b", id, 1, CopySource::new("films", "a")))?;
+/// assert_eq!(copied.part.etag, original.etag);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartCopyOutput {

@@ -60,6 +60,17 @@ impl DeleteObject {
 }
 
 /// What a delete did.
+///
+/// ```
+/// use fourfold::objects::Versioning;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.set_versioning(Versioning::Enabled)?;
+/// bucket.put("a", "hello")?;
+/// let deleted = bucket.delete("a")?;
+/// assert!(deleted.delete_marker && deleted.version_id.is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeleteOutput {
@@ -127,7 +138,7 @@ impl Bucket {
     /// added even if there is nothing to delete. In others nothing happens then.
     ///
     /// # Errors
-    /// `NoSuchBucket`, `KeyTooLongError`.
+    /// `NoSuchBucket`, `KeyTooLongError`, `InvalidArgument` for an empty key.
     pub fn delete(&self, key: &str) -> Result<DeleteOutput> {
         self.delete_object(&DeleteObject::new(key))
     }
@@ -135,7 +146,7 @@ impl Bucket {
     /// [`delete`](Self::delete), or deletes a version for good. A version that is not there is no error.
     ///
     /// # Errors
-    /// `NoSuchBucket`, `KeyTooLongError`, `InvalidArgument` for an id that cannot be, `PreconditionFailed` if the object is
+    /// `NoSuchBucket`, `KeyTooLongError`, `InvalidArgument` for an empty key or an id that cannot be, `PreconditionFailed` if the object is
     /// another than must match, `NoSuchKey` if there is none.
     pub fn delete_object(&self, request: &DeleteObject) -> Result<DeleteOutput> {
         self.call("DeleteObject", || Ok(self.stage_delete(request)?.wait()?))

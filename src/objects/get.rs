@@ -69,6 +69,18 @@ impl GetObject {
 }
 
 /// What is known of an object besides its bytes.
+///
+/// ```
+/// use fourfold::objects::PutObject;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let mut request = PutObject::new("a").content_type("text/plain");
+/// request.metadata.insert("author", "Ann");
+/// bucket.put_object(request, "hello")?;
+/// let info = bucket.head("a")?.info;
+/// assert_eq!((info.size, info.metadata.content_type.as_deref()), (5, Some("text/plain")));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectInfo {
@@ -95,6 +107,16 @@ pub struct ObjectInfo {
 }
 
 /// An object that is known, and of which a range may have been asked for.
+///
+/// ```
+/// use fourfold::objects::GetObject;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", "hello")?;
+/// let head = bucket.head_object(&GetObject::new("a").range("bytes=1-3"))?;
+/// assert_eq!((head.content_length, head.info.size), (3, 5));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadOutput {
@@ -107,6 +129,16 @@ pub struct HeadOutput {
 }
 
 /// An object that is read.
+///
+/// ```
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", "hello")?;
+/// let object = bucket.get("a")?;
+/// assert_eq!((object.info.size, object.content_range), (5, None));
+/// assert_eq!(object.body.bytes()?, "hello");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct GetOutput {

@@ -130,6 +130,18 @@ use crate::store::{Batch, Store};
 use std::sync::Arc;
 
 /// A bucket. Handles are cheap to clone; they are of this bucket and not of a later one of the same name.
+///
+/// ```
+/// use fourfold::objects::ListObjects;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("2026/lake", "hello")?;
+/// assert_eq!(bucket.get("2026/lake")?.body.bytes()?, "hello");
+/// assert_eq!(bucket.list(&ListObjects::new().prefix("2026/"))?.objects.len(), 1);
+/// bucket.delete("2026/lake")?;
+/// assert_eq!(bucket.get("2026/lake").unwrap_err().code(), "NoSuchKey");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_field_names, reason = "its state in memory is that of a bucket")]
 pub struct Bucket {

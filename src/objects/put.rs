@@ -128,6 +128,15 @@ impl PutObject {
 }
 
 /// What was written.
+///
+/// ```
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let put = bucket.put("a", "hello")?;
+/// assert_eq!((put.size, put.version_id), (5, None));
+/// assert_eq!(put.etag.to_string(), "\"5d41402abc4b2a76b9719d911017c592\""); // the MD5
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutOutput {
@@ -143,10 +152,11 @@ pub struct PutOutput {
 
 /// Is it a key that an object may have?
 pub(crate) fn check_key(key: &str) -> Result<()> {
-    if key.is_empty() || key.len() > KEY_LEN_MAX {
-        return Err(Error::KeyTooLong { len: key.len() });
+    match key.len() {
+        0 => Err(Error::argument("key", key, "User key must have a length greater than 0.")),
+        1..=KEY_LEN_MAX => Ok(()),
+        len => Err(Error::KeyTooLong { len }),
     }
-    Ok(())
 }
 
 /// An object that is being written, a piece at a time: [`Bucket::writer`]. Dropped before it is finished, it leaves
@@ -268,7 +278,7 @@ impl Bucket {
     /// Writes an object: it replaces the one there is, or becomes its newest version. All of it or nothing.
     ///
     /// # Errors
-    /// `KeyTooLongError`, `MetadataTooLarge`, `InvalidTag`, `BadRequest` (too many tags), `EntityTooLarge`,
+    /// `KeyTooLongError`, `InvalidArgument` for an empty key, `MetadataTooLarge`, `InvalidTag`, `BadRequest` (too many tags), `EntityTooLarge`,
     /// `IncompleteBody`, `BadDigest`, `PreconditionFailed`, `NoSuchKey` for a tag that must match where there is nothing,
     /// `NotImplemented` for conditions that the service does not take, `NoSuchBucket`.
     pub fn put_object(&self, request: PutObject, data: impl Into<Bytes>) -> Result<PutOutput> {

@@ -10,6 +10,17 @@ use crate::objects::staged::Pending;
 use crate::objects::{Bucket, Tags, VersionId};
 
 /// Tags of an object, and which version they are of.
+///
+/// ```
+/// use fourfold::objects::Tags;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let tags = Tags(vec![("team".to_owned(), "search".to_owned())]);
+/// bucket.put("a", "hello")?;
+/// bucket.set_tagging("a", None, tags.clone())?;
+/// assert_eq!(bucket.tagging("a", None)?.tags, tags);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tagging {

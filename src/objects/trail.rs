@@ -57,6 +57,17 @@ pub struct Trail {
 }
 
 /// A version of an object, or a delete marker.
+///
+/// ```
+/// use fourfold::objects::VersionId;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", "hello")?;
+/// let version = bucket.trail("a")?.versions.remove(0);
+/// assert_eq!((version.version_id, version.is_newest), (VersionId::NULL, true));
+/// assert_eq!(version.next, None); // no rule will touch it
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VersionTrail {
@@ -73,6 +84,17 @@ pub struct VersionTrail {
 }
 
 /// What a version of an object is made of.
+///
+/// ```
+/// use fourfold::objects::{CopyObject, CopySource};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", vec![7; 1 << 20])?;
+/// bucket.copy(CopyObject::new("b", CopySource::new("films", "a")))?;
+/// let object = bucket.trail("b")?.versions.remove(0).object.expect("no delete marker");
+/// assert_eq!((object.size, object.shared_bytes), (1 << 20, 1 << 20)); // a copy copies no bytes
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectTrail {
@@ -93,6 +115,17 @@ pub struct ObjectTrail {
 }
 
 /// An upload in parts that is neither completed nor aborted.
+///
+/// ```
+/// use fourfold::objects::{CreateUpload, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// bucket.upload_part(UploadPart::new("a", id, 1), "frames")?;
+/// let upload = bucket.trail("a")?.uploads.remove(0);
+/// assert_eq!((upload.upload_id, upload.parts, upload.bytes), (id, 1, 6));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadTrail {
@@ -109,6 +142,22 @@ pub struct UploadTrail {
 }
 
 /// What a rule will do, and when.
+///
+/// ```
+/// use fourfold::objects::{LifecycleConfiguration, LifecycleRule};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let mut rule = LifecycleRule::default();
+/// rule.id = Some("month".to_owned());
+/// rule.expiration.days = Some(30);
+/// bucket.set_lifecycle(LifecycleConfiguration::new([rule]))?;
+/// bucket.put("a", "hello")?;
+/// let version = bucket.trail("a")?.versions.remove(0);
+/// let next = version.next.expect("a rule says so");
+/// assert_eq!(next.rule_id, "month");
+/// assert!(next.at > version.modified);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NextAction {

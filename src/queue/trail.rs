@@ -53,6 +53,21 @@ pub struct Trail {
 }
 
 /// A queue that nobody could handle a message in.
+///
+/// ```
+/// use fourfold::{Store, queue::{NewQueue, QueueAttributes, Receive}};
+/// # fn main() -> fourfold::queue::Result<()> {
+/// let queues = Store::in_memory().queues();
+/// let failed = queues.create("failed")?;
+/// let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 1);
+/// let jobs = queues.create(NewQueue::new("jobs").attributes(attributes))?;
+/// let id = jobs.send("hello")?.id();
+/// jobs.receive(Receive::new().visibility_timeout(0))?;
+/// jobs.receive(1)?; // that was once too often
+/// let given_up = jobs.trail(&id)?.and_then(|trail| trail.given_up).expect("it is a dead letter");
+/// assert_eq!((&*given_up.by, given_up.receives), ("jobs", 1));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GivenUp {
@@ -65,6 +80,20 @@ pub struct GivenUp {
 }
 
 /// A message in the queue that it is in.
+///
+/// ```
+/// use fourfold::{Store, queue::{NewQueue, QueueAttributes, Receive}};
+/// # fn main() -> fourfold::queue::Result<()> {
+/// let queues = Store::in_memory().queues();
+/// let failed = queues.create("failed")?;
+/// let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 1);
+/// let jobs = queues.create(NewQueue::new("jobs").attributes(attributes))?;
+/// let id = jobs.send("hello")?.id();
+/// jobs.receive(Receive::new().visibility_timeout(0))?;
+/// let stay = jobs.trail(&id)?.and_then(|trail| trail.stay).expect("it is there");
+/// assert_eq!((&*stay.queue, stay.receives, stay.message.body()), ("jobs", 1, "hello"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stay {
@@ -89,6 +118,21 @@ pub struct Stay {
 }
 
 /// A queue that will give a message up.
+///
+/// ```
+/// use fourfold::{Store, queue::{NewQueue, QueueAttributes, Receive}};
+/// # fn main() -> fourfold::queue::Result<()> {
+/// let queues = Store::in_memory().queues();
+/// let failed = queues.create("failed")?;
+/// let attributes = QueueAttributes::new().dead_letters_to(failed.arn(), 1);
+/// let jobs = queues.create(NewQueue::new("jobs").attributes(attributes))?;
+/// let id = jobs.send("hello")?.id();
+/// jobs.receive(Receive::new().visibility_timeout(0))?;
+/// let stay = jobs.trail(&id)?.and_then(|trail| trail.stay).expect("it is there");
+/// let gives_up = stay.gives_up.expect("there is a dead-letter queue");
+/// assert_eq!((&*gives_up.to, gives_up.receives_left), ("failed", 0));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GivesUp {

@@ -105,6 +105,20 @@ pub struct ConsumerStats {
 }
 
 /// A subscription of a consumer to a shard.
+///
+/// ```
+/// # fn main() -> fourfold::stream::Result<()> {
+/// use fourfold::{ManualClock, Store, stream::{Start, Tags}};
+/// let clock = ManualClock::default();
+/// let store = Store::builder().clock(clock.clone()).open_in_memory();
+/// let stream = store.streams().create("clicks", Default::default())?;
+/// let app = stream.register_consumer("app", &Tags::new())?;
+/// let shard = stream.put("user-7", "home")?.shard_id;
+/// let _subscription = store.streams().subscribe(&app.arn, &shard, Start::Latest)?;
+/// let stats = stream.stats()?.consumers[0].subscriptions[0].clone();
+/// assert_eq!((stats.shard_id, stats.since, stats.lag.as_secs()), (shard, store.now(), 0));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriptionStats {

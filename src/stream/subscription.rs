@@ -58,6 +58,18 @@ pub struct Event {
 ///
 /// It is a [`Stream`](futures_core::Stream) of the `futures` crates, and can be waited for without them: by
 /// [`next`](Self::next), which blocks, or [`next_async`](Self::next_async).
+///
+/// ```
+/// # fn main() -> fourfold::stream::Result<()> {
+/// use fourfold::{Store, stream::{Start, Tags}};
+/// let streams = Store::in_memory().streams();
+/// let stream = streams.create("clicks", Default::default())?;
+/// let consumer = stream.register_consumer("app", &Tags::new())?;
+/// let put = stream.put("user", "home")?;
+/// let mut subscription = streams.subscribe(&consumer.arn, &put.shard_id, Start::TrimHorizon)?;
+/// assert_eq!(subscription.next().expect("five minutes have not passed")?.records.len(), 1);
+/// # Ok(()) }
+/// ```
 #[must_use = "a subscription that is dropped ends"]
 pub struct Subscription {
     stream: Stream,

@@ -250,3 +250,23 @@ fn links_between_documents_lead_somewhere() {
     }
     check("a link leads to a file, an anchor to a heading", &broken);
 }
+
+/// A type that is `pub` is part of the interface: a lint refuses `pub` on what cannot be reached.
+#[test]
+fn public_types_have_an_example() {
+    let mut broken = Vec::new();
+    // The bare log is hidden, and no part of it.
+    let is_library = |path: &str| path.starts_with("src/") && path != "src/bare.rs";
+    for source in sources().iter().filter(|source| source.is_rust() && is_library(&source.path)) {
+        let mut has_example = false;
+        for (number, line) in source.lines() {
+            let is_type =
+                ["pub struct ", "pub enum ", "pub trait "].iter().any(|kind| line.starts_with(kind));
+            if is_type && !has_example {
+                broken.push(format!("{}:{number}: {line}", source.path));
+            }
+            has_example = line.starts_with("/// ```") || has_example && line.starts_with(['/', '#']);
+        }
+    }
+    check("a public type has an example", &broken);
+}

@@ -83,6 +83,18 @@ impl ListObjects {
 }
 
 /// [`ListObjects`] as the first version of the operation has it: by marker.
+///
+/// ```
+/// use fourfold::objects::ListObjectsV1;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// for key in ["a", "b"] {
+///     bucket.put(key, "hello")?;
+/// }
+/// let request = ListObjectsV1 { marker: Some("a".into()), ..ListObjectsV1::default() };
+/// assert_eq!(bucket.list_v1(&request)?.objects[0].key, "b");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListObjectsV1 {
     /// Only keys that start so.
@@ -96,6 +108,16 @@ pub struct ListObjectsV1 {
 }
 
 /// An object in a list.
+///
+/// ```
+/// use fourfold::objects::ListObjects;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", "hello")?;
+/// let entry = bucket.list(&ListObjects::new())?.objects.remove(0);
+/// assert_eq!((&*entry.key, entry.size), ("a", 5));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectEntry {
@@ -114,6 +136,17 @@ pub struct ObjectEntry {
 }
 
 /// A page of objects.
+///
+/// ```
+/// use fourfold::objects::ListObjects;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", "hello")?;
+/// bucket.put("b/c", "hello")?;
+/// let page = bucket.list(&ListObjects::new().delimiter("/"))?;
+/// assert_eq!((page.key_count(), page.is_truncated), (2, false));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectPage {
@@ -135,6 +168,19 @@ impl ObjectPage {
 }
 
 /// A page of objects, in the first version.
+///
+/// ```
+/// use fourfold::objects::ListObjectsV1;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// for key in ["a/b", "c"] {
+///     bucket.put(key, "hello")?;
+/// }
+/// let mut request = ListObjectsV1::default();
+/// (request.delimiter, request.max_keys) = (Some("/".into()), Some(1));
+/// assert_eq!(bucket.list_v1(&request)?.next_marker.as_deref(), Some("a/"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectPageV1 {

@@ -35,6 +35,16 @@ pub struct ListUploads {
 }
 
 /// An upload in a list.
+///
+/// ```
+/// use fourfold::objects::{CreateUpload, ListUploads};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// let entry = bucket.list_uploads(&ListUploads::default())?.uploads.remove(0);
+/// assert_eq!((&*entry.key, entry.upload_id), ("a", id));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadEntry {
@@ -53,6 +63,21 @@ pub struct UploadEntry {
 }
 
 /// A page of uploads.
+///
+/// ```
+/// use fourfold::objects::{CreateUpload, ListUploads};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// for key in ["a", "b"] {
+///     bucket.create_upload(CreateUpload::new(key))?;
+/// }
+/// let mut request = ListUploads { max_uploads: Some(1), ..ListUploads::default() };
+/// let page = bucket.list_uploads(&request)?;
+/// request.key_marker = page.next_key_marker;
+/// request.upload_id_marker = page.next_upload_id_marker.map(|id| id.to_string());
+/// assert_eq!(bucket.list_uploads(&request)?.uploads[0].key, "b");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadPage {

@@ -38,6 +38,19 @@ pub struct ListVersions {
 }
 
 /// A version in a list.
+///
+/// ```
+/// use fourfold::objects::{ListVersions, Versioning};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.set_versioning(Versioning::Enabled)?;
+/// bucket.put("a", "old")?;
+/// let newest = bucket.put("a", "new")?.version_id;
+/// let versions = bucket.list_versions(&ListVersions::default())?.versions;
+/// assert_eq!((Some(versions[0].version_id), versions[0].is_latest), (newest, true));
+/// assert!(!versions[1].is_latest);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VersionEntry {
@@ -54,6 +67,16 @@ pub struct VersionEntry {
 }
 
 /// What a list shows of a version that is an object.
+///
+/// ```
+/// use fourfold::objects::ListVersions;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// bucket.put("a", "hello")?;
+/// let version = bucket.list_versions(&ListVersions::default())?.versions.remove(0);
+/// assert_eq!(version.object.expect("no delete marker").size, 5);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VersionInfo {
@@ -68,6 +91,21 @@ pub struct VersionInfo {
 }
 
 /// A page of versions.
+///
+/// ```
+/// use fourfold::objects::ListVersions;
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// for key in ["a", "b"] {
+///     bucket.put(key, "hello")?;
+/// }
+/// let mut request = ListVersions { max_keys: Some(1), ..ListVersions::default() };
+/// let page = bucket.list_versions(&request)?;
+/// request.key_marker = page.next_key_marker;
+/// request.version_id_marker = page.next_version_id_marker.map(|id| id.to_string());
+/// assert_eq!(bucket.list_versions(&request)?.versions[0].key, "b");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VersionPage {

@@ -53,13 +53,29 @@ pub struct CompleteUpload {
 }
 
 /// A part as it is named when its upload is completed.
+///
+/// ```
+/// use fourfold::objects::{ChecksumAlgorithm, CompleteUpload, CompletedPart, CreateUpload, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let mut upload = CreateUpload::new("a");
+/// upload.checksum_algorithm = Some(ChecksumAlgorithm::Sha256);
+/// let id = bucket.create_upload(upload)?.upload_id;
+/// let part = bucket.upload_part(UploadPart::new("a", id, 1), "frames")?;
+/// let mut request = CompleteUpload::new("a", id);
+/// let checksum = Some(part.checksum);
+/// request.parts.push(CompletedPart { part_number: 1, etag: part.etag.to_string(), checksum });
+/// assert_eq!(bucket.complete_upload(&request)?.size, 6);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompletedPart {
     /// Its number.
     pub part_number: u32,
     /// Its entity tag, with or without quotes.
     pub etag: String,
-    /// Its checksum, which must be that of the part that was uploaded.
+    /// Its checksum, which must be that of the part that was uploaded. Of an upload whose creator chose a composite one it
+    /// must be given, and of one whose creator chose none it must not.
     pub checksum: Option<Checksum>,
 }
 
@@ -86,6 +102,17 @@ impl CompleteUpload {
 }
 
 /// The object that an upload became.
+///
+/// ```
+/// use fourfold::objects::{CompleteUpload, CreateUpload, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// let part = bucket.upload_part(UploadPart::new("a", id, 1), "frames")?;
+/// let whole = bucket.complete_upload(&CompleteUpload::new("a", id).part(1, part.etag))?;
+/// assert_eq!((whole.size, whole.etag.parts()), (6, Some(1)));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompleteOutput {

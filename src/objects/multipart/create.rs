@@ -49,6 +49,16 @@ impl CreateUpload {
 }
 
 /// An upload that was begun.
+///
+/// ```
+/// use fourfold::objects::{ChecksumAlgorithm, CreateUpload};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let upload = bucket.create_upload(CreateUpload::new("a"))?;
+/// assert_eq!(upload.checksum.0, ChecksumAlgorithm::Crc64Nvme);
+/// bucket.abort_upload("a", &upload.upload_id.to_string())?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateUploadOutput {
@@ -62,7 +72,7 @@ impl Bucket {
     /// Begins an upload. The object is there once it is completed, and nothing of it before.
     ///
     /// # Errors
-    /// `KeyTooLongError`, `MetadataTooLarge`, `InvalidTag`, `BadRequest` (too many tags), `InvalidRequest` for checksums
+    /// `KeyTooLongError`, `InvalidArgument` for an empty key, `MetadataTooLarge`, `InvalidTag`, `BadRequest` (too many tags), `InvalidRequest` for checksums
     /// that cannot be, `NoSuchBucket`.
     pub fn create_upload(&self, request: CreateUpload) -> Result<CreateUploadOutput> {
         self.call("CreateMultipartUpload", || Ok(self.stage_create_upload(request)?.wait()?))

@@ -56,6 +56,16 @@ impl UploadPart {
 }
 
 /// A part that was uploaded.
+///
+/// ```
+/// use fourfold::objects::{CreateUpload, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// let part = bucket.upload_part(UploadPart::new("a", id, 1), "hello")?;
+/// assert_eq!(part.etag, bucket.put("b", "hello")?.etag);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartOutput {
@@ -67,6 +77,21 @@ pub struct PartOutput {
 
 /// A part that is being uploaded, a piece at a time: [`Bucket::part_writer`]. Dropped before it is finished, it leaves
 /// nothing.
+///
+/// ```
+/// use fourfold::objects::{CompleteUpload, CreateUpload, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// let mut writer = bucket.part_writer(UploadPart::new("a", id, 1))?;
+/// for frame in 0..24_u8 {
+///     writer.write(vec![frame; 100_000])?;
+/// }
+/// let part = writer.finish()?;
+/// bucket.complete_upload(&CompleteUpload::new("a", id).part(1, part.etag))?;
+/// assert_eq!(bucket.head("a")?.info.size, 2_400_000);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct PartWriter {
     bucket: Bucket,

@@ -40,6 +40,17 @@ impl ListParts {
 }
 
 /// A part of an upload.
+///
+/// ```
+/// use fourfold::objects::{CreateUpload, ListParts, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// let part = bucket.upload_part(UploadPart::new("a", id, 7), "end")?;
+/// let entry = bucket.list_parts(&ListParts::new("a", id))?.parts[0];
+/// assert_eq!((entry.part_number, entry.size, entry.etag), (7, 3, part.etag));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartEntry {
@@ -56,6 +67,23 @@ pub struct PartEntry {
 }
 
 /// A page of the parts of an upload.
+///
+/// ```
+/// use fourfold::objects::{CreateUpload, ListParts, UploadPart};
+/// # fn main() -> fourfold::objects::Result<()> {
+/// # let bucket = fourfold::Store::in_memory().buckets().create("films")?;
+/// let id = bucket.create_upload(CreateUpload::new("a"))?.upload_id;
+/// for number in [1, 7] {
+///     bucket.upload_part(UploadPart::new("a", id, number), "end")?;
+/// }
+/// let mut request = ListParts::new("a", id);
+/// request.max_parts = Some(1);
+/// let page = bucket.list_parts(&request)?;
+/// assert!(page.is_truncated);
+/// request.part_number_marker = Some(page.next_part_number_marker);
+/// assert_eq!(bucket.list_parts(&request)?.parts[0].part_number, 7);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartPage {

@@ -178,6 +178,14 @@ impl Queue {
         Ok(self.stage_large_bodies(setting)?.wait()?)
     }
 
+    /// [`set_large_bodies`](Self::set_large_bodies) that holds no thread while it waits.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn set_large_bodies_async(&self, setting: Option<LargeBodies>) -> Result<()> {
+        Ok(self.stage_large_bodies(setting)?.done().await?)
+    }
+
     fn stage_large_bodies(&self, setting: Option<LargeBodies>) -> Staged<()> {
         let store = &self.store;
         if let Some(LargeBodies { bucket, prefix, .. }) = &setting {
