@@ -75,6 +75,7 @@ fn step_len(step: &Step) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kv::expr::Names;
     use crate::kv::item;
 
     #[test]
@@ -98,13 +99,13 @@ mod tests {
         ] {
             let used = values.iter().filter(|(name, _)| text.contains(name.as_str()));
             let used = used.map(|(name, value)| (name.clone(), value.clone())).collect();
-            let update = Update::parse(text, &Default::default(), &used).unwrap();
+            let update = Update::parse(text, &Names::new(), &used).unwrap();
             assert_eq!(update.cost(), cost, "{text}");
         }
         let members = item! { ":d" => crate::kv::AttributeValue::Ss(crate::kv::Set::new(vec!["q".to_owned()]).unwrap()) };
-        let update = Update::parse("DELETE marks :d", &Default::default(), &members).unwrap();
+        let update = Update::parse("DELETE marks :d", &Names::new(), &members).unwrap();
         assert_eq!(update.cost(), 3 + 1 + 5);
-        let update = Update::parse("ADD marks :d", &Default::default(), &members).unwrap();
+        let update = Update::parse("ADD marks :d", &Names::new(), &members).unwrap();
         assert_eq!(update.cost(), 3 + 19 + 5 + 1);
     }
 }
