@@ -1,7 +1,7 @@
 //! The members of a request, taken one by one, each as what its shape says it is.
 
 use crate::refusal::{Origin, Refusal, Result};
-use crate::value::{Name, Value};
+use crate::value::{self, Name, Read, Value};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -38,8 +38,13 @@ impl Fields {
         if body.is_empty() && dialect == Dialect::Sqs {
             return Ok(Value::empty());
         }
-        let value: Value = serde_json::from_slice(body).map_err(|_| Refusal::serialization(""))?;
-        if matches!(value, Value::Map(_)) { Ok(value) } else { Err(Refusal::serialization("")) }
+        Self::read(body).map(|read| read.value)
+    }
+
+    /// The tree that a body is, and how deep it is.
+    pub(crate) fn read(body: &[u8]) -> Result<Read> {
+        let is_map = |read: &Read| matches!(read.value, Value::Map(_));
+        value::read(body).filter(is_map).ok_or_else(|| Refusal::serialization(""))
     }
 
     pub(crate) fn dialect(&self) -> Dialect {

@@ -4,10 +4,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use fourfold::Timestamp;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
+
+/// Lists and maps of a JSON text within each other, at most: few enough for any stack.
+const LEVELS_MAX: u32 = 256;
 
 /// A member's name: borrowed in answers, owned in requests.
 pub(crate) type Name = Cow<'static, str>;
@@ -108,13 +112,57 @@ impl From<Vec<Value>> for Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Tree)
+        let deepest = Cell::new(0);
+        deserializer.deserialize_any(Tree { level: 1, deepest: &deepest })
     }
 }
 
-struct Tree;
+/// What a JSON text is.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) value: Value,
+    /// Lists and maps within each other.
+    pub(crate) levels: u32,
+}
 
-impl<'de> Visitor<'de> for Tree {
+/// Reads a JSON text; none if it is no JSON, or one of more than [`LEVELS_MAX`] levels.
+pub(crate) fn read(text: &[u8]) -> Option<Read> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    // The tree counts by itself.
+    deserializer.disable_recursion_limit();
+    let deepest = Cell::new(0);
+    let value = (&mut deserializer).deserialize_any(Tree { level: 1, deepest: &deepest }).ok()?;
+    deserializer.end().ok()?;
+    Some(Read { value, levels: deepest.get() })
+}
+
+#[derive(Clone, Copy)]
+struct Tree<'a> {
+    /// Of the list or map that this may be.
+    level: u32,
+    deepest: &'a Cell<u32>,
+}
+
+impl Tree<'_> {
+    /// What is within this, which is a list or a map.
+    fn below<E: Error>(self) -> Result<Self, E> {
+        if self.level > LEVELS_MAX {
+            return Err(E::custom("too many levels"));
+        }
+        self.deepest.set(self.deepest.get().max(self.level));
+        Ok(Self { level: self.level + 1, ..self })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Tree<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Tree<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,17 +199,19 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
         let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(below)? {
             list.push(item);
         }
         Ok(Value::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
         let mut map = Vec::new();
-        while let Some((name, value)) = members.next_entry::<String, Value>()? {
-            map.push((Cow::Owned(name), value));
+        while let Some(name) = members.next_key::<String>()? {
+            map.push((Cow::Owned(name), members.next_value_seed(below)?));
         }
         Ok(Value::Map(map))
     }
@@ -222,7 +272,11 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        assert!(serde_json::from_slice::<Value>("[".repeat(100_000).as_bytes()).is_err());
-        assert!(serde_json::from_slice::<Value>(("[".repeat(200) + &"]".repeat(200)).as_bytes()).is_err());
+        let nested = |levels: usize| read(("[".repeat(levels) + &"]".repeat(levels)).as_bytes());
+        assert_eq!(nested(256).unwrap().levels, 256);
+        assert_eq!(read(br#"{"a":[1,{"b":{}}],"c":[]}"#).unwrap().levels, 4);
+        assert!(nested(257).is_none() && nested(1_000_000).is_none());
+        assert!(read("[".repeat(100_000).as_bytes()).is_none());
+        assert!(read(b"{} {}").is_none() && read(b"").is_none());
     }
 }

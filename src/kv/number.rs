@@ -206,15 +206,7 @@ impl Number {
         if coefficient >= COEFFICIENT_END {
             return Err(overflow());
         }
-        let magnitude = exponent + i64::from(coefficient.ilog10());
-        if magnitude > MAGNITUDE_MAX {
-            return Err(overflow());
-        }
-        if magnitude < MAGNITUDE_MIN {
-            return Err(Error::validation(
-                "Number underflow. Attempting to store a number with magnitude smaller than supported range",
-            ));
-        }
+        check_magnitude(exponent + i64::from(coefficient.ilog10()))?;
         let exponent = i16::try_from(exponent).map_err(|_| overflow())?;
         Ok(Self { negative, coefficient, exponent })
     }
@@ -234,6 +226,19 @@ fn overflow() -> Error {
     Error::validation(
         "Number overflow. Attempting to store a number with magnitude larger than supported range",
     )
+}
+
+/// Refuses a power of ten that no number begins with.
+fn check_magnitude(power: i64) -> Result<()> {
+    if power > MAGNITUDE_MAX {
+        return Err(overflow());
+    }
+    if power < MAGNITUDE_MIN {
+        return Err(Error::validation(
+            "Number underflow. Attempting to store a number with magnitude smaller than supported range",
+        ));
+    }
+    Ok(())
 }
 
 /// Digits, a point, an exponent; no space, no other notation.
@@ -272,20 +277,24 @@ impl FromStr for Number {
             coefficient = coefficient * 10_u128.pow(zeros + 1) + u128::from(byte - b'0');
             (zeros, last) = (0, index);
         }
+        if coefficient == 0 {
+            // Of zero the exponent counts as it is written.
+            check_magnitude(power)?;
+        }
         let behind = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
         let exponent = behind(whole.len()) - 1 - behind(last);
         Self::exact(text.starts_with('-'), coefficient, exponent.saturating_add(power))
     }
 }
 
-/// The digits behind an `e`. What is absurdly large is cut: it is out of range all the same.
+/// The digits behind an `e`, none if they do not fit 64 bits. What is large is cut: it is out of range all the same.
 fn parse_power(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let power = digits.parse::<i64>().unwrap_or(i64::MAX).min(i64::from(i32::MAX));
-    Some(if text.starts_with('-') { -power } else { power })
+    let power = text.parse::<i64>().ok()?;
+    Some(power.clamp(i64::from(i32::MIN), i64::from(i32::MAX)))
 }
 
 impl fmt::Display for Number {

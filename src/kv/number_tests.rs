@@ -22,7 +22,8 @@ fn printed_in_one_form() {
     let check = |text: &str, printed: &str| assert_eq!(number(text).to_string(), printed, "{text}");
     check("0", "0");
     check("-0", "0");
-    check("0e500", "0");
+    check("0e125", "0");
+    check("-0.00e-130", "0");
     check("000.000", "0");
     check("1e3", "1000");
     check("007", "7");
@@ -46,9 +47,23 @@ fn refusals() {
         let expected = format!("The parameter cannot be converted to a numeric value: {text}");
         assert_eq!(refusal(text), expected);
     };
-    for text in
-        ["a", " 1", "1 ", "1.2.3", ".", "-", "+-1", "1e", "e1", "1e1.5", "0x10", "NaN", "Infinity", "1_000"]
-    {
+    for text in [
+        "a",
+        " 1",
+        "1 ",
+        "1.2.3",
+        ".",
+        "-",
+        "+-1",
+        "1e",
+        "e1",
+        "1e1.5",
+        "0x10",
+        "NaN",
+        "Infinity",
+        "1_000",
+        "1e9223372036854775808",
+    ] {
         invalid(text);
     }
     assert_eq!(refusal(""), "The parameter cannot be converted to a numeric value");
@@ -57,7 +72,10 @@ fn refusals() {
     let long = "Attempting to store more than 38 significant digits in a Number";
     assert_eq!(refusal("1e126"), large);
     assert_eq!(refusal("-10e125"), large);
-    assert_eq!(refusal("1e99999999999999999999999"), large);
+    assert_eq!(refusal("1e9223372036854775807"), large);
+    assert_eq!(refusal("1e-9223372036854775808"), small);
+    assert_eq!(refusal("0e126"), large);
+    assert_eq!(refusal("0.00e-131"), small);
     assert_eq!(refusal("1e-131"), small);
     assert_eq!(refusal("0.1e-130"), small);
     assert_eq!(refusal("123456789012345678901234567890123456789"), long);

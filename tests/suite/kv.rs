@@ -510,11 +510,23 @@ fn an_index_made_later_holds_what_was_there() {
     let query = Query::new("things").index("by_y").key_condition("y = :y").value(":y", "1");
     assert_eq!(tables.query(&query).unwrap().count, 333);
     check_refused(tables.update_table(update), "ValidationException", "which already exists");
+    let retyped = UpdateTable::new("things")
+        .attribute("y", ScalarType::N)
+        .create_index(Index::new("other").hash("c").range("y"));
+    check_refused(
+        tables.update_table(retyped),
+        "ValidationException",
+        "Attributes cannot be redefined. Please check that your attribute has the same type as previously defined. \
+         Existing schema: Schema:[SchemaElement: key{y:S:HASH}] New schema: Schema:[SchemaElement: key{c:S:HASH}, \
+         SchemaElement: key{y:N:RANGE}]",
+    );
     let untyped = UpdateTable::new("things").create_index(Index::new("other").hash("y"));
     check_refused(tables.update_table(untyped), "ValidationException", "not defined in AttributeDefinitions");
     let two = UpdateTable::new("things").delete_index("by_y").create_index(Index::new("other").hash("c"));
     check_refused(tables.update_table(two), "LimitExceededException", "Only 1 online index");
-    tables.update_table(UpdateTable::new("things").delete_index("by_y")).unwrap();
+    // A definition that no key uses is no error here, and is not kept.
+    let more = UpdateTable::new("things").attribute("z", ScalarType::N).delete_index("by_y");
+    tables.update_table(more).unwrap();
     let described = tables.describe_table("things").unwrap();
     assert_eq!((described.global_indexes.len(), described.attributes.len()), (0, 2));
     check_refused(tables.query(&query), "ValidationException", "does not have the specified index");

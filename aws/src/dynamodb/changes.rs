@@ -85,6 +85,11 @@ fn position(input: &mut Fields) -> Result<ShardPosition> {
         let message = format!("One or more parameter values were invalid: {kind} needs a {what}");
         Dialect::Dynamo.invalid(&message)
     };
+    if number.is_some() && matches!(&*kind, "TRIM_HORIZON" | "LATEST") {
+        let message =
+            format!("One or more parameter values were invalid: {kind} cannot have a SequenceNumber");
+        return Err(Dialect::Dynamo.invalid(&message));
+    }
     match &*kind {
         "TRIM_HORIZON" => Ok(ShardPosition::TrimHorizon),
         "LATEST" => Ok(ShardPosition::Latest),

@@ -16,7 +16,7 @@ use fourfold::kv::{
 
 impl Operation<'_> {
     pub(super) async fn put_item(&mut self) -> Result<Value> {
-        let request = put(&mut self.input, Wording::Counted)?;
+        let request = put(&mut self.input, self.writes)?;
         Ok(written(&self.tables.put_item_async(request).await?))
     }
 
@@ -37,12 +37,12 @@ impl Operation<'_> {
     }
 
     pub(super) async fn update_item(&mut self) -> Result<Value> {
-        let request = update(&mut self.input, Wording::Counted)?;
+        let request = update(&mut self.input, self.writes)?;
         Ok(written(&self.tables.update_item_async(request).await?))
     }
 
     pub(super) async fn delete_item(&mut self) -> Result<Value> {
-        let request = delete(&mut self.input, Wording::Counted)?;
+        let request = delete(&mut self.input, self.writes)?;
         Ok(written(&self.tables.delete_item_async(request).await?))
     }
 }

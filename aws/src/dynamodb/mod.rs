@@ -38,12 +38,20 @@ struct Operation<'a> {
     call: &'a Call<'a>,
     tables: Tables,
     input: Fields,
+    /// How writes of one item are refused.
+    writes: Wording,
 }
 
 /// Carries out an operation. Global tables, backups, `PartiQL`, imports and exports, resource policies and contributor
 /// insights are not there.
-async fn perform(call: &Call<'_>, service: Service, name: &str, input: Fields) -> Result<Value> {
-    let mut operation = Operation { call, tables: call.store.tables(), input };
+async fn perform(
+    call: &Call<'_>,
+    service: Service,
+    name: &str,
+    input: Fields,
+    writes: Wording,
+) -> Result<Value> {
+    let mut operation = Operation { call, tables: call.store.tables(), input, writes };
     let operation = &mut operation;
     if service == Service::Streams {
         return match name {

@@ -129,6 +129,14 @@ pub(super) fn expression_values(input: &mut Fields, wording: Wording) -> Result<
     values.collect::<Result<Item>>().map(Some)
 }
 
+/// What the older checks say of the same.
+pub(super) fn uncounted(refusal: Refusal) -> Refusal {
+    match refusal.message.strip_prefix(COUNTED) {
+        Some(message) => Refusal { message: message.to_owned(), ..refusal },
+        None => refusal,
+    }
+}
+
 /// Why placeholders are none.
 fn bad_form<'a>(
     field: &str,

@@ -1,5 +1,6 @@
 //! `DynamoDB` on the wire: AWS JSON 1.0, with a checksum of the answer in a header.
 
+use super::wording::Wording;
 use super::{Service, perform, precheck};
 use crate::call::Call;
 use crate::fields::{Dialect, Fields};
@@ -7,12 +8,16 @@ use crate::model;
 use crate::refusal::{Origin, Refusal, Result};
 use crate::reply::{Reply, no_such_operation, reply, set};
 use crate::signature::check_form;
-use crate::value::Value;
+use crate::value::{Read, Value};
 use std::borrow::Cow;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 /// As good as the other; the answer has the one of the request.
 const PLAIN_CONTENT_TYPE: &str = "application/json";
+
+/// Levels of a request that the newer checks of the service read; writes of one item that have more are left to the
+/// older ones, in whose words they are then refused.
+const NEWER_LEVELS_MAX: u32 = 127;
 
 /// Answers `name`, the operation of the target header.
 pub(crate) async fn answer(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -> Reply {
@@ -30,13 +35,18 @@ async fn carry_out(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -
     if body.is_empty() && !model::has(dialect, name) {
         return Err(Refusal::unknown_operation());
     }
-    let mut request = Fields::tree(body, dialect)?;
+    let Read { value: mut request, levels } = Fields::read(body)?;
     if model::has(dialect, name) {
         check_form(call.head, dialect)?;
     }
-    model::check(dialect, name, &mut request)?;
-    precheck::check(name, &request)?;
-    perform(call, service, name, Fields::of(request, dialect)?).await
+    let is_older = levels > NEWER_LEVELS_MAX && matches!(name, "PutItem" | "UpdateItem" | "DeleteItem");
+    model::check_in(dialect, name, &mut request, is_older)?;
+    let performed = async {
+        precheck::check(name, &request)?;
+        let writes = if is_older { Wording::Older } else { Wording::Counted };
+        perform(call, service, name, Fields::of(request, dialect)?, writes).await
+    };
+    performed.await.map_err(|refusal| if is_older { precheck::uncounted(refusal) } else { refusal })
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {

@@ -12,8 +12,14 @@ const TOLD_LEN_MAX: usize = 64 << 10;
 /// What the services print for a structure behind its class: where it is in memory.
 const ADDRESS: &str = "@2";
 
-/// Checks a request whose values are of their types.
-pub(crate) fn check(dialect: Dialect, operation: &str, shape: &Shape, request: &Value) -> Result<()> {
+/// Checks a request whose values are of their types. `is_older`: in the words of the model alone.
+pub(crate) fn check(
+    dialect: Dialect,
+    operation: &str,
+    shape: &Shape,
+    request: &Value,
+    is_older: bool,
+) -> Result<()> {
     let Shape::Struct(wanted) = shape else { return Ok(()) };
     if let (true, Value::Map(members)) = (wanted.is_of_table, request) {
         let table = members.iter().rev().find(|(name, _)| name == "TableName").map(|(_, value)| value);
@@ -26,6 +32,7 @@ pub(crate) fn check(dialect: Dialect, operation: &str, shape: &Shape, request: &
         return Ok(());
     }
     if dialect == Dialect::Dynamo
+        && !is_older
         && let Some(message) = newer::reword(operation, request, &mut all)
     {
         return Err(dialect.invalid(&message));

@@ -127,10 +127,10 @@ static UPDATE_ITEM: Shape = structure(
     &[
         may("ReturnConsumedCapacity", &CAPACITY),
         must("TableName", &TABLE_NAME),
-        must("Key", &ITEM),
         may("ReturnValues", &RETURN_VALUES),
         may("ReturnItemCollectionMetrics", &METRICS),
         may("ConditionalOperator", &CONDITIONAL_OPERATOR),
+        must("Key", &ITEM),
         may("Expected", &ALL_EXPECTED),
         may("AttributeUpdates", &ATTRIBUTE_UPDATES),
         may("ConditionExpression", &TEXT),
@@ -311,9 +311,9 @@ static TOKEN: Shape = text(1, 36, None);
 static TRANSACT_WRITE_ITEMS: Shape = structure(
     "TransactWriteItemsInput",
     &[
+        may("ClientRequestToken", &TOKEN),
         may("ReturnConsumedCapacity", &CAPACITY),
         may("ReturnItemCollectionMetrics", &METRICS),
-        may("ClientRequestToken", &TOKEN),
         must("TransactItems", &TRANSACT_WRITES),
     ],
 );

@@ -150,6 +150,15 @@ fn is_name(text: &str) -> bool {
 ///
 /// The first value of a wrong type, or all constraints that are not kept; of SQS, the first member that is missing.
 pub(crate) fn check(dialect: Dialect, operation: &str, request: &mut Value) -> Result<()> {
+    check_in(dialect, operation, request, false)
+}
+
+/// The same. `is_older`: in the words of the model, even where the service has newer ones.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(crate) fn check_in(dialect: Dialect, operation: &str, request: &mut Value, is_older: bool) -> Result<()> {
     let Some(shape) = input(dialect, operation) else { return Ok(()) };
     // A form has texts only: what they stand for is seen when they are read.
     if dialect != Dialect::SqsQuery {
@@ -157,7 +166,9 @@ pub(crate) fn check(dialect: Dialect, operation: &str, request: &mut Value) -> R
     }
     match dialect {
         Dialect::Sqs | Dialect::SqsQuery => sqs::required(dialect, shape, request),
-        Dialect::Kinesis | Dialect::Dynamo => constraints::check(dialect, operation, shape, request),
+        Dialect::Kinesis | Dialect::Dynamo => {
+            constraints::check(dialect, operation, shape, request, is_older)
+        }
     }
 }
 

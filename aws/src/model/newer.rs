@@ -21,6 +21,12 @@ pub(super) fn reword(operation: &str, request: &Value, findings: &mut Vec<Findin
             None
         }
         "BatchWriteItem" => {
+            for finding in findings.iter_mut().filter(|finding| finding.path == "requestItems") {
+                if finding.rule.starts_with("Member must have length") {
+                    "RequestItems".clone_into(&mut finding.path);
+                    finding.value.clear();
+                }
+            }
             if findings.iter().any(Finding::is_of_words) {
                 findings.retain(|finding| !finding.is_of_keys());
             }

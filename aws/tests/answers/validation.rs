@@ -155,8 +155,8 @@ fn constraints_of_the_model_are_reported_at_once() {
             of(
                 "BatchWriteItem",
                 json!({"RequestItems": {}}),
-                "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: Member must \
-                 have length greater than or equal to 1",
+                "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have \
+                 length greater than or equal to 1",
             ),
             of(
                 "BatchWriteItem",

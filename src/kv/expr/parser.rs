@@ -341,8 +341,24 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
     /// Notes a function that does not exist in this kind of expression, or has another number of operands than this.
     pub(super) fn check_call(&mut self, call: &Call<'_>, functions: &[(&str, usize)]) -> bool {
         let Some((_, operands)) = functions.iter().find(|(name, _)| *name == call.name) else {
-            let reason = format_args!("Invalid function name; function: {}", call.name);
-            self.note(Rank::UnknownFunction, call.at, reason);
+            let is_update = self.kind == ExpressionKind::Update;
+            let reason = match call.name {
+                "if_not_exists" | "list_append" if !is_update => {
+                    "The function is not allowed in a condition expression"
+                }
+                "attribute_exists"
+                | "attribute_not_exists"
+                | "attribute_type"
+                | "begins_with"
+                | "contains"
+                | "size"
+                    if is_update =>
+                {
+                    "The function is not allowed in an update expression"
+                }
+                _ => "Invalid function name",
+            };
+            self.note(Rank::UnknownFunction, call.at, format_args!("{reason}; function: {}", call.name));
             return false;
         };
         let found = call.arguments.len();
@@ -355,6 +371,16 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
             self.note(Rank::Operand, call.at, reason);
         }
         found == *operands
+    }
+
+    /// Notes a function that this kind of expression has, but not here.
+    #[cold]
+    pub(super) fn misused(&mut self, call: &Call<'_>) {
+        let reason = format_args!(
+            "The function is not allowed to be used this way in an expression; function: {}",
+            call.name
+        );
+        self.note(Rank::MisusedFunction, call.at, reason);
     }
 
     /// Notes a function whose first operand had to be a path.

@@ -5,8 +5,8 @@ use crate::kv::error::{Error, Result};
 use crate::kv::feed_locks::Wakes;
 use crate::kv::record::{Definition, Provisioned, StreamDefinition};
 use crate::kv::schema::{
-    AttributeDefinition, BillingMode, Index, OnDemandThroughput, SseSpecification, StreamSpecification,
-    StreamViewType, TableClass, TableStatus, Throughput, WarmThroughput,
+    AttributeDefinition, BillingMode, Index, KeyElement, OnDemandThroughput, SseSpecification,
+    StreamSpecification, StreamViewType, TableClass, TableStatus, Throughput, WarmThroughput,
 };
 use crate::kv::state::{Shape, Table, plain_name};
 use crate::kv::tables::create::define_index;
@@ -18,6 +18,7 @@ use crate::kv::tables::validate::{
 use crate::kv::{IndexDescription, TableDescription, Tables, changes};
 use crate::store::pending::Pending;
 use std::collections::BTreeSet;
+use std::iter;
 
 const INVALID: &str = "One or more parameter values were invalid: ";
 
@@ -294,7 +295,7 @@ impl Tables {
         batch: &mut Batch,
         request: &UpdateTable,
     ) -> Result<()> {
-        add_attributes(definition, &request.attributes)?;
+        add_attributes(definition, request)?;
         for update in &request.global_index_updates {
             match update {
                 GlobalIndexUpdate::Create(index) => {
@@ -321,7 +322,8 @@ impl Tables {
                 }
             }
         }
-        remove_unused_attributes(definition, &request.attributes)
+        remove_unused_attributes(definition);
+        Ok(())
     }
 
     /// With the dial on, indexes that come or go are seen to do so for a while.
@@ -457,20 +459,40 @@ fn check_all_provisioned(definition: &Definition, request: &UpdateTable) -> Resu
 }
 
 /// The types of the attributes of new indexes join the others, which may not change.
-fn add_attributes(definition: &mut Definition, given: &[AttributeDefinition]) -> Result<()> {
-    for attribute in given {
+fn add_attributes(definition: &mut Definition, request: &UpdateTable) -> Result<()> {
+    for attribute in &request.attributes {
         match definition.scalar_type(&attribute.name) {
             None => definition.attributes.push(attribute.clone()),
             Some(known) if known == attribute.scalar_type => {}
-            Some(known) => {
-                return Err(Error::validation(format!(
-                    "{INVALID}Attempting to change the type of attribute {} from {known} to {}",
-                    attribute.name, attribute.scalar_type
-                )));
-            }
+            Some(_) => return Err(redefined(definition, request, attribute)),
         }
     }
     Ok(())
+}
+
+/// The refusal of another type of an attribute that is part of a key: with the keys that there are and the new ones.
+#[cold]
+fn redefined(definition: &Definition, request: &UpdateTable, attribute: &AttributeDefinition) -> Error {
+    let has = |keys: &&Vec<KeyElement>| keys.iter().any(|key| key.name == attribute.name);
+    let there = iter::once(&definition.keys).chain(definition.indexes.iter().map(|index| &index.keys));
+    let new = request.global_index_updates.iter().filter_map(|update| match update {
+        GlobalIndexUpdate::Create(index) => Some(&index.key_schema),
+        _ => None,
+    });
+    let told = |keys: Option<&Vec<KeyElement>>, is_new: bool| {
+        let keys = keys.into_iter().flatten().map(|key| {
+            let given = request.attributes.iter().find(|given| is_new && given.name == key.name);
+            let kind = given.map(|given| given.scalar_type).or_else(|| definition.scalar_type(&key.name));
+            let kind = kind.map(|kind| kind.to_string()).unwrap_or_default();
+            format!("SchemaElement: key{{{}:{kind}:{}}}", key.name, key.key_type.name())
+        });
+        format!("Schema:[{}]", keys.collect::<Vec<_>>().join(", "))
+    };
+    let (there, new) = (told(there.into_iter().find(has), false), told(new.into_iter().find(has), true));
+    Error::validation(format!(
+        "{INVALID}Attributes cannot be redefined. Please check that your attribute has the same type as previously \
+         defined. Existing schema: {there} New schema: {new}"
+    ))
 }
 
 fn create_index(
@@ -500,17 +522,9 @@ fn create_index(
     check_projected_total(definition.indexes.iter().map(|index| index.non_key_attributes.len()).sum())
 }
 
-/// Attributes that no key uses are no longer known; none of the request may be such.
-fn remove_unused_attributes(definition: &mut Definition, given: &[AttributeDefinition]) -> Result<()> {
+/// Attributes that no key uses are not known any more, or never become so.
+fn remove_unused_attributes(definition: &mut Definition) {
     let keys = definition.keys.iter().chain(definition.indexes.iter().flat_map(|index| &index.keys));
     let used: BTreeSet<String> = keys.map(|element| element.name.clone()).collect();
-    if let Some(unused) = given.iter().find(|attribute| !used.contains(&attribute.name)) {
-        return Err(Error::validation(format!(
-            "{INVALID}Some AttributeDefinitions are not used. AttributeDefinitions: [{}], keys used: [{}]",
-            unused.name,
-            used.into_iter().collect::<Vec<_>>().join(", ")
-        )));
-    }
     definition.attributes.retain(|attribute| used.contains(&attribute.name));
-    Ok(())
 }

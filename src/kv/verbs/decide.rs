@@ -32,7 +32,7 @@ pub(crate) struct Write {
     pub(crate) shows_failed: bool,
     /// What is returned of the item.
     pub(crate) returns: ReturnValues,
-    /// Does an update count towards the size of an item by what it writes too? In transactions only the item counts.
+    /// Does an update count towards the size of an item by what it says too? In transactions only the item counts.
     pub(crate) counts_changes: bool,
 }
 
@@ -118,6 +118,11 @@ impl Write {
 
     /// What the item becomes, given what it is; none for a check.
     pub(crate) fn outcome(self, before: Option<&Before>, given: &Item) -> Result<Option<Becomes>> {
+        if let (Action::Update(update), true) = (&self.action, self.counts_changes)
+            && update.cost() > ITEM_SIZE_MAX
+        {
+            return Err(too_large());
+        }
         self.check(before)?;
         let mut parts = None;
         let after = match self.action {
@@ -136,8 +141,7 @@ impl Write {
                     _ => None,
                 };
                 let is_made = before.is_some() || update.creates();
-                let size = if self.counts_changes { touched.size(&item) } else { 0 };
-                is_made.then(|| updated_item(item, size)).transpose()?
+                is_made.then(|| updated_item(item)).transpose()?
             }
         };
         Ok(Some(Becomes { after, parts }))
@@ -194,12 +198,16 @@ impl Write {
 }
 
 /// An updated item, if it may be one.
-/// `counted`: what the update counts for, if it does.
-fn updated_item(item: Item, counted: usize) -> Result<After> {
+fn updated_item(item: Item) -> Result<After> {
     item.validate_values()?;
     let size = item.size();
-    if size.max(counted) > ITEM_SIZE_MAX {
-        return Err(Error::validation("Item size to update has exceeded the maximum allowed size"));
+    if size > ITEM_SIZE_MAX {
+        return Err(too_large());
     }
     Ok(After::new(item, size))
+}
+
+#[cold]
+fn too_large() -> Error {
+    Error::validation("Item size to update has exceeded the maximum allowed size")
 }

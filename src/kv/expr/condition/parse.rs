@@ -200,7 +200,7 @@ fn operand(parser: &mut Parser<'_, '_, '_>, argument: Argument<'_>) -> Operand {
         Argument::Slot(slot) => Operand::Slot(slot),
         Argument::Call(mut call) => {
             if parser.check_call(&call, &FUNCTIONS) && call.name != "size" {
-                misused(parser, &call);
+                parser.misused(&call);
             }
             let of = mem::take(&mut call.arguments).into_iter().next();
             let of = of.map_or(Operand::Slot(usize::MAX), |of| function_operand(parser, of));
@@ -215,24 +215,15 @@ fn function_operand(parser: &mut Parser<'_, '_, '_>, argument: Argument<'_>) -> 
         && call.name != "size"
         && FUNCTIONS.iter().any(|(name, _)| *name == call.name)
     {
-        misused(parser, call);
+        parser.misused(call);
     }
     operand(parser, argument)
-}
-
-#[cold]
-fn misused(parser: &mut Parser<'_, '_, '_>, call: &Call<'_>) {
-    let reason = format_args!(
-        "The function is not allowed to be used this way in an expression; function: {}",
-        call.name
-    );
-    parser.note(Rank::MisusedFunction, call.at, reason);
 }
 
 /// A function that is true or false.
 fn function(parser: &mut Parser<'_, '_, '_>, mut call: Call<'_>) -> Node {
     if call.name == "size" {
-        misused(parser, &call);
+        parser.misused(&call);
     }
     let has_operands = parser.check_call(&call, &FUNCTIONS);
     let mut operands: Vec<_> = mem::take(&mut call.arguments)

@@ -137,8 +137,20 @@ fn functions() {
     check(C, "foo(a)", "Invalid function name; function: foo");
     check(C, "Size(a) = :n", "Invalid function name; function: Size");
     check(C, "attribute_Exists(a)", "Invalid function name; function: attribute_Exists");
-    check(U, "SET a = size(a)", "Invalid function name; function: size");
-    check(C, "list_append(a, b)", "Invalid function name; function: list_append");
+    check(U, "SET a = foo(a)", "Invalid function name; function: foo");
+    for function in ["size", "attribute_exists", "attribute_not_exists"] {
+        let text = format!("The function is not allowed in an update expression; function: {function}");
+        check(U, &format!("SET a = {function}(a)"), &text);
+    }
+    for function in ["contains", "begins_with", "attribute_type"] {
+        let text = format!("The function is not allowed in an update expression; function: {function}");
+        check(U, &format!("SET a = {function}(a, :s)"), &text);
+    }
+    for function in ["list_append", "if_not_exists"] {
+        let text = format!("The function is not allowed in a condition expression; function: {function}");
+        check(C, &format!("{function}(a, b)"), &text);
+        check(C, &format!("a = {function}(a, b)"), &text);
+    }
     let operands = |function: &str, count: u32| {
         format!(
             "Incorrect number of operands for operator or function; operator or function: {function}, \
@@ -159,6 +171,8 @@ fn functions() {
     check(C, "a = contains(a, b)", &misused("contains"));
     check(C, "size(attribute_exists(a)) = :n", &misused("attribute_exists"));
     check(C, "contains(a, begins_with(b, :s))", &misused("begins_with"));
+    check(U, "SET a = list_append(list_append(a, b), c)", &misused("list_append"));
+    check(U, "SET a = list_append(a, list_append(b, c))", &misused("list_append"));
     let path = |function: &str| {
         format!("Operator or function requires a document path; operator or function: {function}")
     };

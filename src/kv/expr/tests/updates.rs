@@ -165,7 +165,9 @@ fn nothing_larger_than_an_item_is_made() {
     assert_eq!(refusal("SET a = :v, b = :v", &item! {}, &half), error);
     let list = item! { "a" => vec![AttributeValue::Null; 100_000] };
     // Each is twice as long as the one within.
-    let doubled = (0..5).fold("a".to_owned(), |inner, _| format!("list_append({inner},{inner})"));
+    let doubled = (0..5).fold("a".to_owned(), |inner, _| {
+        format!("list_append(if_not_exists(z,{inner}),if_not_exists(z,{inner}))")
+    });
     assert_eq!(refusal(&format!("SET a = {doubled}"), &list, &item! {}), error);
 }
 

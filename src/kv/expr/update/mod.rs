@@ -2,13 +2,14 @@
 
 mod apply;
 mod check;
+mod cost;
 mod parse;
 pub(super) mod tree;
 
 use super::{
     findings::{ExpressionKind, Findings},
     parser::Slots,
-    path::{Path, Step},
+    path::Path,
     placeholders::{Names, Placeholders},
     projection::Projection,
 };
@@ -16,15 +17,8 @@ use crate::kv::{
     error::Result,
     value::{AttributeValue, Item, Type},
 };
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use tree::{Action, Change};
-
-/// What every update costs of the size that it may have, and what each of its actions does.
-const UPDATE_COST: usize = 3;
-const SET_COST: usize = 19;
-const INDEX_COST: usize = 1;
-const REMOVE_COST: usize = 2;
 
 /// A change of an item: an expression such as `SET visits = visits + :one REMOVE draft` with its values, or the same
 /// from [`attr`](super::attr).
@@ -140,25 +134,6 @@ pub struct Touched<'a> {
 }
 
 impl Touched<'_> {
-    /// What counts of an update towards the size that an item may have: the attributes that it wrote, as they are now,
-    /// and something for each of its actions. Attributes that it left alone are not in it, nor are keys.
-    pub(crate) fn size(&self, new: &Item) -> usize {
-        let mut written = BTreeSet::new();
-        let mut size = UPDATE_COST;
-        for action in self.actions {
-            size += match &action.change {
-                Change::Set(_) | Change::Add(_) => {
-                    written.insert(action.path.root());
-                    let is_element = matches!(action.path.steps().last(), Some(Step::Index(_)));
-                    SET_COST + if is_element { INDEX_COST } else { 0 }
-                }
-                Change::Remove | Change::Delete(_) => REMOVE_COST,
-            };
-        }
-        let values = written.into_iter().filter_map(|name| Some(name.len() + new.get(name)?.size()));
-        size + values.sum::<usize>()
-    }
-
     /// The parts of the item as it was that the update named.
     pub fn of_old(&self, old: &Item) -> Item {
         Projection::of(self.actions.iter().map(|action| action.path.clone())).apply(old)

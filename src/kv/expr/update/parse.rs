@@ -109,6 +109,16 @@ fn function(parser: &mut Parser<'_, '_, '_>, call: Call<'_>) -> Term {
         call.arguments.into_iter().for_each(|argument| drop(term(parser, argument)));
         return nothing;
     }
+    if call.name == "list_append" {
+        // A list may be made of what is there or else of a value, but not of a list that was just made.
+        for inner in &call.arguments {
+            if let Argument::Call(inner) = inner
+                && inner.name == "list_append"
+            {
+                parser.misused(inner);
+            }
+        }
+    }
     let mut arguments = call.arguments.into_iter();
     let (Some(first), Some(second)) = (arguments.next(), arguments.next()) else { return nothing };
     let is_default = call.name == "if_not_exists";
