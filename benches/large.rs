@@ -17,7 +17,7 @@ mod support;
 
 use bytes::Bytes;
 use fourfold::kv::{
-    BatchWriteItem, CreateTable, Index, Item, Query, ScalarType, Scan, Table, Tables, WriteRequest, item,
+    BatchWriteItem, CreateTable, Index, Query, ScalarType, Scan, Table, Tables, WriteRequest,
 };
 use fourfold::objects::{ListObjects, PutObject};
 use fourfold::queue::{BatchEntry, NewQueue, QueueAttributes};
