@@ -11,7 +11,7 @@ use fourfold::kv::{
     TransactWriteItems, UpdateItem, item,
 };
 use std::hint::black_box;
-use support::{ThreadTime, cpu, full_item, key, key_item, scatter, sized, value, wall};
+use support::{ThreadTime, changed_item, cpu, full_item, key, key_item, scatter, sized, value, wall};
 
 const LENS: [usize; 2] = [100, 1024];
 
@@ -188,7 +188,8 @@ fn transact(c: &mut Criterion<ThreadTime>) {
             || {
                 number += 4;
                 (0..4).fold(TransactWriteItems::new(), |all, n| {
-                    all.action(PutItem::new("things", full_item((number + n) % count, 100)))
+                    let item = changed_item((number + n) % count, 100, number);
+                    all.action(PutItem::new("things", item))
                 })
             },
             |transaction| tables.transact_write_items(&transaction).unwrap(),
@@ -201,8 +202,10 @@ fn transact(c: &mut Criterion<ThreadTime>) {
 fn mix(c: &mut Criterion) {
     let count = sized(100_000);
     let (_store, tables) = loaded(count, 100);
+    let mut turn = 0;
     c.bench_function("kv mix 80/20, 2 threads, 1000 each", |b| {
         b.iter(|| {
+            turn += 1;
             std::thread::scope(|scope| {
                 for thread in 0..2_u64 {
                     let things = tables.table("things");
@@ -211,7 +214,7 @@ fn mix(c: &mut Criterion) {
                             let random = scatter(thread << 32 | step);
                             let number = if random.is_multiple_of(8) { random % 100 } else { random % count };
                             match random >> 32 & 7 {
-                                0 | 1 => things.put(full_item(number, 100)).unwrap(),
+                                0 | 1 => things.put(changed_item(number, 100, turn)).unwrap(),
                                 _ => drop(black_box(things.get(key_item(number)).unwrap())),
                             }
                         }

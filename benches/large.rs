@@ -24,8 +24,9 @@ use fourfold::queue::{BatchEntry, NewQueue, QueueAttributes};
 use fourfold::{Durability, Store};
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use support::{full_item, key_item, scatter, sized};
+use support::{changed_item, full_item, key_item, scatter, sized};
 
 fn process_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -87,6 +88,8 @@ fn items(count: u64, len: usize) {
     let store = open(&path, Durability::Buffered);
     let (tables, things) = (store.tables(), table(&store.tables(), 0));
     let steps = sized(200_000);
+    let turns = AtomicU64::new(0);
+    let turn = || turns.fetch_add(1, Ordering::Relaxed);
     // A prime: every item once, in no order.
     row("load in random order, buffered", 1, count, |number| {
         things.put(full_item(number * 0x9E37_79B1 % count, len)).unwrap();
@@ -114,13 +117,13 @@ fn items(count: u64, len: usize) {
     println!("| items scanned | 1 | {:.1} | |", found as f64 / 1000.0 / start.elapsed().as_secs_f64());
     for threads in [1, 2, 8] {
         row("put over it, buffered", threads, steps / threads, |number| {
-            things.put(full_item(scatter(number) % count, len)).unwrap();
+            things.put(changed_item(scatter(number) % count, len, turn())).unwrap();
         });
         row("mix of 80 gets and 20 puts, skewed, buffered", threads, steps / threads, |number| {
-            let random = scatter(number);
+            let (random, turn) = (scatter(number), turn());
             let number = skewed(random >> 8, count);
             match random % 5 {
-                0 => things.put(full_item(number, len)).unwrap(),
+                0 => things.put(changed_item(number, len, turn)).unwrap(),
                 _ => drop(black_box(things.get(key_item(number)).unwrap())),
             }
         });
@@ -130,7 +133,7 @@ fn items(count: u64, len: usize) {
     let things = store.tables().table("things");
     for threads in [1, 8] {
         row("put over it, synced", threads, sized(8000) / threads, |number| {
-            things.put(full_item(scatter(number) % count, len)).unwrap();
+            things.put(changed_item(scatter(number) % count, len, turn())).unwrap();
         });
     }
     println!("\nmemory without a file behind it at the end: {} MiB", memory() >> 10);

@@ -80,7 +80,7 @@ fn rows() -> Vec<Row> {
             "AmazonSQS.SendMessage",
             &format!(r#"{{"QueueUrl":"jobs","MessageBody":"{text}"}}"#),
         ),
-        row("SQS ReceiveMessage", "AmazonSQS.ReceiveMessage", r#"{"QueueUrl":"jobs"}"#),
+        row("SQS ReceiveMessage", "AmazonSQS.ReceiveMessage", r#"{"QueueUrl":"jobs","VisibilityTimeout":0}"#),
         row(
             "DynamoDB PutItem 100 B",
             "DynamoDB_20120810.PutItem",

@@ -12,7 +12,6 @@ use http::Method;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// Below which they are.
 pub(crate) const PATH: &str = "/_fourfold/";
@@ -72,7 +71,9 @@ impl Control {
                 clock.advance(duration);
                 match self.store().maintain() {
                     Ok(()) => self.time(),
-                    Err(fault) => error(500, &fault.to_string()),
+                    Err(fault) => {
+                        error(500, &format!("The time has moved, what fell due is not done: {fault}"))
+                    }
                 }
             }
             Err(refusal) => error(400, &refusal.message),
@@ -95,19 +96,6 @@ impl Control {
             200,
             &Value::map([("now_ms", Some(now.as_millis().into())), ("now", Some(now.to_string().into()))]),
         )
-    }
-}
-
-/// What `work` answers, on a thread of its own: it may walk through all buckets or do what fell due in a year, and those who
-/// are served on this thread need not wait for that.
-pub(crate) async fn aside(work: impl FnOnce() -> Reply + Send + 'static) -> Reply {
-    let (tell, told) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("fourfold-control".into());
-    // Who does not want the answer any more has hung up.
-    let spawned = thread.spawn(move || drop(tell.send(work())));
-    match spawned {
-        Ok(_) => told.await.unwrap_or_else(|_| error(500, "The answer was lost.")),
-        Err(fault) => error(503, &format!("No thread is left: {fault}")),
     }
 }
 

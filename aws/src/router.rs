@@ -186,12 +186,7 @@ impl Router {
         let shared = &*self.shared;
         if let Some(path) = head.uri.path().strip_prefix(control::PATH) {
             return match body.all(shared.body_len_max.min(control::BODY_LEN_MAX)).await {
-                Ok(body) => {
-                    let (shared, method) = (Arc::clone(&self.shared), head.method);
-                    let path = path.to_owned();
-                    control::aside(move || shared.control.answer(&shared.metrics, &method, &path, &body))
-                        .await
-                }
+                Ok(body) => shared.control.answer(&shared.metrics, &head.method, path, &body),
                 Err(broken) => unread(&head, &broken),
             };
         }

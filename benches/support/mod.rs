@@ -131,3 +131,10 @@ pub(crate) fn full_item(number: u64, len: usize) -> Item {
     item.insert("v".into(), "v".repeat(len.saturating_sub(60)).into());
     item
 }
+
+/// [`full_item`] as it is at another turn: to put an item that is there already writes nothing.
+pub(crate) fn changed_item(number: u64, len: usize, turn: u64) -> Item {
+    let mut item = full_item(number, len);
+    item.insert("n".into(), (turn + 1).into());
+    item
+}

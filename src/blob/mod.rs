@@ -6,7 +6,8 @@
 //!
 //! B1. *A chunk has its space before it is written*: a segment is reserved in full, and its header and its name are
 //!     durable, before its first chunk. So only the write that starts a segment can find the disk full, and then
-//!     nothing has happened.
+//!     nothing has happened. (A file system that breaks its word, or copies on writing, may be full later: then a place is
+//!     claimed that nobody names, which is lost until its segment is cleared.)
 //! B2. *A chunk is written once*: a place is claimed once, an index is used once, and each incarnation starts a segment
 //!     of its own. So what `read` handed out never changes.
 //! B3. *A chunk verifies only where it was written*, and never as a frame of the log: the two count segments apart.

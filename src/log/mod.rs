@@ -120,6 +120,8 @@ pub(crate) struct Recovered<T> {
     /// Segments that hold frames, oldest first.
     pub(crate) segments: Vec<Arc<Segment<T>>>,
     pub(crate) report: Report,
+    /// No file is left that the next segment makes obsolete.
+    pub(crate) is_tidy: bool,
 }
 
 /// A segment that is still needed, and its file.
@@ -171,6 +173,7 @@ impl<S: Storage, T: Table> Log<S, T> {
         let persistent = storage.is_persistent();
         let examined = recovery::examine::<S, T>(&storage, geometry, &start, &pool, &*hooks)?;
         let recovery::Examined { members, obsolete, spares, next, epoch, report } = examined;
+        let is_tidy = obsolete.is_empty();
         let kept = recovery::restore::<S, T>(members, &report, &start, &options)?;
         let poison = Arc::new(Poison::new());
         let first_base = geometry.base(next);
@@ -209,7 +212,7 @@ impl<S: Storage, T: Table> Log<S, T> {
             hooks,
             asked: AtomicBool::new(false),
         };
-        Ok((log, Recovered { segments, report }))
+        Ok((log, Recovered { segments, report, is_tidy }))
     }
 
     /// Appends a frame whose payload is `payload`. It is visible when this returns, and durable when waited for.

@@ -199,7 +199,8 @@ impl Bucket {
     /// A setting as it was given.
     ///
     /// # Errors
-    /// The setting's own code, such as `NoSuchBucketPolicy`, if it was never set.
+    /// The setting's own code, such as `NoSuchBucketPolicy`, if it was never set. What stands in front of the store, and has
+    /// a default for a setting, keeps an empty text where somebody has taken that away.
     pub fn setting(&self, setting: Setting) -> Result<String> {
         let settings = self.bucket.settings()?;
         let text = settings.record.settings.get(&(setting as u8));

@@ -17,9 +17,14 @@ impl<T> Pending<T> {
         Self { change, calls }
     }
 
-    /// Nothing was to be written: the answer stands already.
+    /// Nothing was to be written, because of what is there, which is waited for.
     pub(crate) fn ready(store: &Store, output: T) -> Self {
         Self::new(pending::Pending::ready(store, output), Calls::default())
+    }
+
+    /// Nothing was to be written, as the call only read.
+    pub(crate) fn read(store: &Store, output: T) -> Self {
+        Self::new(pending::Pending::read(store, output), Calls::default())
     }
 
     /// The same change, another answer.

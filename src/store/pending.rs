@@ -23,8 +23,15 @@ impl<T> Pending<T> {
         Self { store, at, end, durability, output }
     }
 
-    /// Nothing was to be written: the answer stands already.
+    /// Nothing was to be written, because of what is there: it may be another call's that still waits, and what this one
+    /// acknowledges must not be lost either.
     pub(crate) fn ready(store: &Store, output: T) -> Self {
+        let end = store.frontier();
+        Self::new(store, end, end, store.inner.durability, output)
+    }
+
+    /// Nothing was to be written, as the call only read: its answer stands.
+    pub(crate) fn read(store: &Store, output: T) -> Self {
         let durability = store.inner.durability;
         Self { store: None, at: Position::ZERO, end: Position::ZERO, durability, output }
     }
@@ -62,5 +69,32 @@ impl<T> Pending<T> {
             store.inner.background.wrote();
         }
         self.output
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sim")]
+mod tests {
+    use super::*;
+    use crate::sim::{SimDisk, Survival};
+
+    #[test]
+    fn what_changes_nothing_promises_what_it_found() {
+        let disk = SimDisk::new();
+        let store = Store::builder().segment_size(16 << 10).background_threads(0);
+        let store = store.open_simulated(&disk, "store").unwrap();
+        let words = store.keyspace("words").unwrap();
+        let is_there = || {
+            let left = disk.crash(&Survival::nothing());
+            let store = Store::builder().open_simulated(&left, "store").unwrap();
+            store.keyspace("words").unwrap().get(b"a").unwrap().is_some()
+        };
+        let mut batch = store.batch();
+        batch.put(&words, b"a", b"1").unwrap();
+        store.commit(batch).unwrap().forget();
+        Pending::read(&store, ()).wait().unwrap();
+        assert!(!is_there(), "nobody has waited for it");
+        Pending::ready(&store, ()).wait().unwrap();
+        assert!(is_there());
     }
 }

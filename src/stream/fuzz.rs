@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::stream::SequenceNumber;
 use crate::stream::iterator::Iterator;
 use crate::stream::meta::{ConsumerRecord, ShardRecord, StreamRecord};
-use crate::stream::record::{Group, Place, measure};
+use crate::stream::record::{Group, Place, Record, measure};
 use crate::stream::sequence::Parsed;
 use crate::stream::shard::ShardId;
 use crate::stream::{consumer, hash, keys, token};
@@ -40,9 +40,9 @@ pub(crate) fn decode(bytes: &[u8]) {
                     assert_eq!(record.size(), record.partition_key().len() + record.data().len());
                     assert_eq!(record.data_bytes(), record.data());
                 }
-                let size = records.iter().map(|record| record.size()).sum();
+                let size = records.iter().map(Record::size).sum();
                 assert_eq!(measure(bytes), (records.len(), size), "a group");
-                assert_eq!(records.last().map(|record| record.place()), Some(at.last));
+                assert_eq!(records.last().map(Record::place), Some(at.last));
             }
         }
         4 => {

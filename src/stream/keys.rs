@@ -15,6 +15,7 @@
 
 use crate::clock::Timestamp;
 use crate::stream::limits::NAME_LEN_MAX;
+use crate::stream::sequence::END;
 
 pub(crate) const SHARD: u8 = 1;
 pub(crate) const CONSUMER: u8 = 2;
@@ -79,8 +80,9 @@ pub(crate) fn part(key: &[u8; RECORD_LEN], number: u8) -> [u8; RECORD_LEN + 1] {
 pub(crate) fn record_of(key: &[u8]) -> Option<(u64, Timestamp)> {
     let (place, rest) = key.split_first_chunk::<PLACE_LEN>()?;
     let (time, rest) = rest.split_first_chunk::<{ RECORD_LEN - PLACE_LEN }>()?;
-    let is_known = rest.len() <= 1;
-    is_known.then(|| (u64::from_be_bytes(*place), Timestamp::from_millis(u64::from_be_bytes(*time))))
+    let (place, time) = (u64::from_be_bytes(*place), u64::from_be_bytes(*time));
+    let is_known = rest.len() <= 1 && place <= END;
+    is_known.then(|| (place, Timestamp::from_millis(time)))
 }
 
 /// Is it the key of a further part of a record?

@@ -35,7 +35,8 @@ pub(crate) struct Reached {
     pub(crate) bytes: usize,
 }
 
-/// Adds the records at `place` and behind to `records`; not those that came before `horizon`.
+/// Adds the records at `place` and behind to `records`; not those that came before `horizon`. Where one cannot be read,
+/// those before it are, and the next read begins with the flaw.
 pub(crate) fn read(
     store: &Store,
     shard: &Shard,
@@ -45,35 +46,57 @@ pub(crate) fn read(
     records: &mut impl Extend<Record>,
 ) -> Result<Reached> {
     let mut reached = Reached { place, is_at_tip: true, bytes: 0 };
-    let mut range = range_from(store, shard, place);
     let mut count = 0;
+    match fill(store, shard, horizon, bounds, (&mut reached, &mut count), records) {
+        Err(error) if count == 0 => return Err(error),
+        Err(_) => reached.is_at_tip = false,
+        Ok(()) => {}
+    }
+    Ok(reached)
+}
+
+fn fill(
+    store: &Store,
+    shard: &Shard,
+    horizon: Timestamp,
+    bounds: Bounds,
+    (reached, count): (&mut Reached, &mut usize),
+    records: &mut impl Extend<Record>,
+) -> Result<()> {
+    let begin = reached.place;
+    let mut range = range_from(store, shard, begin);
     let mut has_sought = false;
     while range.advance()? {
         if keys::is_part(range.key()) {
             continue;
         }
+        // The group here has a record to give, which need not be loaded.
+        if *count == bounds.records {
+            reached.is_at_tip = false;
+            break;
+        }
         let (last, arrival) = position(shard, &range)?;
         if arrival < horizon && !has_sought {
             // The expired ones may be many, and those behind have not expired.
             has_sought = true;
-            reached.place = seek(store, shard, horizon)?.max(place);
+            reached.place = seek(store, shard, horizon)?.max(begin);
             range = range_from(store, shard, reached.place);
             continue;
         }
         let mut group = group(store, shard, (last, arrival), range.value()?)?;
         group.skip_to(reached.place);
         for record in group {
-            if count == bounds.records || count > 0 && reached.bytes + record.size() > bounds.bytes {
+            if *count == bounds.records || *count > 0 && reached.bytes + record.size() > bounds.bytes {
                 reached.is_at_tip = false;
-                return Ok(reached);
+                return Ok(());
             }
             reached.bytes += record.size();
             reached.place = record.place() + 1;
-            count += 1;
+            *count += 1;
             records.extend(Some(record));
         }
     }
-    Ok(reached)
+    Ok(())
 }
 
 /// The records of which `value` stands under the key of this place and time.
@@ -139,4 +162,38 @@ fn range_from(store: &Store, shard: &Shard, place: u64) -> Range {
 
 fn position(shard: &Shard, range: &Range) -> Result<(u64, Timestamp)> {
     Ok(keys::record_of(range.key()).ok_or_else(|| misplaced(shard.id(), range.key()))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{CreateStream, Start};
+
+    #[test]
+    fn what_stands_before_a_flaw_is_read_once() {
+        let store = Store::in_memory();
+        let stream = store.streams().create("clicks", CreateStream::default().shard_count(1)).unwrap();
+        for number in 0..9_u8 {
+            stream.put("key", [number]).unwrap();
+        }
+        let mut cursor = stream.cursor("shardId-000000000000", Start::TrimHorizon).unwrap();
+        let mut records = Vec::new();
+        cursor.try_batch(9, &mut records).unwrap();
+        let last = records.last().unwrap();
+        let space = stream.state.inner.read().shards[&0].space.id();
+        let mut batch = store.batch();
+        batch.put_in(space, &keys::record(last.place(), last.arrival()), b"no record").unwrap();
+        store.commit(batch).unwrap().wait().unwrap();
+
+        let mut cursor = stream.cursor("shardId-000000000000", Start::TrimHorizon).unwrap();
+        for number in 0..8_u8 {
+            assert_eq!(cursor.try_next().unwrap().unwrap().data(), [number]);
+        }
+        for _ in 0..3 {
+            assert_eq!(cursor.try_next().unwrap_err().code(), "InternalFailureException");
+        }
+        let mut cursor = stream.cursor("shardId-000000000000", Start::TrimHorizon).unwrap();
+        assert_eq!(cursor.try_batch(8, &mut Vec::new()).unwrap(), 8);
+        assert_eq!(cursor.try_batch(1, &mut Vec::new()).unwrap_err().code(), "InternalFailureException");
+    }
 }

@@ -123,7 +123,11 @@ impl Group {
         let count = u16_of(reader.raw(COUNT_LEN, "count of records")?);
         let ahead = u64::from(count).checked_sub(1).and_then(|ahead| at.last.checked_sub(ahead));
         let Some(next) = ahead else {
-            return Err(before.malformed("count of records", format_args!("1 to {}", at.last), count));
+            return Err(before.malformed(
+                "count of records",
+                format_args!("1 to {}", at.last.saturating_add(1)),
+                count,
+            ));
         };
         let lengths = reader.raw(usize::from(count) * LENGTHS_LEN, "lengths of a record")?;
         let (keys_len, data_len) = all_of(lengths).fold((0_u64, 0_u64), |(keys, data), next| {
@@ -291,8 +295,8 @@ mod tests {
         });
         let mut value = Vec::new();
         put_head(&mut value, lengths).unwrap();
-        records.iter().for_each(|(key, _)| value.extend_from_slice(key.as_bytes()));
-        records.iter().for_each(|(_, data)| value.extend_from_slice(data));
+        value.extend(records.iter().flat_map(|(key, _)| key.as_bytes()));
+        value.extend(records.iter().flat_map(|(_, data)| *data));
         value
     }
 

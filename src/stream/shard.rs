@@ -2,7 +2,7 @@
 //!
 //! H1. Places are given out under the lock of its [`Tail`], in the order of the log, and never twice.
 //! H2. `published` is above all places that a reader can see, and is raised after they can be seen.
-//! H3. Where records are one commit with something else (records of other shards, messages, items), `published` is 0 from
+//! H3. Where records are part of a transaction (with records of other shards, messages, items), `published` is 0 from
 //!     before the commit until it says so: a reader that has seen a part of the commit, and looks for the rest here, waits
 //!     for the lock and finds it.
 

@@ -30,7 +30,7 @@ impl Transaction {
     pub(super) fn commit(self) -> Result<Logged> {
         if !self.has_writes() {
             // What was read is of one moment, and has its place there (T2).
-            return Ok(Pending::ready(&self.store, (None, Outputs::default())));
+            return Ok(Pending::read(&self.store, (None, Outputs::default())));
         }
         let Self { store, parts, operations } = self;
         let Parts { tables, overlay, mut batch, items, objects, mut queues, mut streams } = parts;

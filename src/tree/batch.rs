@@ -325,10 +325,13 @@ mod tests {
         }
     }
 
+    /// A key, and a head and pieces of a value.
+    type Put<'a> = (&'a [u8], &'a [u8], &'a [&'a [u8]]);
+
     #[test]
     fn what_is_gathered_is_what_is_pushed() {
         let (mut gathered, mut pushed) = (Gathered::default(), Ops::default());
-        let puts: [(&[u8], &[u8], &[&[u8]]); 4] = [
+        let puts: [Put<'_>; 4] = [
             (b"a", b"head", &[b"one", b"", b"two"]),
             (b"b", b"", &[]),
             (b"c", b"only", &[]),

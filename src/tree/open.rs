@@ -93,7 +93,8 @@ impl<S: Storage> Tree<S> {
         let view = View::new(memtables, levels, log.first_base());
         blobs.sync()?;
         let strays = strays(storage, &manifest, recovered.report.end)?;
-        let is_as_closed = recovered.report.clean && strays.is_empty() && !blobs.has_dead();
+        let is_as_closed =
+            recovered.report.clean && recovered.is_tidy && strays.is_empty() && !blobs.has_dead();
         if storage.is_persistent() && !is_as_closed && !flaw!("trust_names") {
             // A killed process may have left names that are not durable, the manifest's first of all. Nothing is built
             // on them, and nothing removed because of them, before they are. Where nothing is to be removed that waits

@@ -564,7 +564,7 @@ mod rotten {
         let disk = SimDisk::new();
         let store = Store::builder().segment_size(1 << 20).background_threads(0);
         let bucket = store.open_simulated(&disk, "store").unwrap().buckets().create("bucket").unwrap();
-        let data: Vec<u8> = (0..len as u32).flat_map(u32::to_le_bytes).take(len).collect();
+        let data: Vec<u8> = (0..=u32::MAX).flat_map(u32::to_le_bytes).take(len).collect();
         bucket.put("a", data.clone()).unwrap();
         (disk, bucket, data)
     }
@@ -605,6 +605,25 @@ mod rotten {
                     let text = result.unwrap_err().to_string();
                     assert!(text.contains("0000000000000001.blob"), "{len} bytes, bit at {at}: {text}");
                 }
+            }
+        }
+    }
+
+    /// Whoever reads slices has the sum of all before when the last one comes.
+    #[test]
+    fn bits_of_the_last_chunk_are_found_whatever_the_checksum() {
+        for algorithm in [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha256] {
+            for at in [600_000, 750_000] {
+                let (disk, bucket, data) = bodies(0);
+                let mut request = PutObject::new("a");
+                request.checksum_algorithm = Some(algorithm);
+                let data = [data, vec![7; 3 << 18]].concat();
+                bucket.put_object(request, data.clone()).unwrap();
+                assert_eq!(slices(&bucket).unwrap(), data);
+                disk.flip_bit("store/0000000000000001.blob", 8 * (FIRST + at) + 3).unwrap();
+                let text = slices(&bucket).unwrap_err().to_string();
+                assert!(text.contains("0000000000000001.blob"), "{algorithm:?}, bit at {at}: {text}");
+                assert!(bucket.get("a").unwrap().body.bytes().is_err());
             }
         }
     }

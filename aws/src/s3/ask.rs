@@ -144,11 +144,15 @@ impl Ask<'_> {
     /// What is asked for by a header, or by the field of a form that stands for it.
     pub(crate) fn asked(&self, name: &str) -> Option<&str> {
         let Some(form) = &self.form else { return self.header(name) };
-        let short = name.strip_prefix("x-amz-").filter(|name| matches!(*name, "acl" | "tagging"));
-        let is_it = |field: &str| {
-            field.eq_ignore_ascii_case(name) || short.is_some_and(|short| field.eq_ignore_ascii_case(short))
+        let field = |name: &str| {
+            form.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
         };
-        form.iter().find(|(field, _)| is_it(field)).map(|(_, value)| &**value)
+        // As the form is read: of two names for one thing the short one is heeded, and tags have no other.
+        match name {
+            "x-amz-acl" => field("acl").or_else(|| field(name)),
+            "x-amz-tagging" => field("tagging"),
+            _ => field(name),
+        }
     }
 
     pub(crate) fn header_text(&self, name: &str) -> Option<String> {

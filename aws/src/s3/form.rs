@@ -246,6 +246,9 @@ fn request_of(
     fields: &Fields,
 ) -> Result<(PutObject, Encryption)> {
     const SSE: &str = "x-amz-server-side-encryption";
+    if fields.pairs.iter().any(|(name, _)| name.to_ascii_lowercase().starts_with("x-amz-object-lock-")) {
+        return Err(Error::request("Bucket is missing Object Lock Configuration"));
+    }
     let field = |name: &str| fields.get(&format!("{SSE}{name}"));
     let customer =
         customer_key_of(field("-customer-algorithm"), field("-customer-key"), field("-customer-key-md5"))?;

@@ -81,14 +81,17 @@ pub(crate) fn is_for(call: &Call<'_>, face: &Face) -> bool {
     {
         return false;
     }
+    // A queue's URL begins with an account.
+    let first = path.split('/').nth(1).unwrap_or_default();
+    let is_account = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_digit());
+    if is_form && is_account {
+        return false;
+    }
     let is_signed = head.headers.contains_key("authorization")
         || ["X-Amz-Algorithm", "AWSAccessKeyId"].iter().any(|name| query.contains(name));
     if is_signed || bucket_of_host(call.host(), &face.domains).is_some() {
         return true;
     }
-    // A queue's URL begins with an account.
-    let first = path.split('/').nth(1).unwrap_or_default();
-    let is_account = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_digit());
     path != "/" && path.starts_with('/') && !is_account
 }
 

@@ -46,8 +46,12 @@ pub(crate) fn refuse_lock(ask: &Ask<'_>) -> Result<()> {
     if let Some(bad) = hold.filter(|hold| !["ON", "OFF"].contains(hold)) {
         return Err(Error::argument(HOLD, bad, "Legal Hold must be either of 'ON' or 'OFF'"));
     }
-    let is_locked = ask.head.headers.keys().any(|name| name.as_str().starts_with("x-amz-object-lock-"));
-    if is_locked { Err(Error::request("Bucket is missing Object Lock Configuration")) } else { Ok(()) }
+    let other = ask.head.headers.keys().any(|name| name.as_str().starts_with("x-amz-object-lock-"));
+    if other || mode.or(until).or(hold).is_some() {
+        Err(Error::request("Bucket is missing Object Lock Configuration"))
+    } else {
+        Ok(())
+    }
 }
 
 /// What is kept of an object besides what the service shows: its access control list, how it is encrypted.

@@ -366,6 +366,8 @@ impl<'a> Subject<'a> {
                 let tagging = bucket.tagging(key, version).ok()?;
                 tagging.tags.get(tag).map(str::to_owned)
             }
+            // They come in the body, which is not read yet.
+            Self::RequestTag(_) if ask.param("tagging").is_some() => None,
             // In a form they are a document.
             Self::RequestTag(tag) => match (ask.asked("x-amz-tagging")?, &ask.form) {
                 (text, None) => crate::form::value(text, tag),

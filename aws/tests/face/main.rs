@@ -46,10 +46,8 @@ fn post(router: &Router, target: &str, body: &str) -> (u16, String) {
     (answer.status().as_u16(), text(&answer).to_owned())
 }
 
-/// Asks for a path of the endpoint itself, which answers from a thread of its own.
 fn get(router: &Router, method: &str, path: &str) -> (u16, String) {
     let request = Request::builder().method(method).uri(path).header("host", "fourfold.local");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let answer = runtime.block_on(router.call(request.body(Bytes::new()).unwrap()));
+    let answer = now(router.call(request.body(Bytes::new()).unwrap()));
     (answer.status().as_u16(), text(&answer).to_owned())
 }

@@ -294,17 +294,30 @@ fn tags_in_a_form_are_judged_by_policies() {
     let policy = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":["s3:PutObject","s3:PutObjectTagging"],
         "Resource":"arn:aws:s3:::photos/*","Condition":{"StringEquals":{"s3:RequestObjectTag/team":"blue"}}}}"#;
     assert_eq!(face.send("PUT", "/photos?policy", &[], policy).status(), 204);
-    let post = |team: &str| {
-        let tags =
-            format!("<Tagging><TagSet><Tag><Key>team</Key><Value>{team}</Value></Tag></TagSet></Tagging>");
+    let post = |team: &str, first: &[(&str, &str)]| {
+        let document = |team: &str| {
+            format!("<Tagging><TagSet><Tag><Key>team</Key><Value>{team}</Value></Tag></TagSet></Tagging>")
+        };
         let field = |name: &str, value: &str| {
             format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };
-        let body = field("key", "a/b") + &field("tagging", &tags) + &field("file", "x") + "--B--\r\n";
+        let first: String = first
+            .iter()
+            .map(|(name, value)| field(name, &value.replace("BLUE", &document("blue"))))
+            .collect();
+        let body = first
+            + &field("key", "a/b")
+            + &field("tagging", &document(team))
+            + &field("file", "x")
+            + "--B--\r\n";
         face.unsigned("POST", "/photos", &[("content-type", "multipart/form-data; boundary=B")], &body)
     };
-    assert_eq!(refusal(&post("red")), ("AccessDenied", 403));
-    let done = post("blue");
+    assert_eq!(refusal(&post("red", &[])), ("AccessDenied", 403));
+    // Only what is kept is judged.
+    assert_eq!(refusal(&post("red", &[("x-amz-tagging", "BLUE")])), ("AccessDenied", 403));
+    let locked = post("blue", &[("x-amz-object-lock-legal-hold", "ON")]);
+    assert_eq!(refusal(&locked), ("InvalidRequest", 400));
+    let done = post("blue", &[]);
     assert_eq!(
         (done.status().as_u16(), header(&done, "location")),
         (204, "http://127.0.0.1:4566/photos/a%2Fb")

@@ -119,7 +119,7 @@ impl Write {
     /// What the item becomes, given what it is; none for a check.
     pub(crate) fn outcome(self, before: Option<&Before>, given: &Item) -> Result<Option<Becomes>> {
         if let (Action::Update(update), true) = (&self.action, self.counts_changes)
-            && update.cost() > ITEM_SIZE_MAX
+            && update.costs_more_than(ITEM_SIZE_MAX)
         {
             return Err(too_large());
         }
