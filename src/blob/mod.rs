@@ -304,6 +304,10 @@ impl<S: Storage> BlobLog<S> {
         for name in dead {
             unless_missing(self.storage.remove(&name))?;
         }
+        if !self.storage.is_persistent() {
+            // Nothing is reserved in memory; and a fork shares segments, of which one is still written by its origin.
+            return Ok(());
+        }
         let ended: Vec<_> = {
             let tail = self.tail.lock();
             let active = tail.active.as_ref().map(|active| active.index());

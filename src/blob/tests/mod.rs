@@ -669,3 +669,18 @@ fn no_page_is_written_in_part_before_it_was_written_whole() {
     }
     assert!(writes > 30 && log.segments().segments.len() > 1);
 }
+
+/// It once cut the shared segments off behind what it saw of them, while their origin wrote on.
+#[test]
+fn a_fork_that_ends_leaves_alone_what_it_shares() {
+    let log = open(Memory::new(), 0, &[]);
+    let first = log.write(&[&value(1, 1000)]).unwrap();
+    let allocated = |log: &BlobLog<Memory>| log.segments().segments[0].allocated;
+    assert_eq!(allocated(&log), SIZE);
+    let fork = log.fork(Memory::new());
+    fork.close().unwrap();
+    assert_eq!(fork.read(first).unwrap(), value(1, 1000));
+    assert_eq!(allocated(&log), SIZE);
+    let second = log.write(&[&value(2, 1000)]).unwrap();
+    assert_eq!(log.read(second).unwrap(), value(2, 1000));
+}
