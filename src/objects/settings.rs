@@ -188,12 +188,29 @@ impl Bucket {
         self.call_async("PutBucketTagging", async { Ok(self.stage_tags(tags)?.done().await?) }).await
     }
 
+    /// Changes the tags of the bucket, with nobody else changing them meanwhile: so `edit` must not use the bucket.
+    ///
+    /// # Errors
+    /// `InvalidTag`, `BadRequest` for too many; then nothing has changed.
+    pub async fn edit_bucket_tags_async(&self, edit: impl FnOnce(&mut Tags)) -> Result<()> {
+        let edit = |tags: &mut Tags| {
+            edit(tags);
+            tags.check(BUCKET_TAGS_MAX)
+        };
+        let stage = async { Ok(self.stage_edited_tags(edit)?.done().await?) };
+        self.call_async("PutBucketTagging", stage).await
+    }
+
     fn stage_tags(&self, tags: Tags) -> Result<Pending<()>> {
         tags.check(BUCKET_TAGS_MAX)?;
-        self.bucket.change(&self.store, |record| {
-            record.tags = tags;
+        self.stage_edited_tags(|old| {
+            *old = tags;
             Ok(())
         })
+    }
+
+    fn stage_edited_tags(&self, edit: impl FnOnce(&mut Tags) -> Result<()>) -> Result<Pending<()>> {
+        self.bucket.change(&self.store, |record| edit(&mut record.tags))
     }
 
     /// A setting as it was given.

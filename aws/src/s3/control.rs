@@ -54,24 +54,27 @@ pub(crate) async fn answer(call: &Call<'_>, face: &Face, body: &mut Body) -> Res
         "POST" => {
             ask.allow("s3:TagResource", Need::Owner)?;
             let root = Node::parse(&body.collect(DOCUMENT_LEN_MAX).await?, "TagResourceRequest")?;
-            let mut tags = tags_of(&bucket)?;
             let set = root.child("Tags").ok_or_else(Error::malformed_xml)?;
-            for tag in set.all("Tag") {
-                let (key, value) = (tag.required("Key")?, tag.required("Value")?);
-                tags.0.retain(|(known, _)| known != key);
-                tags.0.push((key.to_owned(), value.to_owned()));
-            }
-            bucket.set_bucket_tags_async(tags).await?;
+            let pair = |tag: &Node| Ok((tag.required("Key")?.to_owned(), tag.required("Value")?.to_owned()));
+            let new = set.all("Tag").map(pair).collect::<Result<Vec<_>>>()?;
+            let add = |tags: &mut Tags| {
+                for (key, value) in new {
+                    tags.0.retain(|(known, _)| *known != key);
+                    tags.0.push((key, value));
+                }
+            };
+            bucket.edit_bucket_tags_async(add).await?;
             Ok(document::empty(204))
         }
         "DELETE" => {
             ask.allow("s3:UntagResource", Need::Owner)?;
             body.collect(DOCUMENT_LEN_MAX).await?;
-            let mut tags = tags_of(&bucket)?;
-            for (name, key) in form::pairs(head.uri.query().unwrap_or_default()) {
-                tags.0.retain(|(known, _)| name != "tagKeys" || *known != key);
-            }
-            bucket.set_bucket_tags_async(tags).await?;
+            let remove = |tags: &mut Tags| {
+                for (name, key) in form::pairs(head.uri.query().unwrap_or_default()) {
+                    tags.0.retain(|(known, _)| name != "tagKeys" || *known != key);
+                }
+            };
+            bucket.edit_bucket_tags_async(remove).await?;
             Ok(document::empty(204))
         }
         method => Err(Error::method_not_allowed(method, "TAGS", "GET, POST, DELETE")),
