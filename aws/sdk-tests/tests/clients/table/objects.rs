@@ -161,7 +161,6 @@ async fn objects_answer_alike() {
         no(Complete("film", &[1, 4]), "InvalidPart"),
         no(Complete("film", &[2, 1]), "InvalidPartOrder"),
         no(Complete("film", &[1, 2, 3]), "EntityTooSmall"),
-        no(Complete("film", &[]), "InvalidRequest"),
         is(Complete("film", &[1, 2]), "-2\""),
         no(Complete("nope", &[1]), "NoSuchUpload"),
         is(Head("film"), "5242883"),
