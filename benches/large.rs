@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo bench --bench large                                  # all of it, about ten minutes and 12 GB of disk
 //! cargo bench --bench large -- tables                        # only these: tables, list, queue
-//! FOURFOLD_BENCH_ITEMS=10000000 cargo bench --bench large -- tables
+//! FOURFOLD_BENCH_ITEMS=10000000 cargo bench --bench large -- tables    # and FOURFOLD_BENCH_BYTES=1024: only these
 //! ```
 #![allow(
     clippy::unwrap_used,
@@ -230,12 +230,11 @@ fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let wanted = |name: &str| named.is_empty() || named.iter().any(|given| given == name);
     if wanted("tables") {
-        let given = std::env::var("FOURFOLD_BENCH_ITEMS").ok().and_then(|text| text.parse().ok());
-        match given {
-            Some(count) => items(count, 100),
-            None => [(1_000_000, 100), (1_000_000, 1024)]
-                .into_iter()
-                .for_each(|(count, len)| items(sized(count), len)),
+        let given = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+        let count = given("FOURFOLD_BENCH_ITEMS").unwrap_or_else(|| sized(1_000_000));
+        let only = given("FOURFOLD_BENCH_BYTES");
+        for len in [100, 1024].into_iter().filter(|len| only.is_none_or(|only| only == *len as u64)) {
+            items(count, len);
         }
         indexed(100);
     }
