@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::queue::core::{Core, State};
 use crate::queue::index::Lease;
-use crate::queue::message::{Origin, Stored};
+use crate::queue::stored::{Origin, Shared, Stored};
 use crate::queue::take::Taken;
 use crate::queue::{identify, keys, record};
 use crate::{Batch, Store};
@@ -25,7 +25,7 @@ impl Grave<'_> {
     }
 
     /// Applies what was logged.
-    pub(super) fn take_in(&mut self, moved: Vec<Arc<Stored>>) {
+    pub(super) fn take_in(&mut self, moved: Vec<Shared>) {
         for message in moved {
             if let Some(state) = &mut self.0 {
                 state.index.insert(&message, None);
@@ -44,12 +44,12 @@ impl State {
         dead: &[Taken],
         grave: &mut Grave<'_>,
         batch: &mut Batch,
-    ) -> Result<Vec<Arc<Stored>>> {
+    ) -> Result<Vec<Shared>> {
         let Some(grave) = &grave.0 else { return Ok(Vec::new()) };
         if dead.is_empty() {
             return Ok(Vec::new());
         }
-        let mut moved: Vec<Arc<Stored>> = Vec::with_capacity(dead.len());
+        let mut moved: Vec<Shared> = Vec::with_capacity(dead.len());
         for next in dead {
             let lease = self.index.leases.get(&next.message.seq);
             let origin = origin(core, &next.message, lease);
@@ -68,7 +68,7 @@ impl State {
             grave.put_message(batch, &message)?;
             self.forget_large(batch, &next.message)?;
             self.delete_message(batch, next.message.seq, next.message.group.as_deref())?;
-            moved.push(Arc::new(message));
+            moved.push(message.into());
         }
         self.put_counts(batch, dead.len() as u64)?;
         let mut counts = grave.index.counts;
@@ -85,7 +85,7 @@ impl State {
         is_fifo: bool,
         origin: &Origin,
         message: &Stored,
-        before: &[Arc<Stored>],
+        before: &[Shared],
         store: &Store,
         now: Timestamp,
     ) -> Result<u64> {
@@ -142,12 +142,12 @@ impl State {
         store: &Store,
         seq: u64,
         group: Option<&Arc<str>>,
-    ) -> Result<Option<Arc<Stored>>> {
+    ) -> Result<Option<Shared>> {
         let key = keys::message(group.map(AsRef::as_ref).unwrap_or_default(), seq);
         let Some(value) = self.spaces.messages.get(store, key.as_ref())? else { return Ok(None) };
         let value: Bytes = value;
         let message = record::decode_message(group.cloned(), seq, &value);
-        crate::queue::core::checked(message, &core.identity).map(|message| Some(Arc::new(message)))
+        crate::queue::core::checked(message, &core.identity).map(|message| Some(message.into()))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::queue::engine::QueueEngine;
 use crate::queue::error::{Error, Result};
 use crate::queue::large::stage_deletions;
 use crate::queue::limits::{BATCH_LEN_MAX, PAGE_MAX, VISIBILITY_SECONDS_MAX};
-use crate::queue::message::{Message, SendMessage, Sent};
+use crate::queue::message::{Message, SendMessage, Sent, Text};
 use crate::queue::queues::{QueuePage, Queues, decode_token};
 use crate::queue::receive::{Receive, Setting};
 use crate::queue::receiving::{self, Receiving};
@@ -104,11 +104,11 @@ impl Queue {
     }
 
     fn stage_sent(&self, message: SendMessage, batch: Batch, wakers: &mut Vec<Waker>) -> Staged<Vec<Sent>> {
+        let mut sends = Sends::with_capacity(1);
         self.change_with(wakers, |state, setting, wakers| {
             state.check_len(&message)?;
             state.check_deduplication(&message)?;
             state.throttle_send(setting, message.group.as_deref())?;
-            let mut sends = Sends::default();
             state.decide_send(setting, &mut sends, message);
             stage_sends(state, setting, sends, batch, wakers)
         })
@@ -165,15 +165,17 @@ impl Queue {
 
     fn stage_batch_sent(
         &self,
-        entries: Vec<BatchEntry<SendMessage>>,
+        mut entries: Vec<BatchEntry<SendMessage>>,
         batch: Batch,
         wakers: &mut Vec<Waker>,
     ) -> Staged<BatchResult<Sent>> {
+        let mut bodies: Vec<_> = entries.iter_mut().map(|entry| &mut entry.value.body).collect();
+        Text::join(&mut bodies);
+        let (mut sends, mut ids) = (Sends::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
         let mut result = BatchResult::default();
         let sent = self.change_with(wakers, |state, setting, wakers| {
             entries.iter().try_for_each(|entry| state.check_deduplication(&entry.value))?;
             state.throttle_send(setting, None)?;
-            let (mut sends, mut ids) = (Sends::default(), Vec::with_capacity(entries.len()));
             for (BatchEntry { id, value }, number) in entries.into_iter().zip(1..) {
                 let checked = send::check_entry(&value, self.is_fifo(), number);
                 match checked.and_then(|()| state.check_len(&value)) {

@@ -11,8 +11,8 @@
 use crate::Timestamp;
 use crate::queue::keys;
 use crate::queue::lane::{Lane, NOTHING};
-use crate::queue::message::Stored;
 use crate::queue::record::{Counts, LeaseRecord};
+use crate::queue::stored::Shared;
 use crate::queue::tokens::Tokens;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -221,7 +221,7 @@ impl Index {
     }
 
     /// A message was sent, or came from another queue. With `due` it is delayed until then.
-    pub(super) fn insert(&mut self, message: &Arc<Stored>, due: Option<Timestamp>) {
+    pub(super) fn insert(&mut self, message: &Shared, due: Option<Timestamp>) {
         let seq = message.seq;
         let at = self.lane_of(message.group.as_ref());
         let has_room = self.cached < CACHED_MAX && self.cached_len < CACHED_LEN_MAX;
@@ -235,7 +235,7 @@ impl Index {
             if due.is_none() {
                 self.cached += 1;
                 self.cached_len += message.body.as_bytes().len();
-                lane.cache.push_back(Arc::clone(message));
+                lane.cache.push_back(message.clone());
             }
         }
         lane.tail = lane.tail.max(seq);
@@ -257,7 +257,7 @@ impl Index {
     }
 
     /// Takes in what was read behind `read_to`, up to `end`.
-    pub(super) fn read(&mut self, at: usize, messages: Vec<Arc<Stored>>, end: u64) {
+    pub(super) fn read(&mut self, at: usize, messages: Vec<Shared>, end: u64) {
         self.cached += messages.len();
         self.cached_len += messages.iter().map(|message| message.body.as_bytes().len()).sum::<usize>();
         let lane = &mut self.lanes[at];
@@ -266,7 +266,7 @@ impl Index {
     }
 
     /// Takes the first message that was read ahead.
-    pub(super) fn pop_cached(&mut self, at: usize) -> Option<Arc<Stored>> {
+    pub(super) fn pop_cached(&mut self, at: usize) -> Option<Shared> {
         let message = self.lanes[at].cache.pop_front()?;
         self.cached -= 1;
         self.cached_len -= message.body.as_bytes().len();

@@ -5,8 +5,9 @@ use crate::clock::Timestamp;
 use crate::queue::core::State;
 use crate::queue::error::Result;
 use crate::queue::lane::NOTHING;
-use crate::queue::message::{Message, Stored};
+use crate::queue::message::Message;
 use crate::queue::receive::{Setting, deliver};
+use crate::queue::stored::{Shared, Stored};
 use crate::queue::{Queue, Queues};
 use crate::queue::{identify, keys};
 use std::fmt;
@@ -200,7 +201,7 @@ impl Queue {
                 let Some((group, seq)) = keys::parse_message(range.key()) else { continue };
                 let group: Option<Arc<str>> = (!group.is_empty()).then(|| group.into());
                 let message = crate::queue::record::decode_message(group, seq, &range.value()?);
-                let message = Arc::new(crate::queue::core::checked(message, &core.identity)?);
+                let message = crate::queue::core::checked(message, &core.identity)?.into();
                 seen.extend(state.see(setting, &message, now).filter(|seen| is_wanted(&seen.message)));
             }
             Ok(seen)
@@ -224,7 +225,7 @@ impl Queues {
 
 impl State {
     /// A message as it looks now; nothing if it has expired.
-    pub(super) fn see(&self, setting: Setting<'_>, message: &Arc<Stored>, now: Timestamp) -> Option<Seen> {
+    pub(super) fn see(&self, setting: Setting<'_>, message: &Shared, now: Timestamp) -> Option<Seen> {
         let identity = &setting.core.identity;
         let seq = message.seq;
         if seq < self.cutoff(now) {

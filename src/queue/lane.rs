@@ -7,7 +7,7 @@
 //! N2. A lane of a FIFO queue gives out only what is before its first message in flight.
 
 use crate::Timestamp;
-use crate::queue::message::Stored;
+use crate::queue::stored::Shared;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) const NOTHING: u64 = u64::MAX;
 pub(super) struct Lane {
     pub(super) group: Option<Arc<str>>,
     /// Read ahead, in order.
-    pub(super) cache: VecDeque<Arc<Stored>>,
+    pub(super) cache: VecDeque<Shared>,
     /// Came back to what was read already: a lease or a delay ended.
     pub(super) returned: BTreeSet<u64>,
     pub(super) in_flight: usize,
@@ -126,9 +126,10 @@ impl Lane {
 mod tests {
     use super::*;
     use crate::queue::message::{Attributes, Text};
+    use crate::queue::stored::Stored;
 
-    fn message(seq: u64) -> Arc<Stored> {
-        Arc::new(Stored {
+    fn message(seq: u64) -> Shared {
+        Shared::from(Stored {
             seq,
             ordinal: 0,
             group: None,

@@ -3,10 +3,14 @@
 use crate::Timestamp;
 use crate::queue::digest::{hex, md5_hex, md5_of_attributes};
 use crate::queue::large::LargeBody;
+use crate::queue::stored::Shared;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+/// Bodies up to this length are put together.
+const JOINED_LEN_MAX: usize = 1024;
 
 /// A text that many share without copying it.
 ///
@@ -31,6 +35,18 @@ impl Text {
 
     pub(super) fn to_bytes(&self) -> Bytes {
         self.0.clone()
+    }
+
+    /// Puts the short ones of a request into one piece of memory, which each of them keeps: at most ten times their limit.
+    pub(super) fn join(texts: &mut [&mut Self]) {
+        let short = || texts.iter().filter(|text| text.0.len() <= JOINED_LEN_MAX);
+        let len = short().map(|text| text.0.len()).sum();
+        let mut joined = Vec::with_capacity(len);
+        short().for_each(|text| joined.extend_from_slice(&text.0));
+        let mut joined = Bytes::from(joined);
+        for text in texts.iter_mut().filter(|text| text.0.len() <= JOINED_LEN_MAX) {
+            text.0 = joined.split_to(text.0.len());
+        }
     }
 
     /// None if the bytes are not UTF-8.
@@ -237,7 +253,7 @@ impl<T: Into<Text>> From<T> for SendMessage {
 pub struct Sent {
     pub(super) id: [u8; 16],
     pub(super) sequence_number: Option<u64>,
-    pub(super) message: Arc<Stored>,
+    pub(super) message: Shared,
 }
 
 impl Sent {
@@ -271,35 +287,6 @@ impl Sent {
     }
 }
 
-/// A message as a queue keeps it; immutable once it is sent.
-#[derive(Debug)]
-pub(super) struct Stored {
-    /// Its place in the queue, from which its time follows.
-    pub(super) seq: u64,
-    /// How many messages the queue had taken, this one included.
-    pub(super) ordinal: u64,
-    pub(super) group: Option<Arc<str>>,
-    pub(super) deduplication_id: Option<String>,
-    pub(super) trace: Option<String>,
-    pub(super) attributes: Attributes,
-    pub(super) body: Text,
-    /// Where its body is, if that is large; then `body` only says where.
-    pub(super) large: Option<Box<LargeBody>>,
-    /// What it was in the queue that it came from, if it was given up there.
-    pub(super) origin: Option<Box<Origin>>,
-}
-
-/// What a dead letter keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) id: [u8; 16],
-    pub(super) sent: Timestamp,
-    pub(super) receive_count: u32,
-    pub(super) first_received: Timestamp,
-    /// The name of the queue.
-    pub(super) queue: String,
-}
-
 /// A delivery of a message: the message, and the receipt handle by which this delivery is known.
 ///
 /// ```
@@ -312,7 +299,7 @@ pub(super) struct Origin {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Message {
-    pub(super) stored: Arc<Stored>,
+    pub(super) stored: Shared,
     pub(super) id: [u8; 16],
     pub(super) is_fifo: bool,
     pub(super) sent: Timestamp,

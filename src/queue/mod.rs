@@ -115,6 +115,7 @@ mod redrive;
 mod rules;
 mod send;
 mod settings;
+mod stored;
 mod take;
 mod task;
 mod throttle;

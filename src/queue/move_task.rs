@@ -12,10 +12,11 @@ use crate::queue::core::{Core, State};
 use crate::queue::engine::QueueEngine;
 use crate::queue::error::{Error, Result};
 use crate::queue::limits::{MOVE_RATE_MAX, MOVE_TASKS_MAX};
-use crate::queue::message::{Stored, uuid};
+use crate::queue::message::uuid;
 use crate::queue::queues::Queues;
 use crate::queue::receive::Setting;
 use crate::queue::rules;
+use crate::queue::stored::{Shared, Stored};
 use crate::queue::take::Cursor;
 use crate::queue::task::{Task, TaskStatus};
 use crate::queue::{identify, keys, redrive};
@@ -511,16 +512,16 @@ impl State {
             return Ok(());
         }
         let mut batch = store.batch();
-        let mut moved: Vec<Arc<Stored>> = Vec::new();
+        let mut moved: Vec<Shared> = Vec::new();
         task.moved += taken.len() as u64;
         let logged = (|| {
             for next in &taken {
                 let earlier = moved.last().map_or(0, |last| last.seq + 1);
-                let message = Arc::new(resent(&next.message, target, earlier, moved.len() as u64, now));
+                let message = resent(&next.message, target, earlier, moved.len() as u64, now);
                 target.put_message(&mut batch, &message)?;
                 self.forget_large(&mut batch, &next.message)?;
                 self.delete_message(&mut batch, next.message.seq, next.message.group.as_deref())?;
-                moved.push(message);
+                moved.push(message.into());
             }
             self.put_counts(&mut batch, taken.len() as u64)?;
             let live = self.put_task(&mut batch, setting, number, &task)?;

@@ -13,7 +13,8 @@ use crate::queue::error::{Error, Result};
 use crate::queue::index::Lease;
 use crate::queue::keys;
 use crate::queue::limits::{IN_FLIGHT_MAX, RECEIVE_MAX, VISIBILITY_SECONDS_MAX, WAIT_SECONDS_MAX};
-use crate::queue::message::{Message, Stored};
+use crate::queue::message::Message;
+use crate::queue::stored::Shared;
 use crate::queue::take::{Cursor, Taken};
 use crate::queue::throttle::Action;
 use crate::queue::{identify, receipt, rules};
@@ -394,7 +395,7 @@ fn chance(store: &Store, per_mille: u16) -> bool {
 }
 
 /// A message as a receiver gets it; without a lease, as somebody sees it who only looks.
-pub(super) fn deliver(identity: &Identity, message: &Arc<Stored>, lease: Option<&Lease>) -> Message {
+pub(super) fn deliver(identity: &Identity, message: &Shared, lease: Option<&Lease>) -> Message {
     let origin = message.origin.as_deref();
     let group = message.group.as_deref().unwrap_or_default();
     let receipt =
@@ -412,6 +413,6 @@ pub(super) fn deliver(identity: &Identity, message: &Arc<Stored>, lease: Option<
         receipt: receipt.unwrap_or_default(),
         sender: Arc::clone(&identity.account),
         arns: Arc::clone(&identity.arns),
-        stored: Arc::clone(message),
+        stored: message.clone(),
     }
 }

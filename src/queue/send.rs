@@ -7,12 +7,12 @@ use crate::queue::digest::sha256_hex;
 use crate::queue::error::{Error, Result};
 use crate::queue::large::LARGE_BODY_LEN_MAX;
 use crate::queue::limits::DELAY_SECONDS_MAX;
-use crate::queue::message::{AttributeValue, Attributes, SendMessage, Sent, Stored};
+use crate::queue::message::{AttributeValue, Attributes, SendMessage, Sent};
 use crate::queue::receive::Setting;
+use crate::queue::stored::{Shared, Stored};
 use crate::queue::throttle::Action;
 use crate::queue::tokens::{Token, Tokens};
 use crate::queue::{identify, keys, rules};
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -20,14 +20,16 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) enum Decision {
     /// It is put into the queue.
-    Keep { message: Arc<Stored>, due: Option<Timestamp>, token: Option<Token> },
-    /// It was sent before.
-    Duplicate { message: Arc<Stored>, first: u64 },
+    Keep { due: Option<Timestamp>, token: Option<Token> },
+    /// It was sent before, as this one.
+    Duplicate { first: u64 },
 }
 
 /// Sends under way: their messages are numbered one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Sends {
+    messages: Vec<Stored>,
+    /// As many, about each of them.
     decided: Vec<Decision>,
     kept: u64,
     last: u64,
@@ -133,7 +135,7 @@ impl State {
         let token =
             deduplication_id.as_deref().map(|id| Token::new(group.as_deref().unwrap_or_default(), id));
         let seq = self.index.next_number(now).max(sends.last + 1);
-        let stored = Arc::new(Stored {
+        let stored = Stored {
             seq,
             ordinal: self.index.counts.taken + sends.kept + 1,
             group,
@@ -143,25 +145,24 @@ impl State {
             body: message.body,
             large: message.large,
             origin: None,
-        });
+        };
+        sends.messages.push(stored);
         if let Some(first) = token.and_then(|token| self.find_duplicate(sends, token, now)) {
-            sends.decided.push(Decision::Duplicate { message: stored, first });
+            sends.decided.push(Decision::Duplicate { first });
             return;
         }
         let delay = message.delay.map_or(self.live.settings.delay, i32::cast_unsigned);
         let due = (delay > 0 && !is_fifo).then(|| now + Duration::from_secs(u64::from(delay)));
         (sends.kept, sends.last) = (sends.kept + 1, seq);
-        sends.decided.push(Decision::Keep { message: stored, due, token });
+        sends.decided.push(Decision::Keep { due, token });
     }
 
     /// The message that was sent with this id within the window, or before in the same request.
     fn find_duplicate(&mut self, sends: &Sends, token: Token, now: Timestamp) -> Option<u64> {
         self.index.tokens.advance(now);
         let scope = self.live.settings.scope;
-        let before = sends.decided.iter().find_map(|decision| match decision {
-            Decision::Keep { message, token: Some(other), .. } if other.equals(token, scope) => {
-                Some(message.seq)
-            }
+        let before = sends.iter().find_map(|(message, decision)| match decision {
+            Decision::Keep { token: Some(other), .. } if other.equals(token, scope) => Some(message.seq),
             _ => None,
         });
         before.or_else(|| self.index.tokens.find(token, scope))
@@ -174,10 +175,10 @@ impl State {
         sends: &Sends,
         now: Timestamp,
     ) -> crate::Result<()> {
-        for decision in &sends.decided {
-            let (message, due, token) = match decision {
-                Decision::Keep { message, due, token } => (message, due, token),
-                Decision::Duplicate { message, .. } => {
+        for (message, decision) in sends.iter() {
+            let (due, token) = match decision {
+                Decision::Keep { due, token } => (due, token),
+                Decision::Duplicate { .. } => {
                     // Its large body is in the batch, and nobody's: the sweep takes it.
                     self.note_large(batch, message)?;
                     continue;
@@ -211,17 +212,17 @@ impl State {
         wakers: &mut Vec<Waker>,
     ) -> Vec<Sent> {
         let identity = &setting.core.identity;
-        let answer = |message: Arc<Stored>, seq: u64| Sent {
+        let answer = |message: Shared, seq: u64| Sent {
             id: identify::message_id(identity.salt, seq),
             sequence_number: identity.is_fifo.then_some(seq),
             message,
         };
         let mut sent = Vec::with_capacity(sends.decided.len());
         let is_first = self.index.oldest().is_none();
-        for decision in sends.decided {
+        for (message, decision) in Shared::all(sends.messages).zip(sends.decided) {
             match decision {
-                Decision::Duplicate { message, first } => sent.push(answer(message, first)),
-                Decision::Keep { message, due, token } => {
+                Decision::Duplicate { first } => sent.push(answer(message, first)),
+                Decision::Keep { due, token } => {
                     self.index.insert(&message, due);
                     if let Some(token) = token {
                         self.index.tokens.insert(message.seq, token);
@@ -240,6 +241,15 @@ impl State {
 }
 
 impl Sends {
+    /// For so many messages.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self { messages: Vec::with_capacity(count), decided: Vec::with_capacity(count), ..Self::default() }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Stored, &Decision)> {
+        self.messages.iter().zip(&self.decided)
+    }
+
     /// Is there anything to log?
     pub(super) fn is_empty(&self) -> bool {
         self.kept == 0
@@ -247,9 +257,9 @@ impl Sends {
 
     /// Is there a large body of a message that is not kept?
     pub(super) fn has_orphan(&self) -> bool {
-        self.decided.iter().any(
-            |decision| matches!(decision, Decision::Duplicate { message, .. } if message.large.is_some()),
-        )
+        self.iter().any(|(message, decision)| {
+            matches!(decision, Decision::Duplicate { .. }) && message.large.is_some()
+        })
     }
 }
 

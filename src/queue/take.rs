@@ -9,10 +9,9 @@ use crate::queue::core::{Identity, State, checked};
 use crate::queue::index::Place;
 use crate::queue::keys;
 use crate::queue::lane::Lane;
-use crate::queue::message::Stored;
 use crate::queue::record;
+use crate::queue::stored::Shared;
 use bytes::Bytes;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How far is read ahead in the lane of messages without a group, in messages and bytes of records.
@@ -27,7 +26,7 @@ pub(super) struct Taken {
     pub(super) lane: usize,
     /// When its lane had been served last before.
     turn: u64,
-    pub(super) message: Arc<Stored>,
+    pub(super) message: Shared,
 }
 
 /// Where in the queue a receive has got to.
@@ -90,7 +89,7 @@ impl State {
         store: &Store,
         now: Timestamp,
         last: Option<u64>,
-    ) -> Result<Option<Arc<Stored>>> {
+    ) -> Result<Option<Shared>> {
         let cutoff = self.cutoff(now);
         loop {
             let Some(seq) = self.next_known(at, identity, store)? else { return Ok(None) };
@@ -140,7 +139,7 @@ impl State {
     }
 
     /// Out of memory's lists; the message itself if it was read already.
-    fn pop(&mut self, at: usize, seq: u64) -> Option<Arc<Stored>> {
+    fn pop(&mut self, at: usize, seq: u64) -> Option<Shared> {
         if self.index.lanes[at].returned.remove(&seq) { None } else { self.index.pop_cached(at) }
     }
 
@@ -162,7 +161,7 @@ impl State {
                 };
                 len += value.len();
                 let message = checked(record::decode_message(group.clone(), seq, &value), identity)?;
-                messages.push(Arc::new(message));
+                messages.push(message.into());
             }
             if seen >= count.max(1) * 4 || messages.len() >= count || len >= PAGE_LEN {
                 end = seq;
@@ -174,17 +173,11 @@ impl State {
     }
 
     /// A message that came back.
-    fn read_one(
-        &self,
-        at: usize,
-        seq: u64,
-        identity: &Identity,
-        store: &Store,
-    ) -> Result<Option<Arc<Stored>>> {
+    fn read_one(&self, at: usize, seq: u64, identity: &Identity, store: &Store) -> Result<Option<Shared>> {
         let lane = &self.index.lanes[at];
         let key = keys::message(lane.name(), seq);
         let Some(value) = self.spaces.messages.get(store, key.as_ref())? else { return Ok(None) };
-        checked(record::decode_message(lane.group.clone(), seq, &value), identity).map(|m| Some(Arc::new(m)))
+        checked(record::decode_message(lane.group.clone(), seq, &value), identity).map(|m| Some(m.into()))
     }
 
     /// These messages are ready again, and the order of lanes is what it was.

@@ -6,8 +6,9 @@
 use crate::clock::Timestamp;
 use crate::queue::core::{Core, State};
 use crate::queue::error::Result;
-use crate::queue::message::{Message, Stored, uuid};
+use crate::queue::message::{Message, uuid};
 use crate::queue::receive::Setting;
+use crate::queue::stored::{Shared, Stored};
 use crate::queue::{MessageState, Queue, identify, keys};
 use std::fmt;
 use std::sync::Arc;
@@ -207,7 +208,7 @@ impl Queue {
 
 impl State {
     /// How a message stands here; none if it has expired.
-    fn stay(&self, setting: Setting<'_>, message: &Arc<Stored>, grave: Option<&Core>) -> Option<Stay> {
+    fn stay(&self, setting: Setting<'_>, message: &Shared, grave: Option<&Core>) -> Option<Stay> {
         let seen = self.see(setting, message, setting.now)?;
         let lease = self.index.leases.get(&message.seq);
         let receives = lease.map_or(0, |lease| lease.count);

@@ -19,6 +19,8 @@ const OP_HEADER_LEN: usize = KIND_LEN + KEY_LEN_LEN + VALUE_LEN_LEN;
 /// Keyspace ids stand before every key.
 pub(crate) const KEYSPACE_ID_LEN: usize = size_of::<u32>();
 const OP_HEAD_LEN: usize = OP_HEADER_LEN + KEYSPACE_ID_LEN;
+/// What a batch reserves for its first operation: few have only one, and growing step by step costs an allocation each.
+const FIRST_LEN: usize = 512;
 
 const _: () = assert!(KEYSPACE_ID_LEN + KEY_LEN_MAX <= u16::MAX as usize);
 
@@ -132,7 +134,8 @@ impl Ops {
     ) -> Result<()> {
         let value_len = value.iter().map(|part| part.len()).sum();
         let head = op_head(kind, keyspace, key.len(), value_len)?;
-        self.payload.reserve(head.len() + key.len() + value_len);
+        let len = head.len() + key.len() + value_len;
+        self.payload.reserve(if self.count == 0 { len.max(FIRST_LEN) } else { len });
         self.payload.extend_from_slice(&head);
         self.payload.extend_from_slice(key);
         for part in value {

@@ -32,9 +32,10 @@ use crate::queue::digest::sha256_hex;
 use crate::queue::error::{Error, Result};
 use crate::queue::handle::{Staged, waking};
 use crate::queue::limits::MESSAGE_LEN_MAX;
-use crate::queue::message::{Message, SendMessage, Stored, Text};
+use crate::queue::message::{Message, SendMessage, Text};
 use crate::queue::receive::Setting;
 use crate::queue::send::check;
+use crate::queue::stored::{Shared, Stored};
 use crate::queue::{delete, rules, send};
 use crate::store::catalog::ResourceKind;
 use crate::store::keep::{Coming, Kept};
@@ -403,7 +404,7 @@ impl Queue {
         };
         let Some(body) = Text::from_utf8(body) else { return Ok(true) };
         let stored = &*message.stored;
-        message.stored = Arc::new(Stored {
+        message.stored = Shared::from(Stored {
             seq: stored.seq,
             ordinal: stored.ordinal,
             group: stored.group.clone(),
@@ -459,7 +460,7 @@ impl State {
         core: &Core,
         store: &Store,
         deletions: &Deletions,
-    ) -> StoreResult<Vec<Arc<Stored>>> {
+    ) -> StoreResult<Vec<Shared>> {
         let mut found = Vec::new();
         for (seq, group) in deletions.messages() {
             let group = (!group.is_empty()).then(|| Arc::from(group));
