@@ -10,6 +10,8 @@
 //! Not promised: that the file survives a power cut. The caller syncs it.
 
 use super::transfer;
+#[cfg(all(target_os = "linux", not(miri)))]
+use std::num::NonZeroU64;
 use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
 /// What direct writes must be aligned to; every file system in use accepts the size of a page.
@@ -118,6 +120,17 @@ fn forget(file: &File) {
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
 fn forget(_file: &File) {}
+
+/// Has the kernel begin to read what of these bytes is not in the page cache. Only advice, as above.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(super) fn will_need(file: &File, offset: u64, len: u64) {
+    if let Some(len) = NonZeroU64::new(len) {
+        let _ = rustix::fs::fadvise(file, offset, Some(len), rustix::fs::Advice::WillNeed);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+pub(super) fn will_need(_file: &File, _offset: u64, _len: u64) {}
 
 #[cfg(test)]
 mod tests {

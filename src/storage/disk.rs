@@ -246,6 +246,10 @@ impl File for DiskFile {
         Ok(())
     }
 
+    fn will_need(&self, offset: u64, len: u64) {
+        allocate::will_need(&self.file, offset, len);
+    }
+
     fn slice(&self, offset: u64, len: usize) -> Result<Bytes> {
         let end = offset.saturating_add(len as u64);
         if let Some(slice) = self.maps.slice(&self.file, offset..end) {

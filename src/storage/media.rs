@@ -181,6 +181,10 @@ impl File for MediaFile {
         delegate!(MediaFile, self, inner => inner.write_at(bytes, offset))
     }
 
+    fn will_need(&self, offset: u64, len: u64) {
+        delegate!(MediaFile, self, inner => inner.will_need(offset, len));
+    }
+
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         delegate!(MediaFile, self, inner => inner.read_at(buffer, offset))
     }

@@ -91,6 +91,10 @@ pub(crate) trait File: Debug + Send + Sync + 'static {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
     /// Fills `buffer` from `offset`; a file that ends before is an error (`Error::Corrupt`, what = "file length").
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()>;
+    /// Says that these bytes are looked at next, so that what of them is not in memory is read in one go. Only advice.
+    fn will_need(&self, offset: u64, len: u64) {
+        let _ = (offset, len);
+    }
     /// `len` bytes at `offset`, from a read-only map where there is one. A file that ends before is an error, as above.
     fn slice(&self, offset: u64, len: usize) -> Result<Bytes>;
     /// Cuts the file off at `len` and gives the space behind back (S5); a file that ends before stays as it is. Until the

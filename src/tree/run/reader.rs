@@ -27,6 +27,9 @@ use std::{
 /// As much of a block as a search in it looks at before it looks at entries, mostly.
 pub(super) const SEARCHED_LEN: usize = 320;
 
+/// Bytes read at once for a block that is not in memory, where the kernel might read megabytes.
+const AROUND_LEN: usize = 64 << 10;
+
 /// What is known of a run without reading its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
@@ -92,8 +95,10 @@ impl<F: File> Run<F> {
         }
         let map = file.slice(0, len)?;
         let end_at = len.saturating_sub(TAIL_LEN + 2 * FULL_KEY_LEN_MAX);
-        let parsed =
-            footer::parse(&map[end_at..], file_len).map_err(|refusal| refused(&file, end_at, refusal))?;
+        // Not by the map: where nothing of the file is in memory, looking at a page of it reads megabytes around.
+        let mut end = vec![0; len - end_at];
+        file.read_at(&mut end, end_at as u64)?;
+        let parsed = footer::parse(&end, file_len).map_err(|refusal| refused(&file, end_at, refusal))?;
         let footer = parsed.footer;
         let corrupt =
             |what, expected, found| Corruption::new(file.path(), end_at as u64, what, expected, found);
@@ -106,8 +111,8 @@ impl<F: File> Run<F> {
         let Some(((filter, index), blocks)) = sections.zip(usize::try_from(footer.blocks).ok()) else {
             return Err(corrupt("section offsets", "within the file".into(), format!("{footer:?}")).into());
         };
-        let slice = |range: Range<usize>| map.slice(end_at + range.start..end_at + range.end);
-        let (min_key, max_key) = (slice(parsed.min_key), slice(parsed.max_key));
+        let key = |range: Range<usize>| Bytes::copy_from_slice(&end[range]);
+        let (min_key, max_key) = (key(parsed.min_key), key(parsed.max_key));
         Ok(Self {
             common_len: shared_prefix(&min_key, &max_key),
             meta: Meta {
@@ -210,6 +215,8 @@ impl<F: File> Run<F> {
     }
 
     fn verify_section(&self, what: &'static str, section: &[u8], offset: u64, stored: u32) -> Result<()> {
+        // The filter's reader asks the index next, mostly: all that is behind comes along.
+        self.file.will_need(offset, self.meta.file_len - offset);
         let actual = checksum(seed(self.meta.id.get(), offset), section);
         expect_checksum(what, 0, stored, actual).map_err(|flaw| self.corrupt(offset, flaw))
     }
@@ -251,10 +258,16 @@ impl<F: File> Run<F> {
     #[inline]
     pub(super) fn block(&self, index: &Index<'_>, number: usize) -> Result<(usize, Block<'_>)> {
         let extent = self.extent(index, number)?;
-        let (start, bytes) = (extent.start, &self.map[extent]);
+        let (start, bytes) = (extent.start, &self.map[extent.clone()]);
         prefetch::bytes(bytes, SEARCHED_LEN);
         let (word, bit) = (&self.blocks_verified[number / 64], 1 << (number % 64));
-        if word.load(Ordering::Relaxed) & bit == 0 {
+        let verified = word.load(Ordering::Relaxed);
+        if verified & bit == 0 {
+            if verified & (bit << 1 | bit >> 1) == 0 {
+                // Not a step of a walk: then what is around is not asked for next.
+                let around = start & !(AROUND_LEN - 1);
+                self.file.will_need(around as u64, (extent.end.max(around + AROUND_LEN) - around) as u64);
+            }
             block::check(bytes, self.meta.id.get(), start as u64)
                 .map_err(|flaw| self.corrupt(start as u64, flaw))?;
             word.fetch_or(bit, Ordering::Relaxed);
