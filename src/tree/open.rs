@@ -95,7 +95,9 @@ impl<S: Storage> Tree<S> {
         let strays = strays(storage, &manifest, recovered.report.end)?;
         let is_as_closed =
             recovered.report.clean && recovered.is_tidy && strays.is_empty() && !blobs.has_dead();
-        if storage.is_persistent() && !is_as_closed && !flaw!("trust_names") {
+        // One that never named a run may be the first: without it, what is made next would stand in no store.
+        let may_be_first = manifest.next_run == 1;
+        if storage.is_persistent() && (may_be_first || !is_as_closed) && !flaw!("trust_names") {
             // A killed process may have left names that are not durable, the manifest's first of all. Nothing is built
             // on them, and nothing removed because of them, before they are. Where nothing is to be removed that waits
             // for the next segment or manifest, each of which syncs the directory before anything relies on it.

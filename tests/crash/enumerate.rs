@@ -325,6 +325,30 @@ fn what_recovery_gave_up_stays_given_up() {
     counts.print("given up");
 }
 
+/// A process that was killed as soon as the first manifest had its name left that name not durable. The next one made a
+/// segment, and a power cut once left that and no manifest.
+#[test]
+fn the_first_manifest_is_there_before_what_stands_on_it() {
+    let settings = Settings { durability: Durability::Synced, flush_bytes: 0 };
+    let disk = SimDisk::new();
+    disk.record();
+    drop(open(&disk, DIR, settings).unwrap());
+    let mut states = 0;
+    for image in disk.images() {
+        let killed = image.kill();
+        killed.record();
+        open(&killed, DIR, settings).unwrap().keyspace("a").unwrap().put("key", "value").unwrap();
+        for image in killed.images() {
+            for survival in image.crash_states(CrashLimits::default()) {
+                let opened = open(&image.crash(&survival), DIR, settings);
+                assert!(opened.is_ok(), "{}{opened:?}", image.explain(&survival));
+                states += 1;
+            }
+        }
+    }
+    assert!(states > 100, "{states}");
+}
+
 #[test]
 fn a_directory_without_a_manifest_is_no_store() {
     let disk = SimDisk::new();
