@@ -9,6 +9,8 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 
 const FORMAT: u8 = 1;
+/// The setting that says in which region it is, if that is not the store's.
+const REGION: u8 = 102;
 
 /// A bucket but for what is in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +23,20 @@ pub(crate) struct BucketRecord {
 }
 
 impl BucketRecord {
+    /// One of a bucket that is made now in this region, in a store of another or the same.
+    pub(crate) fn new(created: Timestamp, region: &str, of_store: &str) -> Self {
+        let mut record = Self { created, ..Self::default() };
+        if region != of_store {
+            record.settings.insert(REGION, Bytes::copy_from_slice(region.as_bytes()));
+        }
+        record
+    }
+
+    /// Where it is.
+    pub(crate) fn region<'a>(&'a self, of_store: &'a str) -> &'a str {
+        self.settings.get(&REGION).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or(of_store)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut to = Writer::new();
         to.u8(FORMAT);

@@ -40,7 +40,7 @@ pub struct Buckets {
 /// # fn main() -> fourfold::objects::Result<()> {
 /// let buckets = Store::builder().region("eu-west-1").open_in_memory().buckets();
 /// let bucket = buckets.create_bucket(&CreateBucket::new("photos").location("eu-west-1"))?;
-/// assert_eq!(bucket.location(), Some("eu-west-1".to_owned()));
+/// assert_eq!(bucket.location()?, Some("eu-west-1".to_owned()));
 /// let refused = buckets.create_bucket(&CreateBucket::new("letters")).unwrap_err();
 /// assert_eq!(refused.code(), "IllegalLocationConstraintException");
 /// # Ok(()) }
@@ -50,14 +50,17 @@ pub struct Buckets {
 pub struct CreateBucket {
     /// Its name: 3 to 63 of `a-z`, `0-9`, `-` and `.`.
     pub name: String,
-    /// `LocationConstraint`: the store's region. Outside us-east-1 it must be given, there it must not.
+    /// `LocationConstraint`: the region it is to be in. An endpoint takes its own, which must be given; that of us-east-1
+    /// takes all others, and puts a bucket without one into us-east-1.
     pub location: Option<String>,
+    /// The region whose endpoint is asked. Default, and for a name that no region has: the store's.
+    pub endpoint: Option<String>,
 }
 
 impl CreateBucket {
     /// A bucket of this name, in the store's region if that is us-east-1.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), location: None }
+        Self { name: name.into(), location: None, endpoint: None }
     }
 
     /// Where it is to be.
@@ -65,6 +68,29 @@ impl CreateBucket {
     pub fn location(mut self, location: impl Into<String>) -> Self {
         self.location = Some(location.into());
         self
+    }
+
+    /// Which region's endpoint is asked.
+    #[must_use]
+    pub fn endpoint(mut self, region: impl Into<String>) -> Self {
+        self.endpoint = Some(region.into());
+        self
+    }
+
+    /// The region that the bucket will be in.
+    fn region(&self, of_store: &str) -> Result<&str> {
+        let endpoint = self.endpoint.as_deref().filter(|name| is_region(name)).unwrap_or(of_store);
+        let is_default = endpoint == DEFAULT_REGION;
+        match self.location.as_deref() {
+            None if is_default => Ok(DEFAULT_REGION),
+            Some("EU") if is_default || endpoint == "eu-west-1" => Ok("eu-west-1"),
+            // Where no name is needed its own is none.
+            Some(given) if is_default && given == DEFAULT_REGION || !is_region(given) => {
+                Err(Error::InvalidLocationConstraint { given: given.to_owned() })
+            }
+            Some(given) if is_default || given == endpoint => Ok(given),
+            given => Err(Error::IllegalLocationConstraint { given: given.map(str::to_owned) }),
+        }
     }
 }
 
@@ -88,6 +114,8 @@ impl CreateBucket {
 pub struct ListBuckets {
     /// Only names that start so.
     pub prefix: Option<String>,
+    /// Only those in this region.
+    pub region: Option<String>,
     /// Entries of a page, 1 to 10,000. Default: 10,000.
     pub max_buckets: Option<u32>,
     /// Where the page before ended.
@@ -121,7 +149,7 @@ pub struct BucketPage {
 /// let store = Store::builder().clock(ManualClock::default()).open_in_memory();
 /// store.buckets().create("films")?;
 /// let films = store.buckets().list(&ListBuckets::default())?.buckets.remove(0);
-/// assert_eq!((&*films.name, films.created), ("films", store.now()));
+/// assert_eq!((&*films.name, films.created, &*films.region), ("films", store.now(), "us-east-1"));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +158,8 @@ pub struct BucketInfo {
     pub name: String,
     /// When it was created.
     pub created: Timestamp,
+    /// Where it is.
+    pub region: String,
 }
 
 impl Store {
@@ -141,8 +171,8 @@ impl Store {
 }
 
 impl Buckets {
-    /// Creates a bucket where the store is; in us-east-1, as the service does there, a bucket of this account is returned
-    /// as it is.
+    /// Creates a bucket where the store is; in us-east-1, as the service does there, a bucket of this account that is there
+    /// is returned as it is.
     ///
     /// # Errors
     /// As for [`create_bucket`](Self::create_bucket).
@@ -174,23 +204,24 @@ impl Buckets {
     }
 
     fn stage_create(&self, request: &CreateBucket) -> Result<Pending<Bucket>> {
-        let CreateBucket { name, location } = request;
+        let name = &request.name;
         if !names::is_valid(name) {
             return Err(Error::InvalidBucketName { name: name.clone() });
         }
-        self.check_location(location.as_deref())?;
+        let region = request.region(self.store.region())?;
         let _naming = self.state.naming.lock();
         if self.store.find_resource(ResourceKind::Bucket, name)?.is_some() {
-            if self.store.region() != DEFAULT_REGION {
+            let bucket = self.state.known_or_opened(&self.store, name)?;
+            let is_there = bucket.settings()?.record.region(self.store.region()) == DEFAULT_REGION;
+            if region != DEFAULT_REGION || !is_there {
                 return Err(Error::BucketAlreadyOwnedByYou { bucket: name.clone() });
             }
-            let bucket = self.state.known_or_opened(&self.store, name)?;
             return Ok(Pending::ready(&self.store, self.handle(bucket)));
         }
         if self.count() >= BUCKETS_MAX as usize {
             return Err(Error::TooManyBuckets { limit: BUCKETS_MAX });
         }
-        let record = BucketRecord { created: self.store.now(), ..BucketRecord::default() };
+        let record = BucketRecord::new(self.store.now(), region, self.store.region());
         let mut batch = self.store.batch();
         let ids = [batch.create_space()?, batch.create_space()?, batch.create_space()?];
         batch.put_resource(ResourceKind::Bucket, name, &ids, &record.encode())?;
@@ -202,25 +233,6 @@ impl Buckets {
     fn count(&self) -> usize {
         // Few: names are counted, not remembered.
         self.store.list_resources(ResourceKind::Bucket, FIRST_NAME).take(BUCKETS_MAX as usize).count()
-    }
-
-    fn check_location(&self, given: Option<&str>) -> Result<()> {
-        let region = self.store.region();
-        let fits = match given {
-            None => region == DEFAULT_REGION,
-            Some("EU") => region == "eu-west-1",
-            Some(given) => given == region && region != DEFAULT_REGION,
-        };
-        if fits {
-            return Ok(());
-        }
-        match given {
-            // Where no name is needed its own is none.
-            Some(given) if given == region || !is_region(given) => {
-                Err(Error::InvalidLocationConstraint { given: given.to_owned() })
-            }
-            _ => Err(Error::IllegalLocationConstraint { given: given.map(str::to_owned) }),
-        }
     }
 
     /// The bucket of this name.
@@ -281,7 +293,7 @@ impl Buckets {
     /// The buckets of this store, by name, a page at a time.
     ///
     /// # Errors
-    /// `InvalidArgument` for a page of another size than 1 to 10,000, or a token that is none.
+    /// `InvalidArgument` for a page of another size than 1 to 10,000, a token that is none, or what is no region.
     pub fn list(&self, request: &ListBuckets) -> Result<BucketPage> {
         self.store.call("ListBuckets", "", || self.do_list(request))
     }
@@ -292,6 +304,10 @@ impl Buckets {
         if !(1..=BUCKETS_MAX).contains(&max) {
             let rule = "Argument max-buckets must be an integer between 1 and 10000.";
             return Err(Error::argument("max-buckets", max.to_string(), rule));
+        }
+        if let Some(region) = request.region.as_deref().filter(|region| !is_region(region)) {
+            let rule = format!("Argument value {region} is not a valid AWS Region");
+            return Err(Error::argument("bucket-region", region, rule));
         }
         let after = match request.continuation_token.as_deref() {
             None => None,
@@ -311,12 +327,16 @@ impl Buckets {
             if after == Some(&*name) {
                 continue;
             }
+            let record = BucketRecord::decode(&resource.record)?;
+            let region = record.region(self.store.region());
+            if request.region.as_ref().is_some_and(|wanted| wanted != region) {
+                continue;
+            }
             if page.buckets.len() == max as usize {
                 page.continuation_token = page.buckets.last().map(|last| last.name.clone());
                 break;
             }
-            let created = BucketRecord::decode(&resource.record)?.created;
-            page.buckets.push(BucketInfo { name, created });
+            page.buckets.push(BucketInfo { name, created: record.created, region: region.to_owned() });
         }
         Ok(page)
     }

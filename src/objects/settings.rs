@@ -112,9 +112,20 @@ impl Bucket {
         Ok(self.bucket.settings()?.record.created)
     }
 
+    /// Where it is: the store's region, or the one that it was created in.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`.
+    pub fn region(&self) -> Result<String> {
+        Ok(self.bucket.settings()?.record.region(self.store.region()).to_owned())
+    }
+
     /// `LocationConstraint` as the service returns it: the region, or nothing in us-east-1.
-    pub fn location(&self) -> Option<String> {
-        Some(self.store.region()).filter(|region| *region != DEFAULT_REGION).map(str::to_owned)
+    ///
+    /// # Errors
+    /// `NoSuchBucket`.
+    pub fn location(&self) -> Result<Option<String>> {
+        Ok(Some(self.region()?).filter(|region| region != DEFAULT_REGION))
     }
 
     /// Does it keep versions?

@@ -359,7 +359,7 @@ fn scan_segments_are_disjoint_and_complete() {
         }
     }
     let check = |scan: Scan, text: &str| check_refused(tables.scan(&scan), "ValidationException", text);
-    check(Scan::new("things").segment(2, 2), "Segment: 2 is not less than TotalSegments: 2");
+    check(Scan::new("things").segment(2, 2), "is zero-based and must be less than parameter TotalSegments");
     check(Scan::new("things").segment(0, 1_000_001), "1000000");
     check(Scan { segment: Some(0), ..Scan::new("things") }, "TotalSegments parameter is required");
 }

@@ -85,17 +85,40 @@ fn a_versioned_bucket_is_empty_without_versions() {
 #[test]
 fn locations() {
     let here = buckets();
-    let refused = here.create_bucket(&CreateBucket::new("one").location("eu-west-1"));
+    assert_eq!(here.create("one").unwrap().location().unwrap(), None);
+    // The endpoint of us-east-1 takes all others, and keeps them apart from its own.
+    let elsewhere = here.create_bucket(&CreateBucket::new("two").location("eu-central-1")).unwrap();
+    assert_eq!(elsewhere.location().unwrap().as_deref(), Some("eu-central-1"));
+    assert_eq!(here.create("one").unwrap().region().unwrap(), "us-east-1");
+    assert_eq!(code(here.create("two")), "BucketAlreadyOwnedByYou");
+    let listed = ListBuckets { region: Some("eu-central-1".into()), ..ListBuckets::default() };
+    let listed = here.list(&listed).unwrap().buckets;
     assert_eq!(
-        refusal(refused),
-        (
-            "IllegalLocationConstraintException",
-            "The eu-west-1 location constraint is incompatible for the region specific endpoint this request was \
-             sent to."
-                .into()
-        )
+        listed.iter().map(|bucket| (&*bucket.name, &*bucket.region)).collect::<Vec<_>>(),
+        [("two", "eu-central-1")]
     );
-    assert_eq!(here.create("one").unwrap().location(), None);
+    for bad in ["us-east-1", "nowhere"] {
+        let refused = here.create_bucket(&CreateBucket::new("three").location(bad));
+        assert_eq!(code(refused), "InvalidLocationConstraint", "{bad}");
+    }
+    // Another's takes only its own.
+    let west = || CreateBucket::new("three").endpoint("us-west-2");
+    for other in ["us-east-1", "eu-west-1", "us-gov-east-2"] {
+        let message = format!(
+            "The {other} location constraint is incompatible for the region specific endpoint this request was sent to."
+        );
+        let refused = here.create_bucket(&west().location(other));
+        assert_eq!(refusal(refused), ("IllegalLocationConstraintException", message));
+    }
+    assert_eq!(code(here.create_bucket(&west())), "IllegalLocationConstraintException");
+    let bucket = here.create_bucket(&west().location("us-west-2")).unwrap();
+    assert_eq!(bucket.region().unwrap(), "us-west-2");
+    assert_eq!(code(here.create_bucket(&west().location("us-west-2"))), "BucketAlreadyOwnedByYou");
+    // What is no region's name is nobody's endpoint.
+    assert_eq!(
+        here.create_bucket(&CreateBucket::new("four").endpoint("auto")).unwrap().region().unwrap(),
+        "us-east-1"
+    );
     let there = Store::builder().region("eu-west-1").open_in_memory().buckets();
     assert_eq!(
         there.create_bucket(&CreateBucket::new("one")).unwrap_err().to_string(),

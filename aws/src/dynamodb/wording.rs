@@ -37,7 +37,7 @@ impl Wording {
         Refusal { message: format!("{COUNTED}{}", refusal.message), ..refusal }
     }
 
-    /// Is it said of a value of this kind where the value stands? Of numbers and of members that are there twice the newer
+    /// Is it said of a value of this kind where the value stands? Of numbers and of sets the newer
     /// checks don't.
     pub(super) fn tells_place(self, refusal: &Refusal) -> bool {
         self == Self::Older || !is_of_number_or_set(&refusal.message)
@@ -72,11 +72,11 @@ impl Wording {
     }
 }
 
-/// Is it about a number, or about a member of a set that is there twice?
+/// Is it about a number, about a set without members, or about a member that is there twice?
 fn is_of_number_or_set(message: &str) -> bool {
-    ["contains duplicates", "numeric value", "Number overflow", "Number underflow", "significant digits"]
-        .iter()
-        .any(|words| message.contains(words))
+    let of_numbers = ["numeric value", "Number overflow", "Number underflow", "significant digits"];
+    let of_sets = ["contains duplicates", "set  may not be empty"];
+    of_numbers.iter().chain(&of_sets).any(|words| message.contains(words))
 }
 
 /// Does an exponent leave the range of 32 bits once the digits before the point are counted?

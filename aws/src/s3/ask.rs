@@ -109,6 +109,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) target: Target,
     pub(crate) query: Query,
     pub(crate) caller: Caller,
+    /// The region that the signature is for.
+    pub(crate) scope_region: Option<&'a str>,
     /// What signed chunks go on from.
     pub(crate) seal: Option<Seal>,
     /// The fields of a form, which says by them what other requests say by headers.
@@ -118,6 +120,11 @@ pub(crate) struct Ask<'a> {
 impl Ask<'_> {
     pub(crate) fn buckets(&self) -> Buckets {
         self.store.buckets()
+    }
+
+    /// The region whose endpoint is asked: the one of the signature, if there is one.
+    pub(crate) fn region(&self) -> &str {
+        self.scope_region.unwrap_or_else(|| self.store.region())
     }
 
     /// The bucket that it is about, which must be of the account that the caller expects.

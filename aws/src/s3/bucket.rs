@@ -36,13 +36,10 @@ pub(crate) async fn create(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Respo
         let rule = format!("Invalid x-amz-object-ownership header: {other}");
         return Err(Error::argument_named("x-amz-object-ownership", rule));
     }
-    let mut request = CreateBucket::new(&*ask.target.bucket);
+    let mut request = CreateBucket::new(&*ask.target.bucket).endpoint(ask.region());
     let mut tags = Tags::default();
     if !text.is_empty() {
         let root = Node::parse(&text, "CreateBucketConfiguration")?;
-        if root.children.is_empty() {
-            return Err(Error::malformed_xml());
-        }
         request.location =
             root.text_of("LocationConstraint").filter(|text| !text.is_empty()).map(str::to_owned);
         if let Some(set) = root.child("Tags") {
@@ -92,18 +89,18 @@ pub(crate) async fn delete(ask: &Ask<'_>) -> Result<Response<Body>> {
 }
 
 pub(crate) fn head(ask: &Ask<'_>) -> Result<Response<Body>> {
-    ask.bucket()?;
+    let region = ask.bucket()?.region()?;
     let mut answer = document::empty(200);
     let headers = answer.headers_mut();
     set(headers, "content-type", document::CONTENT_TYPE);
-    set(headers, "x-amz-bucket-region", ask.store.region());
+    set(headers, "x-amz-bucket-region", region);
     set(headers, "x-amz-bucket-arn", format!("arn:aws:s3:::{}", ask.target.bucket));
     set(headers, "x-amz-access-point-alias", "false");
     Ok(answer)
 }
 
 pub(crate) fn location(ask: &Ask<'_>) -> Result<Response<Body>> {
-    let location = ask.bucket()?.location();
+    let location = ask.bucket()?.location()?;
     let mut xml = document::new();
     xml.element_with("LocationConstraint", &[("xmlns", NAMESPACE)], |xml| {
         xml.content(location.as_deref().unwrap_or_default());

@@ -33,7 +33,8 @@ pub(crate) async fn answer(call: &Call<'_>, face: &Face, body: &mut Body) -> Res
     let gate = Gate { keys: &face.keys, accounts: &face.accounts, account, now };
     let admitted = gate.admit(head, call.scope.as_ref(), &target, &query)?;
     let (caller, seal) = (admitted.caller, admitted.seal);
-    let mut ask = Ask { store: call.store, head, target, query, caller, seal, form: None };
+    let scope_region = call.scope.as_ref().map(|scope| &*scope.region);
+    let mut ask = Ask { store: call.store, head, target, query, caller, scope_region, seal, form: None };
     let mut body = Intake::new(&ask, body)?;
     if ask.caller != Caller::Owner || ask.header(ACCOUNT) != Some(account) {
         return Err(Error::denied());

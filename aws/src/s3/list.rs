@@ -52,11 +52,8 @@ fn optional(xml: &mut Xml, name: &str, text: Option<&str>) {
 }
 
 pub(crate) fn buckets(ask: &Ask<'_>) -> Result<Response<Body>> {
-    let mut request = ListBuckets { prefix: ask.param_text("prefix"), ..ListBuckets::default() };
-    if let Some(region) = some(ask, "bucket-region").filter(|region| region != ask.store.region()) {
-        let rule = format!("Argument value {region} is not a valid AWS Region");
-        return Err(Error::argument("bucket-region", region, rule));
-    }
+    let prefix = ask.param_text("prefix");
+    let mut request = ListBuckets { prefix, region: some(ask, "bucket-region"), ..ListBuckets::default() };
     if let Some(text) = some(ask, "max-buckets") {
         let rule = "Argument max-buckets must be an integer between 1 and 10000";
         let count = text.parse().ok().filter(|count| (1..=10_000).contains(count));
@@ -64,7 +61,6 @@ pub(crate) fn buckets(ask: &Ask<'_>) -> Result<Response<Body>> {
     }
     request.continuation_token = some(ask, "continuation-token");
     let found = ask.buckets().list(&request)?;
-    let region = ask.store.region();
     Ok(document::answer("ListAllMyBucketsResult", |xml| {
         owner(xml, "Owner", ask.store.account());
         xml.element("Buckets", |xml| {
@@ -76,8 +72,9 @@ pub(crate) fn buckets(ask: &Ask<'_>) -> Result<Response<Body>> {
                     if request.max_buckets.is_some()
                         || request.continuation_token.is_some()
                         || request.prefix.is_some()
+                        || request.region.is_some()
                     {
-                        xml.text("BucketRegion", region);
+                        xml.text("BucketRegion", &bucket.region);
                     }
                 });
             }
@@ -135,7 +132,7 @@ pub(crate) fn objects_v1(ask: &Ask<'_>) -> Result<Response<Body>> {
         }
         prefixes(xml, names, &found.common_prefixes);
     });
-    set(answer.headers_mut(), "x-amz-bucket-region", ask.store.region());
+    set(answer.headers_mut(), "x-amz-bucket-region", bucket.region()?);
     Ok(answer)
 }
 
@@ -174,7 +171,7 @@ pub(crate) fn objects_v2(ask: &Ask<'_>) -> Result<Response<Body>> {
         }
         prefixes(xml, names, &found.common_prefixes);
     });
-    set(answer.headers_mut(), "x-amz-bucket-region", ask.store.region());
+    set(answer.headers_mut(), "x-amz-bucket-region", bucket.region()?);
     Ok(answer)
 }
 

@@ -170,6 +170,7 @@ async fn answer_to(
         target,
         query,
         caller: admitted.caller,
+        scope_region: call.scope.as_ref().map(|scope| &*scope.region),
         seal: admitted.seal,
         form: None,
     };

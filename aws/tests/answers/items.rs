@@ -220,8 +220,7 @@ fn conditions_on_keys_and_starting_keys() {
             of(
                 "Scan",
                 json!({"TableName": "abc", "TotalSegments": 1, "Segment": 1}),
-                "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 1 is not \
-                 less than TotalSegments: 1",
+                "The Segment parameter is zero-based and must be less than parameter TotalSegments",
             ),
         ],
     );

@@ -287,8 +287,7 @@ fn what_a_request_says_is_checked_in_the_order_of_the_service() {
                 "UpdateItem",
                 json!({"TableName": "abc", "Key": {}, "UpdateExpression": "",
                     "ExpressionAttributeValues": {":b": {"SS": []}}}),
-                "1 validation error detected: ExpressionAttributeValues contains invalid value: One or more parameter \
-                 values were invalid: An string set  may not be empty for key :b",
+                "1 validation error detected: One or more parameter values were invalid: An string set  may not be empty",
             ),
             of(
                 "UpdateItem",

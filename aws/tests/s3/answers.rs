@@ -310,13 +310,30 @@ fn places_of_buckets() {
         let document = format!("<CreateBucketConfiguration>{location}</CreateBucketConfiguration>");
         face.send("PUT", "/other", &[], &document)
     };
-    assert_eq!(refusal(&create("")), ("MalformedXML", 400));
+    assert_eq!(header(&create(""), "location"), "/other");
     for location in ["us-east-1", "the moon"] {
         let refused = create(&format!("<LocationConstraint>{location}</LocationConstraint>"));
         let message = "The specified location-constraint is not valid";
         check(&refused, "InvalidLocationConstraint", message, &[("LocationConstraint", location)]);
     }
     assert_eq!(header(&create("<LocationConstraint/>"), "location"), "/other");
+    // The region of the signature is the endpoint that is asked.
+    let west =
+        "AWS4-HMAC-SHA256 Credential=a/20250101/us-west-2/s3/aws4_request, SignedHeaders=host, Signature=0";
+    let from_west = |constraint: &str| {
+        let document = format!("<CreateBucketConfiguration>{constraint}</CreateBucketConfiguration>");
+        face.unsigned("PUT", "/west", &[("authorization", west)], &document)
+    };
+    for (constraint, name) in
+        [("", "unspecified"), ("<LocationConstraint>us-east-1</LocationConstraint>", "us-east-1")]
+    {
+        let message = format!(
+            "The {name} location constraint is incompatible for the region specific endpoint this request was sent to."
+        );
+        check(&from_west(constraint), "IllegalLocationConstraintException", &message, &[]);
+    }
+    assert_eq!(from_west("<LocationConstraint>us-west-2</LocationConstraint>").status(), 200);
+    assert_eq!(header(&face.send("HEAD", "/west", &[], ""), "x-amz-bucket-region"), "us-west-2");
     let plain = face.send("DELETE", "/photos?website", &[], "");
     assert_eq!(plain.status(), 204, "nothing was set, so nothing is there now");
     let post = face.send("POST", "/photos", &[("content-type", "text/plain")], "");

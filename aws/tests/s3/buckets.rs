@@ -24,11 +24,14 @@ fn buckets_and_their_lists() {
     assert_eq!(face.send("DELETE", "/letters", &[], "").status(), 204);
     assert_eq!(refusal(&face.send("PUT", "/No_Bucket", &[], "")), ("InvalidBucketName", 400));
     let elsewhere = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
-    assert_eq!(
-        refusal(&face.send("PUT", "/other", &[], elsewhere)),
-        ("IllegalLocationConstraintException", 400)
-    );
-    assert_eq!(refusal(&face.send("PUT", "/other", &[], "<x/>")), ("MalformedXML", 400));
+    assert_eq!(face.send("PUT", "/other", &[], elsewhere).status(), 200);
+    assert_eq!(header(&face.send("HEAD", "/other", &[], ""), "x-amz-bucket-region"), "eu-west-1");
+    assert!(face.get("/other?location").ends_with(">eu-west-1</LocationConstraint>"));
+    let there = face.get("/?bucket-region=eu-west-1");
+    assert!(there.contains("<Name>other</Name>") && !there.contains("<Name>photos</Name>"), "{there}");
+    assert!(there.contains("<BucketRegion>eu-west-1</BucketRegion>"), "{there}");
+    assert_eq!(refusal(&face.send("GET", "/?bucket-region=x", &[], "")), ("InvalidArgument", 400));
+    assert_eq!(refusal(&face.send("PUT", "/another", &[], "<x/>")), ("MalformedXML", 400));
     assert_eq!(refusal(&face.send("POST", "/", &[], "")), ("MethodNotAllowed", 405));
 }
 

@@ -137,10 +137,9 @@ impl Scan {
                 "totalSegments",
                 "Member must have value less than or equal to 1000000",
             ),
-            (Some(number), Some(total)) if number >= total => Err(Error::validation(format!(
-                "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {number} is \
-                 not less than TotalSegments: {total}"
-            ))),
+            (Some(number), Some(total)) if number >= total => Err(Error::validation(
+                "The Segment parameter is zero-based and must be less than parameter TotalSegments",
+            )),
             (Some(number), Some(total)) => Ok(Some(segment(number, total))),
         }
     }

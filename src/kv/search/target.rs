@@ -144,19 +144,22 @@ impl<'a> Target<'a> {
 pub(crate) fn check_select(what: &SearchParts) -> Result<()> {
     let has_projection = what.projection.is_some() || what.attributes_to_get.is_some();
     let given = if what.projection.is_some() { "ProjectionExpression" } else { "AttributesToGet" };
-    match (what.select, has_projection) {
-        (Some(Select::SpecificAttributes), false) => Err(Error::validation(
-            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES",
-        )),
+    let message = match (what.select, has_projection) {
+        (Some(Select::SpecificAttributes), false) => {
+            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
+                .to_owned()
+        }
         (Some(Select::Count), true) => {
-            Err(Error::validation(format!("Cannot specify the {given} when choosing to get only the Count")))
+            format!("Cannot specify the {given} when choosing to get only the Count")
         }
         (Some(other @ (Select::AllAttributes | Select::AllProjectedAttributes)), true) => {
-            Err(Error::validation(format!("Cannot specify the {given} when choosing to get {other}")))
+            format!("Cannot specify the {given} when choosing to get {other}")
         }
-        (Some(Select::AllProjectedAttributes), false) if what.index.is_none() => Err(Error::validation(
-            "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
-        )),
-        _ => Ok(()),
-    }
+        (Some(Select::AllProjectedAttributes), false) if what.index.is_none() => {
+            "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName".to_owned()
+        }
+        _ => return Ok(()),
+    };
+    // Counted, though searches count nothing else.
+    Err(Error::request(message).in_request())
 }

@@ -68,12 +68,13 @@ impl Bucket {
         changes: &[Change<'_>],
     ) -> Deliveries {
         let events: Vec<_> = changes.iter().map(|change| change.event(settings)).collect();
-        Deliveries::of(configuration, &self.scene(), &events)
+        let region = settings.record.region(self.store.region());
+        Deliveries::of(configuration, &self.scene(region), &events)
     }
 
-    fn scene(&self) -> Scene<'_> {
+    fn scene<'a>(&'a self, region: &'a str) -> Scene<'a> {
         Scene {
-            region: self.store.region(),
+            region,
             account: self.store.account(),
             bucket: self.name(),
             now: self.store.now(),
@@ -157,7 +158,7 @@ impl Bucket {
         let mut tests = Deliveries::default();
         if validates {
             check_targets(&self.store, &self.state.functions, &configuration)??;
-            tests = Deliveries::of_tests(&configuration, &self.scene());
+            tests = Deliveries::of_tests(&configuration, &self.scene(&self.region()?));
         }
         let stored = (!configuration.rules.is_empty()).then(|| Bytes::from(configuration.encode()));
         self.bucket.change_and(
