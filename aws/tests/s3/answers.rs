@@ -322,7 +322,12 @@ fn places_of_buckets() {
         "AWS4-HMAC-SHA256 Credential=a/20250101/us-west-2/s3/aws4_request, SignedHeaders=host, Signature=0";
     let from_west = |constraint: &str| {
         let document = format!("<CreateBucketConfiguration>{constraint}</CreateBucketConfiguration>");
-        face.unsigned("PUT", "/west", &[("authorization", west)], &document)
+        face.unsigned(
+            "PUT",
+            "/west",
+            &[("authorization", west), ("x-amz-date", "20250101T000000Z")],
+            &document,
+        )
     };
     for (constraint, name) in
         [("", "unspecified"), ("<LocationConstraint>us-east-1</LocationConstraint>", "us-east-1")]
