@@ -112,7 +112,7 @@ impl Error {
     }
 
     /// The same with the words that requests to write one item (put, update, delete) put in front of what is wrong
-    /// with an expression or a value. Reads and batches don't.
+    /// with an expression or a value. Batches don't, and of reads only what they say of `Select`.
     #[must_use]
     pub(crate) fn in_request(self) -> Self {
         match self {

@@ -79,16 +79,19 @@ impl CreateBucket {
 
     /// The region that the bucket will be in.
     fn region(&self, of_store: &str) -> Result<&str> {
-        let endpoint = self.endpoint.as_deref().filter(|name| is_region(name)).unwrap_or(of_store);
+        let endpoint = self.endpoint.as_deref().filter(|name| is_region(name) && *name != "EU");
+        let endpoint = endpoint.unwrap_or(of_store);
         let is_default = endpoint == DEFAULT_REGION;
         match self.location.as_deref() {
             None if is_default => Ok(DEFAULT_REGION),
             Some("EU") if is_default || endpoint == "eu-west-1" => Ok("eu-west-1"),
+            // A store may be in a region that the service does not have.
+            Some(given) if !is_default && given == endpoint => Ok(given),
             // Where no name is needed its own is none.
             Some(given) if is_default && given == DEFAULT_REGION || !is_region(given) => {
                 Err(Error::InvalidLocationConstraint { given: given.to_owned() })
             }
-            Some(given) if is_default || given == endpoint => Ok(given),
+            Some(given) if is_default => Ok(given),
             given => Err(Error::IllegalLocationConstraint { given: given.map(str::to_owned) }),
         }
     }
@@ -185,8 +188,8 @@ impl Buckets {
     /// Creates a bucket.
     ///
     /// # Errors
-    /// `InvalidBucketName`, `IllegalLocationConstraintException`, `TooManyBuckets`; `BucketAlreadyOwnedByYou` if it exists,
-    /// outside us-east-1.
+    /// `InvalidBucketName`, `InvalidLocationConstraint`, `IllegalLocationConstraintException`, `TooManyBuckets`;
+    /// `BucketAlreadyOwnedByYou` if it exists, unless it is in us-east-1 and asked for there.
     pub fn create_bucket(&self, request: &CreateBucket) -> Result<Bucket> {
         self.store.call("CreateBucket", &request.name, || Ok(self.stage_create(request)?.wait()?))
     }
@@ -305,7 +308,8 @@ impl Buckets {
             let rule = "Argument max-buckets must be an integer between 1 and 10000.";
             return Err(Error::argument("max-buckets", max.to_string(), rule));
         }
-        if let Some(region) = request.region.as_deref().filter(|region| !is_region(region)) {
+        let is_none = |region: &&str| !is_region(region) && *region != self.store.region();
+        if let Some(region) = request.region.as_deref().filter(is_none) {
             let rule = format!("Argument value {region} is not a valid AWS Region");
             return Err(Error::argument("bucket-region", region, rule));
         }
@@ -346,7 +350,10 @@ impl Buckets {
 fn is_region(text: &str) -> bool {
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
     let Some((words, number)) = text.rsplit_once('-') else { return text == "EU" };
-    words.contains('-') && words.split('-').all(is_word) && number.bytes().all(|byte| byte.is_ascii_digit())
+    words.contains('-')
+        && words.split('-').all(is_word)
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Where a bucket needs no location.

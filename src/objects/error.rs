@@ -60,7 +60,7 @@ pub enum Error {
         /// How many.
         limit: u32,
     },
-    /// A location that does not go with the store's region.
+    /// A location that does not go with the region whose endpoint was asked.
     IllegalLocationConstraint {
         /// What was given; none: the region needs one.
         given: Option<String>,

@@ -37,14 +37,21 @@ impl Text {
         self.0.clone()
     }
 
+    pub(super) fn is_short(&self) -> bool {
+        self.0.len() <= JOINED_LEN_MAX
+    }
+
     /// Puts the short ones of a request into one piece of memory, which each of them keeps: at most ten times their limit.
     pub(super) fn join(texts: &mut [&mut Self]) {
-        let short = || texts.iter().filter(|text| text.0.len() <= JOINED_LEN_MAX);
+        let short = || texts.iter().filter(|text| text.is_short());
+        if short().count() < 2 {
+            return;
+        }
         let len = short().map(|text| text.0.len()).sum();
         let mut joined = Vec::with_capacity(len);
         short().for_each(|text| joined.extend_from_slice(&text.0));
         let mut joined = Bytes::from(joined);
-        for text in texts.iter_mut().filter(|text| text.0.len() <= JOINED_LEN_MAX) {
+        for text in texts.iter_mut().filter(|text| text.is_short()) {
             text.0 = joined.split_to(text.0.len());
         }
     }

@@ -85,8 +85,8 @@ fn failed(life: &mut Life, before: usize, error: &Error) -> Result<End, String> 
         let last = life.history.last();
         match life.step(&step) {
             Outcome::Failed(Error::Poisoned { .. }) => {}
-            // Nothing to drop, nothing to do.
-            Outcome::Done if matches!(step, Step::Drop(_)) => {}
+            // Nothing to drop, nothing to do; or it was to be made when the fault came.
+            Outcome::Done | Outcome::Failed(Error::NotFound { .. }) if matches!(step, Step::Drop(_)) => {}
             outcome => return Err(format!("poisoned by: {error}; then {step:?} came to {outcome:?}")),
         }
         while life.history.last() > last {

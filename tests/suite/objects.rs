@@ -114,6 +114,22 @@ fn locations() {
     let bucket = here.create_bucket(&west().location("us-west-2")).unwrap();
     assert_eq!(bucket.region().unwrap(), "us-west-2");
     assert_eq!(code(here.create_bucket(&west().location("us-west-2"))), "BucketAlreadyOwnedByYou");
+    // A page is of those that are asked for.
+    here.create_bucket(&CreateBucket::new("west-2").endpoint("us-west-2").location("us-west-2")).unwrap();
+    let mut request =
+        ListBuckets { region: Some("us-west-2".into()), max_buckets: Some(1), ..ListBuckets::default() };
+    let page = here.list(&request).unwrap();
+    assert_eq!(page.buckets[0].name, "three");
+    request.continuation_token = page.continuation_token;
+    let page = here.list(&request).unwrap();
+    assert_eq!((&*page.buckets[0].name, page.continuation_token), ("west-2", None));
+    // A store may be where the service is not.
+    let local = Store::builder().region("local").open_in_memory().buckets();
+    assert_eq!(local.create("one").unwrap().location().unwrap().as_deref(), Some("local"));
+    assert_eq!(
+        code(local.create_bucket(&CreateBucket::new("two").location("eu-west-1"))),
+        "IllegalLocationConstraintException"
+    );
     // What is no region's name is nobody's endpoint.
     assert_eq!(
         here.create_bucket(&CreateBucket::new("four").endpoint("auto")).unwrap().region().unwrap(),

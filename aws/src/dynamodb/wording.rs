@@ -37,8 +37,7 @@ impl Wording {
         Refusal { message: format!("{COUNTED}{}", refusal.message), ..refusal }
     }
 
-    /// Is it said of a value of this kind where the value stands? Of numbers and of sets the newer
-    /// checks don't.
+    /// Is it said of a value of this kind where the value stands? Of numbers and of sets the newer checks don't.
     pub(super) fn tells_place(self, refusal: &Refusal) -> bool {
         self == Self::Older || !is_of_number_or_set(&refusal.message)
     }
@@ -75,7 +74,7 @@ impl Wording {
 /// Is it about a number, about a set without members, or about a member that is there twice?
 fn is_of_number_or_set(message: &str) -> bool {
     let of_numbers = ["numeric value", "Number overflow", "Number underflow", "significant digits"];
-    let of_sets = ["contains duplicates", "set  may not be empty"];
+    let of_sets = ["contains duplicates", "set  may not be empty", "sets should not be empty"];
     of_numbers.iter().chain(&of_sets).any(|words| message.contains(words))
 }
 

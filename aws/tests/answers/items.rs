@@ -222,6 +222,22 @@ fn conditions_on_keys_and_starting_keys() {
                 json!({"TableName": "abc", "TotalSegments": 1, "Segment": 1}),
                 "The Segment parameter is zero-based and must be less than parameter TotalSegments",
             ),
+            of(
+                "Scan",
+                json!({"TableName": "abc", "Select": "ALL_PROJECTED_ATTRIBUTES"}),
+                "1 validation error detected: ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
+            ),
+            of(
+                "Scan",
+                json!({"TableName": "abc", "Select": "COUNT", "ProjectionExpression": "a"}),
+                "1 validation error detected: Cannot specify the ProjectionExpression when choosing to get only the Count",
+            ),
+            of(
+                "Scan",
+                json!({"TableName": "abc", "Select": "SPECIFIC_ATTRIBUTES"}),
+                "1 validation error detected: Must specify the AttributesToGet or ProjectionExpression when choosing to \
+                 get SPECIFIC_ATTRIBUTES",
+            ),
         ],
     );
 }

@@ -264,7 +264,7 @@ impl<F: File> Run<F> {
         let verified = word.load(Ordering::Relaxed);
         if verified & bit == 0 {
             if verified & (bit << 1 | bit >> 1) == 0 {
-                // Not a step of a walk: then what is around is not asked for next.
+                // Not a step of a walk, which wants what comes next: then a little will do.
                 let around = start & !(AROUND_LEN - 1);
                 self.file.will_need(around as u64, (extent.end.max(around + AROUND_LEN) - around) as u64);
             }
