@@ -7,6 +7,7 @@ use crate::body::Body;
 use crate::s3::ask::Ask;
 use crate::s3::chunked::Decoder;
 use crate::s3::error::{Error, Result};
+use crate::s3::reply;
 use crate::signature::hex;
 use bytes::{Bytes, BytesMut};
 use fourfold::objects::{Checksum, ChecksumAlgorithm};
@@ -55,13 +56,10 @@ impl<'a> Intake<'a> {
             }
             let is_signed = payload.contains("HMAC");
             intake.decoder = Some(Decoder::new(ask.seal.clone().filter(|_| is_signed)));
-            if let Some(trailer) = ask.header("x-amz-trailer") {
-                let known = ChecksumAlgorithm::ALL.into_iter().find(|known| {
-                    trailer.split(',').any(|name| name.trim().eq_ignore_ascii_case(known.header()))
-                });
+            if ask.header("x-amz-trailer").is_some() {
                 let refused =
                     || Error::request("The value specified in the x-amz-trailer header is not supported");
-                intake.algorithm = Some(known.ok_or_else(refused)?);
+                intake.algorithm = Some(reply::trailing(ask).ok_or_else(refused)?);
             }
         }
         // A hash is of the body as it was sent, frames and all.

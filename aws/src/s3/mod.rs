@@ -25,6 +25,7 @@ mod object;
 mod old;
 mod operation;
 mod policy;
+mod post_policy;
 mod reply;
 mod sse;
 mod tree;
@@ -47,6 +48,9 @@ use ask::bucket_of_host;
 
 /// Bytes of a document in a request; the longest configuration has fewer.
 pub(crate) const DOCUMENT_LEN_MAX: usize = 1 << 20;
+
+/// Bytes of all headers of a request.
+const HEAD_LEN_MAX: usize = 8 << 10;
 
 /// What a router is told about S3.
 #[derive(Clone, Debug)]
@@ -146,6 +150,7 @@ async fn answer_to(
     body: &mut Body,
 ) -> Result<Response<Body>> {
     let head = call.head;
+    check_head(head)?;
     let target = target?;
     if head.method == Method::OPTIONS {
         let bucket = call.store.buckets().bucket(&target.bucket).ok();
@@ -211,6 +216,18 @@ async fn answer_to(
 pub(crate) fn may_be_bucket(name: &str) -> bool {
     (3..=255).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// Are the headers as short as the service wants them?
+fn check_head(head: &http::request::Parts) -> Result<()> {
+    // Each with what stands between name and value, and at its end.
+    let len: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if len <= HEAD_LEN_MAX {
+        return Ok(());
+    }
+    let message = "Your request header section exceeds the maximum allowed size.";
+    let error = Error::new("RequestHeaderSectionTooLarge", 400, message);
+    Err(error.with("MaxSizeAllowed", HEAD_LEN_MAX.to_string()))
 }
 
 /// Is what the caller says of the body something that can be?
