@@ -212,6 +212,9 @@ impl Ask<'_> {
     /// Bytes of the body, as the caller says.
     pub(crate) fn content_length(&self) -> Result<Option<u64>> {
         let decoded = self.header("x-amz-decoded-content-length");
+        if decoded.is_some_and(|text| text.parse::<u64>().is_err()) {
+            return Err(Error::no_length());
+        }
         let Some(text) = decoded.or_else(|| self.header("content-length")) else { return Ok(None) };
         let bad = || Error::new("InvalidArgument", 400, "Content-Length must be a number.");
         text.trim().parse().map(Some).map_err(|_| bad())

@@ -111,7 +111,7 @@ impl Gate<'_> {
             return Ok(Admission { caller: self.caller(&scope.key_id), seal: None });
         }
         self.check_skew(&date, signed)?;
-        if let Some(flaw) = flaw_of_day(&credential, signed) {
+        if let Some(flaw) = flaw_of_credential(&credential).or_else(|| flaw_of_day(&credential, signed)) {
             return Err(malformed(&flaw));
         }
         let payload = header("x-amz-content-sha256").ok_or_else(|| {
@@ -195,7 +195,9 @@ impl Gate<'_> {
         }
         let end = signed + Duration::from_secs(seconds);
         if seconds == 0 || self.now > end {
-            return Err(expired(end, self.now).with("X-Amz-Expires", expires));
+            let mut error = expired(end, self.now);
+            error.details.insert(0, ("X-Amz-Expires", expires.to_owned()));
+            return Err(error);
         }
         if signed > self.now + SKEW_MAX {
             return Err(Error::new("AccessDenied", 403, "Request is not valid yet"));
@@ -205,6 +207,9 @@ impl Gate<'_> {
             return Ok(Admission { caller, seal: None });
         }
         let credential = query.get("X-Amz-Credential").unwrap_or_default();
+        if let Some(flaw) = flaw_of_credential(credential) {
+            return Err(bad_query(400, &format!("Error parsing the X-Amz-Credential parameter; {flaw}")));
+        }
         if let Some(flaw) = flaw_of_day(credential, signed) {
             return Err(bad_query(400, &flaw));
         }

@@ -81,6 +81,12 @@ impl Error {
         Self::new("IncompleteBody", 400, message)
     }
 
+    pub(crate) fn malformed_trailer() -> Self {
+        let message = "The request contained trailing data that was not well-formed or did not conform to our published \
+                       schema.";
+        Self::new("MalformedTrailerError", 400, message)
+    }
+
     pub(crate) fn no_length() -> Self {
         Self::new("MissingContentLength", 411, "You must provide the Content-Length HTTP header.")
     }

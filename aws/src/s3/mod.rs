@@ -162,6 +162,7 @@ async fn answer_to(
     let admitted = gate.admit(head, call.scope.as_ref(), &target, &query)?;
     check_payload(call)?;
     let operation = Operation::of(head, &target, &query)?;
+    check_streaming(call, operation, &admitted.caller)?;
     if operation != Operation::CreateBucket && !target.bucket.is_empty() && !may_be_bucket(&target.bucket) {
         return Err(objects::Error::InvalidBucketName { name: target.bucket }.into());
     }
@@ -216,6 +217,24 @@ async fn answer_to(
 pub(crate) fn may_be_bucket(name: &str) -> bool {
     (3..=255).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// May the body come in chunks? That of objects may, with signatures if its sender has one.
+fn check_streaming(call: &Call<'_>, operation: Operation, caller: &Caller) -> Result<()> {
+    let payload = call.header("x-amz-content-sha256").unwrap_or_default();
+    if !payload.starts_with("STREAMING-") {
+        return Ok(());
+    }
+    if *caller == Caller::Anonymous && payload.contains("-AWS4-") {
+        return Err(Error::request(
+            "Anonymous requests don't support this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or \
+             STREAMING-UNSIGNED-PAYLOAD-TRAILER.",
+        ));
+    }
+    match operation {
+        Operation::PutObject | Operation::UploadPart => Ok(()),
+        _ => Err(Error::request("The value of x-amz-content-sha256 header is invalid.")),
+    }
 }
 
 /// Are the headers as short as the service wants them?
