@@ -222,6 +222,10 @@ pub(crate) async fn delete_many(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<
     let mut requests = Vec::new();
     for node in root.all("Object") {
         let mut request = DeleteObject::new(node.required("Key")?);
+        // Conditions that only buckets of directories know.
+        if let Some(name) = ["Size", "LastModifiedTime"].into_iter().find(|name| node.child(name).is_some()) {
+            return Err(Error::header_not_implemented(name));
+        }
         request.version_id = node.text_of("VersionId").filter(|id| !id.is_empty()).map(str::to_owned);
         request.if_match = node.text_of("ETag").filter(|tag| !tag.is_empty()).map(str::to_owned);
         requests.push(request);

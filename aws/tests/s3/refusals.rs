@@ -52,6 +52,26 @@ fn headers_that_are_too_long_together() {
 }
 
 #[test]
+fn conditions_of_directory_buckets() {
+    let face = Face::new();
+    face.send("PUT", "/photos/k", &[], "hello");
+    for (method, name, value) in [
+        ("PUT", "x-amz-write-offset-bytes", "5"),
+        ("DELETE", "x-amz-if-match-size", "6"),
+        ("DELETE", "x-amz-if-match-last-modified-time", "Wed, 01 Jan 2020 00:00:00 GMT"),
+    ] {
+        let refused = face.send(method, "/photos/k", &[(name, value)], "x");
+        assert_eq!((refusal(&refused), element(text(&refused), "Header")), (("NotImplemented", 501), name));
+    }
+    for condition in ["<Size>6</Size>", "<LastModifiedTime>Wed, 01 Jan 2020 00:00:00 GMT</LastModifiedTime>"]
+    {
+        let document = format!("<Delete><Object><Key>k</Key>{condition}</Object></Delete>");
+        assert_eq!(refusal(&face.delete_many(&document)), ("NotImplemented", 501));
+    }
+    assert_eq!(face.get("/photos/k"), "hello");
+}
+
+#[test]
 fn numbers_of_entries() {
     let face = Face::new();
     for (path, name, rule) in [
