@@ -158,7 +158,9 @@ impl From<objects::Error> for Error {
                 let found = found.header("etag", etag.to_string());
                 found.header("last-modified", document::http_date(*modified))
             }
-            objects::Error::MethodNotAllowed { .. } => found.header("allow", "DELETE"),
+            objects::Error::MethodNotAllowed { modified, .. } => {
+                found.header("allow", "DELETE").header("last-modified", document::http_date(*modified))
+            }
             objects::Error::InvalidRange { size, .. } => {
                 found.header("content-range", format!("bytes */{size}"))
             }

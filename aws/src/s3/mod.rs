@@ -132,6 +132,12 @@ pub(crate) async fn answer(call: &Call<'_>, face: &Face, mut body: Body) -> Resp
             if error.status == 301 || error.code == "NoSuchBucket" && error.details.is_empty() {
                 error = error.with("BucketName", &name);
             }
+            // What is looked at on the way to an answer was not asked for by this method.
+            if error.code == "MethodNotAllowed"
+                && let Some((_, method)) = error.details.iter_mut().find(|(name, _)| *name == "Method")
+            {
+                head.method.as_str().clone_into(method);
+            }
             // Who waits for leave to send has sent nothing.
             if !head.headers.contains_key("expect") {
                 intake::drain(&mut body).await;
