@@ -108,8 +108,8 @@ impl Policy {
             }
         }
         let is_named = |name: &str| named.iter().any(|known| **known == name);
-        let mut names = fields.pairs.iter().map(|(name, _)| name.to_ascii_lowercase());
-        let extra = names
+        let mut given = fields.pairs.iter().map(|(name, _)| name.to_ascii_lowercase());
+        let extra = given
             .find(|name| !FREE.contains(&&**name) && !name.starts_with("x-ignore-") && !is_named(name))
             // The bucket is a field of every form, even if it only stands in the URL.
             .or_else(|| (!is_named("bucket")).then(|| "bucket".to_owned()));
