@@ -221,10 +221,8 @@ fn function(parser: &mut Parser<'_, '_, '_>, mut call: Call<'_>) -> Node {
         parser.misused(&call);
     }
     let has_operands = parser.check_call(&call, &FUNCTIONS);
-    let mut operands: Vec<_> = mem::take(&mut call.arguments)
-        .into_iter()
-        .map(|argument| operand(parser, argument))
-        .collect();
+    let mut operands: Vec<_> =
+        mem::take(&mut call.arguments).into_iter().map(|argument| operand(parser, argument)).collect();
     let nothing = || Operand::Slot(usize::MAX);
     let second = operands.get_mut(1).map_or_else(nothing, |operand| mem::replace(operand, nothing()));
     let first = operands.into_iter().next().unwrap_or_else(nothing);
