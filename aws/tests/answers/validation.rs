@@ -183,7 +183,9 @@ fn constraints_of_the_model_are_reported_at_once() {
             of(
                 "DescribeTable",
                 json!({"TableName": "a;"}),
-                "TableName must be at least 3 characters long and at most 255 characters long",
+                "2 validation errors detected: Value 'a;' at 'tableName' failed to satisfy constraint: Member must \
+                 satisfy regular expression pattern: [a-zA-Z0-9_.-]+; Value 'a;' at 'tableName' failed to satisfy \
+                 constraint: Member must have length greater than or equal to 3",
             ),
             of(
                 "CreateTable",
