@@ -98,6 +98,11 @@ impl Tables {
         let table = plain_name(table);
         check_name(table, "tableName")?;
         let found = self.state.find(&self.store, table)?.ok_or_else(|| Error::no_table(table))?;
+        if found.is_creating(&self.store) {
+            return Err(Error::validation(
+                "Cannot describe time to live while table is in CREATING state: Current table state is CREATING",
+            ));
+        }
         let shape = found.shape.read();
         Ok(match &shape.definition.ttl {
             Some(ttl) => {
@@ -123,6 +128,14 @@ impl Tables {
         state.load(store)?;
         let _control = state.control.lock();
         let found = state.find(store, table)?.ok_or_else(|| Error::no_table(table))?;
+        if found.is_creating(store) {
+            return Err(Error::ResourceInUse {
+                message: format!(
+                    "Attempt to change a resource which is still in use: Table {table} is being created"
+                )
+                .into(),
+            });
+        }
         let mut shape = found.shape.write();
         let mut definition = (*shape.definition).clone();
         let mut batch = store.batch();

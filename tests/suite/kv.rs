@@ -521,7 +521,8 @@ fn an_index_made_later_holds_what_was_there() {
          SchemaElement: key{y:N:RANGE}]",
     );
     let untyped = UpdateTable::new("things").create_index(Index::new("other").hash("y"));
-    check_refused(tables.update_table(untyped), "ValidationException", "not defined in AttributeDefinitions");
+    let none = "AttributeDefinitions is not specified for index: other";
+    check_refused(tables.update_table(untyped), "ValidationException", none);
     let two = UpdateTable::new("things").delete_index("by_y").create_index(Index::new("other").hash("c"));
     check_refused(tables.update_table(two), "LimitExceededException", "Only 1 online index");
     // A definition that no key uses is no error here, and is not kept.

@@ -1,8 +1,9 @@
 //! Rules of tables beside the main road: where pages begin, keys of indexes, sizes of updates, and who is woken when.
 
 use fourfold::kv::{
-    CreateTable, Error, Index, Projection, PutItem, Query, ScalarType, Scan, StreamViewType, Tables, Tag,
-    TransactWriteItems, UpdateItem, item,
+    BillingMode, CreateTable, Error, Index, OnDemandThroughput, Projection, PutItem, Query, ScalarType, Scan,
+    SseSpecification, StreamSpecification, StreamViewType, Tables, Tag, Throughput, TransactWriteItems,
+    UpdateItem, UpdateTable, WarmThroughput, item,
 };
 use fourfold::{ManualClock, Store};
 use std::pin::pin;
@@ -220,4 +221,107 @@ fn what_was_asked_once_is_known_after_reopening() {
     store.maintain().unwrap();
     tables.transact_write_items(&add(2)).unwrap();
     assert_eq!(n(&tables), 3.into());
+}
+
+#[test]
+fn changes_of_a_table_that_stand_alone_and_those_that_do_not_go_together() {
+    let by_mail = || Index::new("by_mail").hash("mail");
+    let (_, _, tables) = made(CreateTable::new("users").hash("id", ScalarType::S));
+    let refused = |request: UpdateTable, text: &str| {
+        let text = format!("One or more parameter values were invalid: {text}");
+        check(tables.update_table(request).map(drop), &text);
+    };
+    let with_stream =
+        || UpdateTable::new("users").stream(StreamSpecification::enabled(StreamViewType::KeysOnly));
+    let sse = |enabled, sse_type: Option<&str>, kms_key: Option<&str>| SseSpecification {
+        enabled: Some(enabled),
+        sse_type: sse_type.map(str::to_owned),
+        kms_key: kms_key.map(str::to_owned),
+    };
+    let mut request = with_stream();
+    request.sse = Some(sse(true, None, None));
+    refused(request, "Server-Side Encryption modification must be the only operation in the request");
+    let mut request = with_stream();
+    request.deletion_protection = Some(true);
+    refused(request, "DeletionProtection modification must be the only operation in the request");
+    let mut request = with_stream();
+    request.on_demand = Some(OnDemandThroughput { max_read: Some(9), max_write: None });
+    refused(request, "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request");
+    let warm = |read, write| Some(WarmThroughput { read: Some(read), write: Some(write) });
+    let mut request = with_stream();
+    request.warm = warm(13_000, 5_000);
+    refused(request.clone(), "WarmThroughput must be the only operation in the request");
+    request.stream = None;
+    let request = request.attribute("mail", ScalarType::S).create_index(by_mail());
+    refused(request, "Create global secondary index cannot be specified when updating WarmThroughput");
+    let request = with_stream().attribute("mail", ScalarType::S).create_index(by_mail());
+    refused(request, "You cannot create or delete index while changing stream status");
+    let mut request = with_stream();
+    request.billing_mode = Some(BillingMode::Provisioned);
+    request.throughput = Some(Throughput { read: 1, write: 1 });
+    refused(request.clone(), "You cannot modify stream status while updating table IOPS");
+    request.stream = None;
+    let request = request.attribute("mail", ScalarType::S).create_index(by_mail());
+    refused(request, "You cannot create or delete index while updating table IOPS");
+    for (what, text) in [
+        (sse(false, None, None), "Table is already encrypted by default"),
+        (sse(false, Some("KMS"), None), "SSEType can not be specified if Enabled is false"),
+        (sse(false, None, Some("key")), "KMSMasterKeyId can not be specified if Enabled is false"),
+        (sse(true, None, Some("key")), "SSEType KMS is required if KMSMasterKeyId is specified"),
+        (sse(true, Some("AES256"), None), "SSEType AES256 is not supported"),
+    ] {
+        refused(UpdateTable { sse: Some(what), ..UpdateTable::new("users") }, text);
+    }
+    let request = UpdateTable::new("users").create_index(by_mail());
+    refused(request, "AttributeDefinitions is not specified for index: by_mail");
+    let gone = tables.update_table(UpdateTable::new("users").delete_index("by_age")).unwrap_err();
+    assert_eq!(gone.to_string(), "Requested resource not found: Index by_age for table users");
+}
+
+#[test]
+fn what_is_kept_warm_never_cools_down() {
+    let (_, _, tables) = made(CreateTable::new("users").hash("id", ScalarType::S));
+    let update = |change: fn(&mut UpdateTable)| {
+        let mut request = UpdateTable::new("users");
+        change(&mut request);
+        tables.update_table(request)
+    };
+    let warm = || tables.describe_table("users").unwrap().warm;
+    let lower = "One or more parameter values were invalid: Requested WriteUnitsPerSecond for WarmThroughput for table \
+                 is lower than current WarmThroughput, decreasing WarmThroughput is not supported";
+    let told =
+        update(|request| request.warm = Some(WarmThroughput { read: Some(12_500), write: None })).unwrap();
+    // It is told once it is so.
+    assert_eq!(told.warm, None);
+    assert_eq!(warm(), Some(WarmThroughput { read: Some(12_500), write: Some(4_000) }));
+    let cooler = update(|request| request.warm = Some(WarmThroughput { read: None, write: Some(3_999) }));
+    check(cooler.map(drop), lower);
+    update(|request| {
+        request.billing_mode = Some(BillingMode::Provisioned);
+        request.throughput = Some(Throughput { read: 2, write: 5_000 });
+    })
+    .unwrap();
+    let told = update(|request| request.throughput = Some(Throughput { read: 1, write: 1 })).unwrap();
+    assert_eq!((told.throughput.read, told.throughput.write), (2, 5_000));
+    assert_eq!(warm(), Some(WarmThroughput { read: Some(12_500), write: Some(5_000) }));
+    let limits = update(|request| {
+        request.on_demand = Some(OnDemandThroughput { max_read: Some(1), max_write: None });
+    });
+    check(
+        limits.map(drop),
+        "One or more parameter values were invalid: MaxReadRequestUnits for OnDemandThroughput cannot be specified \
+         when the table BillingMode is PROVISIONED",
+    );
+    let mut request = CreateTable::new("others").hash("id", ScalarType::S).provisioned(10, 10);
+    request.warm = Some(WarmThroughput { read: Some(10), write: Some(5) });
+    check(
+        tables.create_table(request.clone()).map(drop),
+        "One or more parameter values were invalid: Requested WriteUnitsPerSecond for WarmThroughput for table is \
+         lower than WriteCapacityUnits of ProvisionedThroughput",
+    );
+    (request.billing_mode, request.throughput) = (Some(BillingMode::PayPerRequest), None);
+    let error = tables.create_table(request).unwrap_err().to_string();
+    assert!(
+        error.contains("ReadUnitsPerSecond for WarmThroughput for table is lower than initial throughput")
+    );
 }

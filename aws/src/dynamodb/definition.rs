@@ -47,9 +47,10 @@ pub(super) fn indexes(input: &mut Fields, member: &str) -> Result<Option<Vec<Ind
     all.into_iter().map(index).collect::<Result<_>>().map(Some)
 }
 
-pub(super) fn index_updates(input: &mut Fields) -> Result<Vec<GlobalIndexUpdate>> {
+pub(super) fn index_updates(input: &mut Fields) -> Result<Option<Vec<GlobalIndexUpdate>>> {
+    let Some(all) = input.structures("GlobalSecondaryIndexUpdates")? else { return Ok(None) };
     let mut updates = Vec::new();
-    for mut input in input.structures("GlobalSecondaryIndexUpdates")?.unwrap_or_default() {
+    for mut input in all {
         let before = updates.len();
         if let Some(create) = input.structure("Create")? {
             updates.push(GlobalIndexUpdate::Create(index(create)?));
@@ -79,7 +80,7 @@ pub(super) fn index_updates(input: &mut Fields) -> Result<Vec<GlobalIndexUpdate>
             }
         }
     }
-    Ok(updates)
+    Ok(Some(updates))
 }
 
 fn projection(mut input: Fields) -> Result<Projection> {

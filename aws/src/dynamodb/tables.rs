@@ -35,15 +35,7 @@ impl Operation<'_> {
         request.billing_mode = word!(input, "BillingMode", BillingMode)?;
         request.throughput = throughput(input)?;
         // Without a mode the service means provisioned capacity.
-        if request.billing_mode.is_none() {
-            if request.throughput.is_none() {
-                return Err(input.dialect().invalid(
-                    "One or more parameter values were invalid: Missing required parameter in input: \
-                     \"ProvisionedThroughput\"",
-                ));
-            }
-            request.billing_mode = Some(BillingMode::Provisioned);
-        }
+        request.billing_mode.get_or_insert(BillingMode::Provisioned);
         request.on_demand = on_demand(input)?;
         request.warm = warm(input)?;
         request.stream = stream(input)?;
@@ -64,11 +56,20 @@ impl Operation<'_> {
         request.throughput = throughput(input)?;
         request.on_demand = on_demand(input)?;
         request.warm = warm(input)?;
-        request.global_index_updates = index_updates(input)?;
+        let updates = index_updates(input)?;
+        let is_empty_list = updates.as_ref().is_some_and(Vec::is_empty);
+        request.global_index_updates = updates.unwrap_or_default();
         request.stream = stream(input)?;
         request.sse = sse(input)?;
         request.table_class = word!(input, "TableClass", TableClass)?;
         request.deletion_protection = input.flag("DeletionProtectionEnabled")?;
+        let nothing =
+            UpdateTable { attributes: request.attributes.clone(), ..UpdateTable::new(request.table.clone()) };
+        if is_empty_list && request != nothing {
+            return Err(Dialect::Dynamo.invalid(
+                "One or more parameter values were invalid: List of GlobalSecondaryIndexUpdates is empty",
+            ));
+        }
         let description = self.tables.update_table_async(request).await?;
         Ok(Value::map([("TableDescription", Some(table(&description)))]))
     }
@@ -101,9 +102,6 @@ impl Operation<'_> {
         let mut wanted = self.input.required("TimeToLiveSpecification", wanted)?;
         let attribute = wanted.text("AttributeName")?;
         let attribute = wanted.required("timeToLiveSpecification.attributeName", attribute)?;
-        if attribute.is_empty() {
-            return Err(Dialect::Dynamo.invalid("TimeToLiveSpecification.AttributeName must be non empty"));
-        }
         let enabled = wanted.flag("Enabled")?;
         let enabled = wanted.required("timeToLiveSpecification.enabled", enabled)?;
         self.tables.update_time_to_live_async(&name, &attribute, enabled).await?;
@@ -136,6 +134,9 @@ impl Operation<'_> {
         }
         if arn.split(':').nth(2) != Some("dynamodb") {
             return invalid_value(&format!("Provided Arn is not a DynamoDB resource arn: {arn}"));
+        }
+        if arn.split(':').nth(3) != Some(self.call.store.region()) {
+            return invalid(format!("Invalid TableArn: Invalid ResourceArn provided as input {arn}"));
         }
         if arn.contains("/index/") {
             return invalid_value(&format!(

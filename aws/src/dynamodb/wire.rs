@@ -41,12 +41,28 @@ async fn carry_out(call: &Call<'_>, service: Service, name: &str, body: &[u8]) -
     }
     let is_older = levels > NEWER_LEVELS_MAX && matches!(name, "PutItem" | "UpdateItem" | "DeleteItem");
     model::check_in(dialect, name, &mut request, is_older)?;
+    check_region(call, &request)?;
     let performed = async {
         precheck::check(name, &request)?;
         let writes = if is_older { Wording::Older } else { Wording::Counted };
         perform(call, service, name, Fields::of(request, dialect)?, writes).await
     };
     performed.await.map_err(|refusal| if is_older { precheck::uncounted(refusal) } else { refusal })
+}
+
+/// Refuses the ARN of a table of another region in the place of its name.
+fn check_region(call: &Call<'_>, request: &Value) -> Result<()> {
+    let Value::Map(members) = request else { return Ok(()) };
+    let table = members.iter().rev().find(|(name, _)| name == "TableName").map(|(_, value)| value);
+    match table {
+        Some(Value::Text(arn))
+            if arn.starts_with("arn:") && arn.split(':').nth(3) != Some(call.store.region()) =>
+        {
+            let message = format!("1 validation error detected: Invalid AWS region in '{arn}'");
+            Err(Dialect::Dynamo.invalid(&message))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {

@@ -47,7 +47,7 @@ pub(crate) fn check(
 fn of_table(operation: &str, name: Option<&Value>) -> Result<(), &'static str> {
     match name {
         // Its length is then found together with everything else.
-        Some(Value::Text(_)) if operation == "CreateTable" => Ok(()),
+        Some(Value::Text(_)) if matches!(operation, "CreateTable" | "DescribeTable") => Ok(()),
         Some(Value::Text(name)) if name.starts_with("arn:") || (3..=255).contains(&name.chars().count()) => {
             Ok(())
         }

@@ -39,6 +39,7 @@ static ON_DEMAND: Shape =
 static WARM: Shape =
     structure("WarmThroughput", &[may("ReadUnitsPerSecond", &LONG), may("WriteUnitsPerSecond", &LONG)]);
 static KEY_NAME: Shape = text(1, 255, None);
+static NOT_EMPTY: Shape = text(1, usize::MAX, None);
 static KEY_ELEMENT: Shape = structure(
     "KeySchemaElement",
     &[must("AttributeName", &KEY_NAME), must("KeyType", &words(&["HASH", "RANGE"]))],
@@ -86,7 +87,11 @@ static STREAM: Shape = structure(
 );
 static SSE: Shape = structure(
     "SSESpecification",
-    &[may("Enabled", &Shape::Flag), may("SSEType", &words(&["AES256", "KMS"])), may("KMSMasterKeyId", &TEXT)],
+    &[
+        may("Enabled", &Shape::Flag),
+        may("SSEType", &words(&["AES256", "KMS"])),
+        may("KMSMasterKeyId", &NOT_EMPTY),
+    ],
 );
 static TABLE_CLASS: Shape = words(&["STANDARD", "STANDARD_INFREQUENT_ACCESS"]);
 static TAG: Shape = structure("Tag", &[may("Key", &TEXT), may("Value", &TEXT)]);

@@ -183,7 +183,9 @@ fn constraints_of_the_model_are_reported_at_once() {
             of(
                 "DescribeTable",
                 json!({"TableName": "a;"}),
-                "TableName must be at least 3 characters long and at most 255 characters long",
+                "2 validation errors detected: Value 'a;' at 'tableName' failed to satisfy constraint: Member must \
+                 satisfy regular expression pattern: [a-zA-Z0-9_.-]+; Value 'a;' at 'tableName' failed to satisfy \
+                 constraint: Member must have length greater than or equal to 3",
             ),
             of(
                 "CreateTable",
@@ -343,6 +345,37 @@ fn what_a_request_says_is_checked_in_the_order_of_the_service() {
             of("TagResource", json!({}), "Invalid TableArn"),
             of(
                 "ListTagsOfResource",
+                json!({"ResourceArn": "arn:aws:dynamodb:eu-west-9:000000000000:table/abc"}),
+                "Invalid TableArn: Invalid ResourceArn provided as input \
+                 arn:aws:dynamodb:eu-west-9:000000000000:table/abc",
+            ),
+            of(
+                "DescribeTable",
+                json!({"TableName": "arn:aws:dynamodb:eu-west-9:000000000000:table/abc"}),
+                "1 validation error detected: Invalid AWS region in \
+                 'arn:aws:dynamodb:eu-west-9:000000000000:table/abc'",
+            ),
+            of(
+                "UpdateTable",
+                json!({"TableName": "abc", "GlobalSecondaryIndexUpdates": [], "DeletionProtectionEnabled": true}),
+                "One or more parameter values were invalid: List of GlobalSecondaryIndexUpdates is empty",
+            ),
+            of(
+                "UpdateTable",
+                json!({"TableName": "abc", "GlobalSecondaryIndexUpdates": [{
+                    "Update": {"IndexName": "ghost", "WarmThroughput": {}},
+                }]}),
+                "One or more parameter values were invalid: WarmThroughput must have at least one of \
+                 ReadUnitsPerSecond or WriteUnitsPerSecond specified for index: ghost",
+            ),
+            of(
+                "UpdateTimeToLive",
+                json!({"TableName": "abc", "TimeToLiveSpecification": {"AttributeName": "", "Enabled": true}}),
+                "1 validation error detected: Value '' at 'timeToLiveSpecification.attributeName' failed to satisfy \
+                 constraint: Member must have length greater than or equal to 1",
+            ),
+            of(
+                "ListTagsOfResource",
                 json!({"ResourceArn": "abc"}),
                 "One or more parameter values were invalid: ARNs must start with 'arn:': abc",
             ),
@@ -385,8 +418,8 @@ fn definitions_of_tables_that_cannot_be() {
         vec![
             of(
                 table(&["a"], &[("a", "HASH")], json!({"ProvisionedThroughput": null})),
-                "One or more parameter values were invalid: Missing required parameter in input: \
-                 \"ProvisionedThroughput\"",
+                "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be \
+                 specified when BillingMode is PROVISIONED",
             ),
             of(
                 table(

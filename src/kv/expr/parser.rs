@@ -233,10 +233,22 @@ impl<'s, 'p, 'v> Parser<'s, 'p, 'v> {
         self.findings.note(rank, self.comparison, at, reason);
     }
 
+    /// Is it a word that this kind of expression is made of, and so never the name of anything there?
+    fn is_keyword(&self, token: &Token<'_>) -> bool {
+        use ExpressionKind::{Condition, Filter, KeyCondition, Projection, Update};
+        let keywords: &[&str] = match self.kind {
+            Condition | Filter | KeyCondition => &["AND", "OR", "NOT", "BETWEEN", "IN"],
+            Update => &["SET", "REMOVE", "ADD", "DELETE"],
+            Projection => &[],
+        };
+        keywords.iter().any(|keyword| token.is(keyword))
+    }
+
     /// A name of an attribute or a field.
     fn name(&mut self) -> Result<String> {
         let token = self.peek();
         match token.kind {
+            Kind::Word if self.is_keyword(&token) => self.syntax_error(),
             Kind::Word => {
                 self.at += 1;
                 if reserved::is_reserved(token.text) {

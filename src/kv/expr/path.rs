@@ -156,10 +156,15 @@ impl From<String> for Path {
 /// Notes the first two of these paths, given with where they stand, that cannot both be changed or returned.
 pub(super) fn check_apart<'a>(paths: impl Iterator<Item = (&'a Path, usize)>, findings: &mut Findings) {
     let mut by_root = BTreeMap::<&str, Vec<&Path>>::new();
+    // Of those that conflict the first two are told, but only if none overlap.
+    let mut has_conflict = false;
     for (path, at) in paths {
         let earlier = by_root.entry(&path.root).or_default();
         for first in earlier.iter() {
             let Some(rank) = first.clash(path) else { continue };
+            if rank == Rank::Conflict && std::mem::replace(&mut has_conflict, true) {
+                continue;
+            }
             let how = if rank == Rank::Overlap { "overlap" } else { "conflict" };
             findings.note(
                 rank,
@@ -172,7 +177,9 @@ pub(super) fn check_apart<'a>(paths: impl Iterator<Item = (&'a Path, usize)>, fi
                     path.listed()
                 ),
             );
-            return;
+            if rank == Rank::Overlap {
+                return;
+            }
         }
         earlier.push(path);
     }

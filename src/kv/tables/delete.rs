@@ -43,7 +43,13 @@ impl Tables {
         }
         let mut description = self.description(&table)?;
         if description.table_status == Some(TableStatus::Updating) {
-            return Err(in_use("updated", name));
+            return Err(Error::ResourceInUse {
+                message: format!(
+                    "Attempt to change a resource which is still in use: Table: {name} is in the process of being \
+                     updated."
+                )
+                .into(),
+            });
         }
         let mut shape = table.shape.write();
         if shape.definition.is_protected {

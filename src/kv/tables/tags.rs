@@ -76,6 +76,7 @@ impl Tables {
         if keys.is_empty() {
             return Err(Error::validation("Atleast one Tag Key needs to be provided as Input."));
         }
+        keys.iter().try_for_each(|key| check_tag(key, "Key", 1, TAG_KEY_LEN_MAX))?;
         self.stage_tags(arn, |kept| kept.retain(|tag| !keys.contains(&tag.key)))
     }
 
@@ -107,6 +108,9 @@ impl Tables {
             Some(_) => arn.split_once(":table/").map(|(_, name)| name).ok_or_else(|| bad_arn(arn))?,
             None => arn,
         };
+        if name.contains("/stream/") {
+            return Err(not_found(arn));
+        }
         if name.contains('/') {
             return Err(bad_arn(arn));
         }
@@ -120,7 +124,7 @@ fn bad_arn(arn: &str) -> Error {
 
 fn not_found(arn: &str) -> Error {
     Error::ResourceNotFound {
-        message: format!("Requested resource not found: ResourcArn: {arn} not found").into(),
+        message: format!("Requested resource not found: ResourceArn: {arn} not found").into(),
     }
 }
 

@@ -9,8 +9,10 @@ use crate::kv::schema::{
     StreamSpecification, StreamViewType, TableClass, TableStatus, Throughput, WarmThroughput,
 };
 use crate::kv::state::{Shape, Table, plain_name};
+use crate::kv::tables::capacity::{check_on_demand, keep_warm, raise_warm};
 use crate::kv::tables::create::define_index;
 use crate::kv::tables::delete::in_use;
+use crate::kv::tables::together::{check_alone, check_apart, check_sse_change, check_warm_indexes};
 use crate::kv::tables::validate::{
     GLOBAL_INDEXES_MAX, check_global, check_index_billing, check_name, check_projected_total, check_stream,
     check_throughput,
@@ -162,9 +164,19 @@ impl Tables {
             let updated = state.build(store, &table)?;
             pending = updated;
         }
-        self.begin_transition(&table.transit.updating_until);
         let mut description = self.description(&table)?;
-        description.table_status = Some(TableStatus::Updating);
+        // What was asked for is told only once it is so; to protect a table takes no time.
+        if request.deletion_protection.is_none() {
+            self.begin_transition(&table.transit.updating_until);
+            description.table_status = Some(TableStatus::Updating);
+        }
+        if before.throughput.read > 0 && description.throughput.read > 0 {
+            description.throughput.read = before.throughput.read;
+            description.throughput.write = before.throughput.write;
+        }
+        if request.warm.is_some() {
+            description.warm = before.warm;
+        }
         self.begin_index_transitions(&table, &before, &mut description, request);
         Ok(pending.map(|()| description))
     }
@@ -180,8 +192,10 @@ impl Tables {
         let (store, state) = (&self.store, &*self.state);
         let mut definition = (*shape.definition).clone();
         let mut batch = store.batch();
+        check_apart(&definition, request)?;
         self.change_settings(&mut definition, request)?;
-        self.change_indexes(&mut definition, &mut batch, request)?;
+        self.change_indexes(&table.name, &mut definition, &mut batch, request)?;
+        keep_warm(&shape.definition, &mut definition);
         let mut new_feed = None;
         match request.stream.map(|stream| check_stream(stream, false)).transpose()? {
             None => {}
@@ -276,10 +290,15 @@ impl Tables {
             }
         }
         if let Some(limits) = request.on_demand {
+            check_on_demand(Some(limits), billing, None, true)?;
             definition.on_demand = limited(limits);
         }
-        definition.warm = request.warm.or(definition.warm);
+        if let Some(warm) = request.warm {
+            let units = definition.throughput.units;
+            definition.warm = Some(raise_warm(warm, definition.warm, billing, units, None)?);
+        }
         if let Some(sse) = &request.sse {
+            check_sse_change(sse, definition.sse.as_ref())?;
             definition.sse = Some(sse.clone());
         }
         if let Some(class) = request.table_class {
@@ -291,6 +310,7 @@ impl Tables {
 
     fn change_indexes(
         &self,
+        table: &str,
         definition: &mut Definition,
         batch: &mut Batch,
         request: &UpdateTable,
@@ -302,23 +322,31 @@ impl Tables {
                     create_index(definition, batch, index, &request.attributes)?;
                 }
                 GlobalIndexUpdate::Delete(name) => {
-                    let found =
-                        definition.indexes.iter().position(|index| index.name == *name && !index.is_local);
-                    let index = definition.indexes.remove(found.ok_or_else(|| no_index(name))?);
+                    check_index(table, definition, name, "delete")?;
+                    let found = definition.indexes.iter().position(|index| index.name == *name);
+                    let index = definition.indexes.remove(found.ok_or_else(|| no_index(table, name))?);
                     batch.drop_space(index.space)?;
                 }
                 GlobalIndexUpdate::Update(changed) => {
                     let now = self.store.now();
-                    let of_name = |index: &&mut crate::kv::record::IndexDefinition| {
-                        index.name == changed.name && !index.is_local
-                    };
-                    let index =
-                        definition.indexes.iter_mut().find(of_name).ok_or_else(|| no_index(&changed.name))?;
-                    if let Some(units) = changed.throughput {
-                        change_throughput(&mut index.throughput, units, now, Some(&changed.name))?;
+                    let (billing, name) = (definition.billing, changed.name.as_str());
+                    check_index(table, definition, name, "update")?;
+                    let found = definition.indexes.iter_mut().find(|index| index.name == name);
+                    let index = found.ok_or_else(|| no_index(table, name))?;
+                    let on_demand =
+                        changed.on_demand.filter(|limits| *limits != OnDemandThroughput::default());
+                    if changed.throughput.is_some() || (on_demand, changed.warm) == (None, None) {
+                        check_index_capacity(billing, request.billing_mode, name)?;
                     }
+                    if let Some(units) = changed.throughput {
+                        change_throughput(&mut index.throughput, units, now, Some(name))?;
+                    }
+                    check_on_demand(changed.on_demand, billing, Some(name), true)?;
                     index.on_demand = changed.on_demand.map_or(index.on_demand, limited);
-                    index.warm = changed.warm.or(index.warm);
+                    if let Some(warm) = changed.warm {
+                        let units = index.throughput.units;
+                        index.warm = Some(raise_warm(warm, index.warm, billing, units, Some(name))?);
+                    }
                 }
             }
         }
@@ -371,9 +399,35 @@ fn limited(limits: OnDemandThroughput) -> Option<OnDemandThroughput> {
     (limits != OnDemandThroughput::default()).then_some(limits)
 }
 
-fn no_index(name: &str) -> Error {
+fn no_index(table: &str, name: &str) -> Error {
     Error::ResourceNotFound {
-        message: format!("Requested resource not found: Index: {name} not found").into(),
+        message: format!("Requested resource not found: Index {name} for table {table}").into(),
+    }
+}
+
+/// Is this a global index of the table?
+fn check_index(table: &str, definition: &Definition, name: &str, how: &str) -> Result<()> {
+    match definition.index(name) {
+        None => Err(no_index(table, name)),
+        Some(index) if index.is_local => Err(Error::validation(format!(
+            "Cannot {how} an index that is not a GlobalSecondaryIndex: {name}"
+        ))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Can an index be provisioned?
+fn check_index_capacity(billing: BillingMode, asked: Option<BillingMode>, name: &str) -> Result<()> {
+    match (billing, asked) {
+        (BillingMode::Provisioned, _) => Ok(()),
+        (BillingMode::PayPerRequest, Some(_)) => Err(Error::validation(format!(
+            "{INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when \
+             BillingMode is PAY_PER_REQUEST"
+        ))),
+        (BillingMode::PayPerRequest, None) => Err(Error::validation(format!(
+            "{INVALID}The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to \
+             OnDemandThroughput, WarmThroughput"
+        ))),
     }
 }
 
@@ -386,6 +440,8 @@ fn check_request(request: &UpdateTable) -> Result<()> {
              required",
         ));
     }
+    check_warm_indexes(request)?;
+    check_alone(request)?;
     let updates = &request.global_index_updates;
     let mut names = BTreeSet::new();
     for update in updates {
@@ -418,11 +474,12 @@ fn change_throughput(
     check_throughput(units, index)?;
     let old = provisioned.units;
     if units == old {
-        let what = index.map_or_else(|| "table".to_owned(), |index| format!("index {index}"));
+        let what = index.map_or_else(|| "the table".to_owned(), |index| format!("index {index}"));
+        let the = if index.is_some() { "the " } else { "" };
         return Err(Error::validation(format!(
-            "The provisioned throughput for the {what} will not change. The requested value equals the current value. \
-             Current ReadCapacityUnits provisioned for the {what}: {}. Requested ReadCapacityUnits: {}. Current \
-             WriteCapacityUnits provisioned for the {what}: {}. Requested WriteCapacityUnits: {}. Refer to the Amazon \
+            "The provisioned throughput for {the}{what} will not change. The requested value equals the current value. \
+             Current ReadCapacityUnits provisioned for {what}: {}. Requested ReadCapacityUnits: {}. Current \
+             WriteCapacityUnits provisioned for {what}: {}. Requested WriteCapacityUnits: {}. Refer to the Amazon \
              DynamoDB Developer Guide for current limits and how to request higher limits.",
             old.read, units.read, old.write, units.write
         )));
@@ -449,17 +506,21 @@ fn check_all_provisioned(definition: &Definition, request: &UpdateTable) -> Resu
             GlobalIndexUpdate::Create(_) => false,
         })
     };
-    match definition.indexes.iter().find(|index| !index.is_local && !is_given(&index.name)) {
-        None => Ok(()),
-        Some(index) => Err(Error::validation(format!(
-            "{INVALID}ProvisionedThroughput must be specified for index: {}",
-            index.name
-        ))),
+    let missing = definition.indexes.iter().filter(|index| !index.is_local && !is_given(&index.name));
+    let missing: Vec<&str> = missing.map(|index| &*index.name).collect();
+    if missing.is_empty() {
+        return Ok(());
     }
+    let missing = missing.join(",");
+    Err(Error::validation(format!("{INVALID}ProvisionedThroughput must be specified for index: {missing}")))
 }
 
-/// The types of the attributes of new indexes join the others, which may not change.
+/// The types of the attributes of new indexes join the others, which may not change. Nothing else is said by them.
 fn add_attributes(definition: &mut Definition, request: &UpdateTable) -> Result<()> {
+    let creates = |update: &GlobalIndexUpdate| matches!(update, GlobalIndexUpdate::Create(_));
+    if !request.global_index_updates.iter().any(creates) {
+        return Ok(());
+    }
     for attribute in &request.attributes {
         match definition.scalar_type(&attribute.name) {
             None => definition.attributes.push(attribute.clone()),
@@ -502,6 +563,12 @@ fn create_index(
     given: &[AttributeDefinition],
 ) -> Result<()> {
     // The request says the types of all its keys, also of those that are known.
+    if given.is_empty() {
+        let name = &index.name;
+        return Err(Error::validation(format!(
+            "{INVALID}AttributeDefinitions is not specified for index: {name}"
+        )));
+    }
     check_global(index, given)?;
     check_index_billing(index, definition.billing)?;
     if definition.index(&index.name).is_some() {
@@ -511,7 +578,8 @@ fn create_index(
     if globals >= GLOBAL_INDEXES_MAX {
         return Err(Error::LimitExceeded {
             message: format!(
-                "Subscriber limit exceeded: GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}"
+                "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of \
+                 {GLOBAL_INDEXES_MAX}"
             )
             .into(),
         });

@@ -5,7 +5,9 @@ use crate::kv::schema::{
     AttributeDefinition, BillingMode, Index, KeyElement, KeyType, Projection, ProjectionType,
     StreamSpecification, StreamViewType, Throughput,
 };
+use crate::kv::tables::capacity::{check_new_warm, check_on_demand};
 use crate::kv::tables::create::CreateTable;
+use crate::kv::tables::together::check_sse;
 use std::collections::BTreeSet;
 
 /// Local indexes of a table, at most.
@@ -55,6 +57,9 @@ pub(crate) fn check_create(request: &CreateTable) -> Result<()> {
     check_name(&request.name, "tableName")?;
     check_names(request)?;
     check_billing(request)?;
+    if let Some(sse) = &request.sse {
+        check_sse(sse)?;
+    }
     check_attributes(&request.attributes)?;
     check_table_keys(&request.key_schema, &request.attributes)?;
     check_indexes(request)?;
@@ -97,7 +102,10 @@ fn check_billing(request: &CreateTable) -> Result<()> {
         ),
         (BillingMode::Provisioned, Some(units)) => check_throughput(units, None),
         (BillingMode::PayPerRequest, None) => Ok(()),
-    }
+    }?;
+    let billing = request.billing_mode.unwrap_or(BillingMode::Provisioned);
+    check_on_demand(request.on_demand, billing, None, false)?;
+    check_new_warm(request.warm, billing, request.throughput, None)
 }
 
 /// Is there something to provision, and not more than there could be? `index`: of which index, if of one.
@@ -169,7 +177,7 @@ fn check_table_keys(keys: &[KeyElement], attributes: &[AttributeDefinition]) -> 
             "Member must have length less than or equal to 2",
         );
     }
-    if keys.len() == 2 {
+    if keys.len() == 2 || attributes.is_empty() {
         let is_defined = |name: &str| attributes.iter().any(|attribute| attribute.name == name);
         let names: BTreeSet<&str> = key_names(keys).collect();
         // The same name twice counts as two keys, of which one has no definition.
@@ -322,7 +330,9 @@ pub(crate) fn check_index_billing(index: &Index, billing: BillingMode) -> Result
         )),
         (BillingMode::Provisioned, Some(units)) => check_throughput(units, Some(&index.name)),
         (BillingMode::PayPerRequest, None) => Ok(()),
-    }
+    }?;
+    check_on_demand(index.on_demand, billing, Some(&index.name), false)?;
+    check_new_warm(index.warm, billing, index.throughput, Some(&index.name))
 }
 
 fn check_projection(projection: &Projection) -> Result<()> {

@@ -90,7 +90,10 @@ impl Checker<'_> {
 
     fn type_name(&mut self, operand: &Operand) {
         let Some(name) = operand.constant(self.values) else {
-            return self.note(wrong_type("attribute_type", "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}"));
+            return match self.kind(operand) {
+                Some(kind) => self.note(wrong_type("attribute_type", kind)),
+                None => self.note(wrong_type("attribute_type", "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}")),
+            };
         };
         match name {
             AttributeValue::S(name) if Type::parse(name).is_some() => {}

@@ -199,25 +199,20 @@ fn operand(parser: &mut Parser<'_, '_, '_>, argument: Argument<'_>) -> Operand {
         Argument::Path(path) => Operand::Path(path),
         Argument::Slot(slot) => Operand::Slot(slot),
         Argument::Call(mut call) => {
-            if parser.check_call(&call, &FUNCTIONS) && call.name != "size" {
+            parser.check_call(&call, &FUNCTIONS);
+            if is_condition(call.name) {
                 parser.misused(&call);
             }
             let of = mem::take(&mut call.arguments).into_iter().next();
-            let of = of.map_or(Operand::Slot(usize::MAX), |of| function_operand(parser, of));
+            let of = of.map_or(Operand::Slot(usize::MAX), |of| operand(parser, of));
             Operand::Size(Box::new(of))
         }
     }
 }
 
-/// An operand of a function: no function has the value of another one as operand.
-fn function_operand(parser: &mut Parser<'_, '_, '_>, argument: Argument<'_>) -> Operand {
-    if let Argument::Call(call) = &argument
-        && call.name != "size"
-        && FUNCTIONS.iter().any(|(name, _)| *name == call.name)
-    {
-        parser.misused(call);
-    }
-    operand(parser, argument)
+/// Is it a function that is true or false, and so no operand?
+fn is_condition(function: &str) -> bool {
+    function != "size" && FUNCTIONS.iter().any(|(name, _)| *name == function)
 }
 
 /// A function that is true or false.
@@ -226,10 +221,8 @@ fn function(parser: &mut Parser<'_, '_, '_>, mut call: Call<'_>) -> Node {
         parser.misused(&call);
     }
     let has_operands = parser.check_call(&call, &FUNCTIONS);
-    let mut operands: Vec<_> = mem::take(&mut call.arguments)
-        .into_iter()
-        .map(|argument| function_operand(parser, argument))
-        .collect();
+    let mut operands: Vec<_> =
+        mem::take(&mut call.arguments).into_iter().map(|argument| operand(parser, argument)).collect();
     let nothing = || Operand::Slot(usize::MAX);
     let second = operands.get_mut(1).map_or_else(nothing, |operand| mem::replace(operand, nothing()));
     let first = operands.into_iter().next().unwrap_or_else(nothing);
@@ -240,8 +233,9 @@ fn function(parser: &mut Parser<'_, '_, '_>, mut call: Call<'_>) -> Node {
         ("attribute_exists", Operand::Path(path)) => Node::Exists(path),
         ("attribute_not_exists", Operand::Path(path)) => Node::NotExists(path),
         ("attribute_exists" | "attribute_not_exists", other) => {
-            parser.needs_path(call.name, call.at);
-            Node::HasType(other, second)
+            // Behind what is wrong with the operand itself.
+            parser.needs_path(call.name, call.at + 1);
+            Node::Contains(other, second)
         }
         ("attribute_type", first) => Node::HasType(first, second),
         ("begins_with", first) => Node::BeginsWith(first, second),

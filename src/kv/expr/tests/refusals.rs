@@ -68,7 +68,11 @@ fn syntax_errors_say_where() {
     syntax(C, "a[-1] = :n", "-", "[-1");
     syntax(C, "a[#a] = :n", "#a", "[#a]");
     syntax(C, "a. = :n", "=", ". = :n");
-    syntax(C, "AND a = :n", "a", "AND a =");
+    syntax(C, "AND a = :n", "AND", "AND a");
+    syntax(F, "a > between", "between", "> between");
+    syntax(C, "a.in = :n", "in", ".in =");
+    syntax(U, "SET a=set", "set", "=set");
+    syntax(U, "REMOVE a, add b :n", "add", ", add b");
     syntax(P, "a b", "b", "a b");
     syntax(P, "a,", "<EOF>", ",");
     syntax(P, "#", "#", "#");
@@ -171,12 +175,16 @@ fn functions() {
     check(C, "a = contains(a, b)", &misused("contains"));
     check(C, "size(attribute_exists(a)) = :n", &misused("attribute_exists"));
     check(C, "contains(a, begins_with(b, :s))", &misused("begins_with"));
+    check(C, "a = :n AND attribute_exists((views), a) > b", &misused("attribute_exists"));
     check(U, "SET a = list_append(list_append(a, b), c)", &misused("list_append"));
     check(U, "SET a = list_append(a, list_append(b, c))", &misused("list_append"));
     let path = |function: &str| {
         format!("Operator or function requires a document path; operator or function: {function}")
     };
     check(C, "attribute_exists(:n)", &path("attribute_exists"));
+    check(C, "(attribute_exists(:n)) AND a = b", &path("attribute_exists"));
+    check(C, "NOT attribute_not_exists(:n)", &path("attribute_not_exists"));
+    check(C, "attribute_not_exists(size(:s))", &path("attribute_not_exists"));
     check(C, "attribute_not_exists(size(a))", &path("attribute_not_exists"));
     check(U, "SET a = if_not_exists(:n, :n)", &path("if_not_exists"));
     let distinct = |operator: &str, path: &str| {
@@ -210,7 +218,9 @@ fn operand_types_of_conditions() {
     check(C, "begins_with(:n, a)", &wrong("begins_with", "N"));
     check(C, "size(:n) = :two", &wrong("size", "N"));
     check(C, "size(:bool) = :two", &wrong("size", "BOOL"));
+    check(C, "NOT attribute_not_exists(size(:n))", &wrong("size", "N"));
     check(C, "attribute_type(a, :n)", &wrong("attribute_type", "N"));
+    check(C, "attribute_type(a, size(a))", &wrong("attribute_type", "N"));
     check(C, "attribute_type(a, b)", &wrong("attribute_type", "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}"));
     check(
         C,
@@ -275,6 +285,8 @@ fn paths_keep_apart() {
     check(U, "SET a.b = :n REMOVE a", &clash("overlap", "[a, b]", "[a]"));
     check(U, "REMOVE a[1] ADD #a[1].b :n", &clash("overlap", "[a, [1]]", "[a, [1], b]"));
     check(U, "SET a.b = :n, a[1] = :n", &clash("conflict", "[a, b]", "[a, [1]]"));
+    check(U, "SET a.b = :n, a[1] = :n, b.c = :n, a.c = :n REMOVE b", &clash("overlap", "[b, c]", "[b]"));
+    check(U, "SET a.b = :n, a[1] = :n, a[2] = :n, a.c = :n", &clash("conflict", "[a, b]", "[a, [1]]"));
     check(P, "a, b, #a", &clash("overlap", "[a]", "[a]"));
     check(P, "a.b.c, a.b[0]", &clash("conflict", "[a, b, c]", "[a, b, [0]]"));
     assert!(Projection::parse("a.b, a.c, #dot, b", &names(&[("#dot", "a.b")])).is_ok());
