@@ -102,11 +102,16 @@ impl Stream {
             Parsed::Old { shard, .. } => (shard, None),
         };
         if index != shard.index {
+            // The service has indexes with a sign, and shows it.
             return Err(Error::invalid(format_args!(
-                "Invalid StartingSequenceNumber. It encodes {}, while it was used in a call to a shard with {}",
-                ShardId::new(index),
+                "Invalid StartingSequenceNumber. It encodes shardId-{:012}, while it was used in a call to a shard with {}",
+                index.cast_signed(),
                 shard.id()
             )));
+        }
+        if matches!(parsed, Parsed::Old { secs: None, .. }) {
+            // What the service says to numbers of its first form, which it reads, but no longer knows what to do with.
+            return Err(Error::InternalFailure);
         }
         if created != Some(shard.second()) {
             return Err(self.invalid_number(shard, text, " because it did not come from this stream"));

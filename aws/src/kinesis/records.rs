@@ -6,7 +6,9 @@ use crate::fields::Fields;
 use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use bytes::Bytes;
-use fourfold::stream::{Error, GetRecords, GetShardIterator, IteratorKind, Put, PutRecord, Record};
+use fourfold::stream::{
+    Error, GetRecords, GetShardIterator, IteratorKind, Put, PutRecord, Record, ShardId,
+};
 
 pub(super) const KINDS: [(&str, IteratorKind); 5] = [
     ("AFTER_SEQUENCE_NUMBER", IteratorKind::AfterSequenceNumber),
@@ -94,7 +96,9 @@ impl Operation {
         let mut request = GetShardIterator::new(&shard, kind);
         request.starting_sequence_number = number.as_deref();
         request.timestamp = self.input.time("Timestamp")?;
-        let iterator = self.stream()?.get_shard_iterator(&request)?;
+        let names = self.names()?;
+        let iterator = self.find(names).and_then(|stream| stream.get_shard_iterator(&request));
+        let iterator = iterator.map_err(|error| without_iterator(error, &shard))?;
         if self.is_dry()? {
             return Err(dry());
         }
@@ -122,6 +126,20 @@ impl Operation {
             ("MillisBehindLatest", Some(got.millis_behind_latest.into())),
             ("ChildShards", Value::unless_empty(got.child_shards.iter().map(child).collect())),
         ]))
+    }
+}
+
+/// Why there is no iterator. The service looks for the shard at once, not for its stream first.
+#[cold]
+fn without_iterator(error: Error, shard: &str) -> Refusal {
+    match error {
+        Error::StreamNotFound { stream, account } => match ShardId::named(shard) {
+            Some(shard) => Error::ShardGone { shard: shard.to_string(), stream, account }.into(),
+            None => Error::ShardNotFound { shard: shard.to_owned(), stream, account }.into(),
+        },
+        // Nobody has thought of it there.
+        Error::InternalFailure => Refusal::framework("InternalFailure", "").with_status(500),
+        error => error.into(),
     }
 }
 

@@ -462,7 +462,7 @@ fn kinesis_reports_what_breaks_its_model() {
             serialization(
                 "PutRecord",
                 json!({"StreamName": 23}),
-                "class java.math.BigDecimal can not be converted to an String",
+                "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an String",
             ),
             serialization(
                 "PutRecord",
