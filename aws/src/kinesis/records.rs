@@ -6,9 +6,7 @@ use crate::fields::Fields;
 use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use bytes::Bytes;
-use fourfold::stream::{
-    Error, GetRecords, GetShardIterator, IteratorKind, Put, PutRecord, Record, ShardId,
-};
+use fourfold::stream::{Error, GetRecords, GetShardIterator, IteratorKind, Put, PutRecord, Record, ShardId};
 
 pub(super) const KINDS: [(&str, IteratorKind); 5] = [
     ("AFTER_SEQUENCE_NUMBER", IteratorKind::AfterSequenceNumber),

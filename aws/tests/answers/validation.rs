@@ -484,6 +484,30 @@ fn kinesis_reports_what_breaks_its_model() {
                 json!({"Limit": "1"}),
                 "class java.lang.String can not be converted to an Integer",
             ),
+            serialization(
+                "ListShards",
+                json!({"StreamCreationTimestamp": "1"}),
+                "class java.lang.String can not be converted to milliseconds since epoch",
+            ),
+            (
+                "ListShards",
+                json!({}),
+                "InvalidArgumentException",
+                "Either NextToken or StreamName should be provided.",
+            ),
+            (
+                "IncreaseStreamRetentionPeriod",
+                json!({"StreamName": "abc", "RetentionPeriodHours": 100_000_000_000_i64}),
+                "InvalidArgumentException",
+                "Maximum allowed retention period is 8760 hours. Requested retention period (2147483647 hours) is too \
+                 long.",
+            ),
+            validation(
+                "ListStreams",
+                json!({"Limit": 100_000_000_000_i64}),
+                "1 validation error detected: Value '2147483647' at 'limit' failed to satisfy constraint: Member must \
+                 have value less than or equal to 10000",
+            ),
             validation(
                 "PutRecords",
                 json!({}),
