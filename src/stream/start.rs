@@ -109,10 +109,6 @@ impl Stream {
                 shard.id()
             )));
         }
-        if matches!(parsed, Parsed::Old { secs: None, .. }) {
-            // What the service says to numbers of its first form, which it reads, but no longer knows what to do with.
-            return Err(Error::InternalFailure);
-        }
         if created != Some(shard.second()) {
             return Err(self.invalid_number(shard, text, " because it did not come from this stream"));
         }

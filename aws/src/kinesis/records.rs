@@ -96,7 +96,7 @@ impl Operation {
         request.timestamp = self.input.time("Timestamp")?;
         let names = self.names()?;
         let iterator = self.find(names).and_then(|stream| stream.get_shard_iterator(&request));
-        let iterator = iterator.map_err(|error| without_iterator(error, &shard))?;
+        let iterator = iterator.map_err(|error| without_iterator(error, &shard, number.as_deref()))?;
         if self.is_dry()? {
             return Err(dry());
         }
@@ -127,16 +127,24 @@ impl Operation {
     }
 }
 
+/// Digits of the longest number of the form that the service gave out first.
+const FIRST_NUMBER_LEN_MAX: usize = 39;
+
 /// Why there is no iterator. The service looks for the shard at once, not for its stream first.
 #[cold]
-fn without_iterator(error: Error, shard: &str) -> Refusal {
+fn without_iterator(error: Error, shard: &str, number: Option<&str>) -> Refusal {
+    let is_first = number.is_some_and(|number| number.len() <= FIRST_NUMBER_LEN_MAX);
     match error {
         Error::StreamNotFound { stream, account } => match ShardId::named(shard) {
             Some(shard) => Error::ShardGone { shard: shard.to_string(), stream, account }.into(),
             None => Error::ShardNotFound { shard: shard.to_owned(), stream, account }.into(),
         },
-        // Nobody has thought of it there.
-        Error::InternalFailure => Refusal::framework("InternalFailure", "").with_status(500),
+        // Nobody there thought of who comes with a number of the first form, and names its shard.
+        Error::InvalidArgument { message }
+            if is_first && message.ends_with("did not come from this stream.") =>
+        {
+            Refusal::framework("InternalFailure", "").with_status(500)
+        }
         error => error.into(),
     }
 }

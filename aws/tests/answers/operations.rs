@@ -40,6 +40,12 @@ fn permissions_are_statements_of_the_policy() {
         "Value SQS:Nope for parameter ActionName is invalid. Reason: Please refer to the appropriate WSDL for a list of \
          valid actions. "
     );
+    let anybody =
+        json!({"QueueUrl": "jobs", "Label": "two", "AWSAccountIds": ["111122223333", "*"], "Actions": ["*"]});
+    assert_eq!(
+        call("AddPermission", anybody).1["message"],
+        "Value [*] for parameter PrincipalId is invalid. Reason: Unable to verify principal."
+    );
     let none = json!({"QueueUrl": "jobs", "Label": "two", "AWSAccountIds": [], "Actions": ["*"]});
     assert_eq!(
         call("AddPermission", none).1["message"],
