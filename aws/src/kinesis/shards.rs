@@ -50,9 +50,11 @@ impl Operation {
         if let Some(token) = self.input.text("NextToken")? {
             let (name, arn) = (self.input.text("StreamName")?, self.input.text("StreamARN")?);
             let others = [
-                ("StreamName", name.is_some() || arn.is_some()),
+                ("StreamARN", arn.is_some()),
+                ("StreamName", name.is_some()),
                 ("StreamCreationTimestamp", self.input.time("StreamCreationTimestamp")?.is_some()),
                 ("ExclusiveStartShardId", self.input.text("ExclusiveStartShardId")?.is_some()),
+                ("ShardFilter", self.input.structure("ShardFilter")?.is_some()),
             ];
             if let Some((other, _)) = others.iter().find(|(_, is_given)| *is_given) {
                 let message = format!("NextToken and {other} cannot be provided together.");

@@ -197,7 +197,7 @@ fn answers_in_xml_have_their_elements() {
     assert!(call("Action=ReceiveMessage&QueueUrl=jobs").contains("<ReceiveMessageResult/>"));
     assert!(!call("Action=PurgeQueue&QueueUrl=jobs").contains("Result"));
     assert!(
-        call("Action=AddPermission&QueueUrl=jobs&Label=l&AWSAccountId.1=1&ActionName.1=*")
+        call("Action=AddPermission&QueueUrl=jobs&Label=l&AWSAccountId.1=111111111111&ActionName.1=*")
             .contains("<AddPermissionResponse")
     );
 }

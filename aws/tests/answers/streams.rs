@@ -197,3 +197,40 @@ fn numbers_are_of_shards_that_they_name() {
         told(put(late)).ends_with("used in PutRecord on stream s under account 000000000000 is invalid.")
     );
 }
+
+#[test]
+fn a_token_stands_for_all_else_that_finds_shards() {
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/abc";
+    let with = |name: &'static str, value: Value, other: &'static str| -> Case {
+        let mut request = json!({"NextToken": "x"});
+        request[name] = value;
+        ("ListShards", request, "InvalidArgumentException", other)
+    };
+    let told = ["StreamName", "StreamARN", "StreamCreationTimestamp", "ExclusiveStartShardId", "ShardFilter"];
+    let values = [json!("abc"), json!(arn), json!(5), json!("shardId-0"), json!({"Type": "AT_LATEST"})];
+    let messages = [
+        "NextToken and StreamName cannot be provided together.",
+        "NextToken and StreamARN cannot be provided together.",
+        "NextToken and StreamCreationTimestamp cannot be provided together.",
+        "NextToken and ExclusiveStartShardId cannot be provided together.",
+        "NextToken and ShardFilter cannot be provided together.",
+    ];
+    let cases = told.into_iter().zip(values).zip(messages);
+    check(KINESIS, cases.map(|((name, value), message)| with(name, value, message)).collect());
+}
+
+#[test]
+fn a_record_that_is_wrong_is_told_by_its_place() {
+    let large = "A".repeat((1 << 20) / 3 * 4 + 8);
+    let records = json!([{"PartitionKey": "a", "Data": ""}, {"PartitionKey": "a", "Data": large}]);
+    check(
+        KINESIS,
+        vec![(
+            "PutRecords",
+            json!({"StreamName": "abc", "Records": records}),
+            "ValidationException",
+            "1 validation error detected: Value at 'records.2.member.data' failed to satisfy constraint: Member must have \
+             length less than or equal to 1048576",
+        )],
+    );
+}
