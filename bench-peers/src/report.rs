@@ -17,7 +17,7 @@ pub struct Sample {
 
 pub const METRICS: &[&str] = &[
     "k/s", "fg k/s", "tot k/s", "p50 us", "p99 us", "B/op", "settle s", "disk MB", "anon MB", "space",
-    "open ms", "lost %",
+    "open ms", "again ms", "lost %",
 ];
 
 /// A ratio that moves more than this from round to round deserves a warning.

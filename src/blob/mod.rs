@@ -157,7 +157,7 @@ impl<S: Storage> BlobLog<S> {
         for entry in storage.list()?.into_iter().filter(|entry| entry.is_file) {
             match index_of_name(&entry.name) {
                 Some(index) if index >= next_index || lens.contains_key(&index) => {
-                    lens.insert(index, entry.len);
+                    lens.insert(index, storage.len(&entry.name)?);
                 }
                 Some(_) => dead.push(entry.name),
                 None => {}

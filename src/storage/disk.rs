@@ -94,18 +94,23 @@ impl Storage for Disk {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
             // Of the entry itself: a link is not a file of the store.
-            match entry.metadata() {
+            match entry.file_type() {
                 _ if name == LOCK_NAME => {}
-                Ok(metadata) if metadata.is_file() => {
-                    entries.push(Entry { name, len: metadata.len(), is_file: true });
-                }
-                Ok(_) => entries.push(Entry { name, len: 0, is_file: false }),
+                Ok(kind) => entries.push(Entry { name, is_file: kind.is_file() }),
                 // Removed since the directory was read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io("inspect", entry.path(), 0, error)),
             }
         }
         Ok(entries)
+    }
+
+    fn len(&self, name: &str) -> Result<u64> {
+        let path = self.path.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) => Err(Error::io("inspect", path, 0, error)),
+        }
     }
 
     fn create(&self, name: &str) -> Result<DiskFile> {
@@ -333,8 +338,8 @@ mod tests {
         std::os::unix::fs::symlink("file", disk.path().join("link")).unwrap();
         let mut entries = disk.list().unwrap();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let found: Vec<_> = entries.iter().map(|entry| (&*entry.name, entry.len, entry.is_file)).collect();
-        assert_eq!(found, [("file", 3, true), ("folder", 0, false), ("link", 0, false)]);
+        let found: Vec<_> = entries.iter().map(|entry| (&*entry.name, entry.is_file)).collect();
+        assert_eq!(found, [("file", true), ("folder", false), ("link", false)]);
         assert!(disk.open("folder").and_then(|file| file.read_at(&mut [0; 1], 0)).is_err());
     }
 

@@ -103,6 +103,10 @@ impl Storage for Media {
         delegate!(Media, self, inner => inner.list())
     }
 
+    fn len(&self, name: &str) -> Result<u64> {
+        delegate!(Media, self, inner => Storage::len(inner, name))
+    }
+
     fn create(&self, name: &str) -> Result<MediaFile> {
         Ok(match self {
             Self::Disk(disk) => MediaFile::Disk(disk.create(name)?),

@@ -54,6 +54,10 @@ impl Storage for Memory {
         Ok(Vec::new())
     }
 
+    fn len(&self, name: &str) -> Result<u64> {
+        Err(Error::io("inspect", self.path.join(name), 0, io::ErrorKind::NotFound.into()))
+    }
+
     fn create(&self, name: &str) -> Result<MemoryFile> {
         Ok(MemoryFile { path: self.path.join(name), content: RwLock::default() })
     }

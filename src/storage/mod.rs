@@ -55,6 +55,8 @@ pub(crate) trait Storage: Clone + Debug + Send + Sync + 'static {
     fn lock(&self) -> Result<Self::Lock>;
     /// Every entry but the lock, in no order.
     fn list(&self) -> Result<Vec<Entry>>;
+    /// The length in bytes of the file of this name.
+    fn len(&self, name: &str) -> Result<u64>;
     /// A new, empty file; fails if the name is taken.
     fn create(&self, name: &str) -> Result<Self::File>;
     /// An existing file. Where it may only be read, a later write is what fails.
@@ -109,8 +111,6 @@ pub(crate) trait File: Debug + Send + Sync + 'static {
 pub(crate) struct Entry {
     /// The name, without the directory. Names that are not UTF-8 are given lossily: no store writes such a name.
     pub(crate) name: String,
-    /// Length in bytes; 0 for what is not a file.
-    pub(crate) len: u64,
     /// Is it a regular file?
     pub(crate) is_file: bool,
 }

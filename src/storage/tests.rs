@@ -175,8 +175,8 @@ fn check_links<S: Storage>(storage: &S) {
 }
 
 fn listed<S: Storage>(storage: &S) -> Vec<(String, u64)> {
-    let mut entries: Vec<_> =
-        storage.list().unwrap().into_iter().map(|entry| (entry.name, entry.len)).collect();
+    let names = storage.list().unwrap().into_iter().map(|entry| entry.name);
+    let mut entries: Vec<_> = names.map(|name| (name.clone(), storage.len(&name).unwrap())).collect();
     entries.sort();
     entries
 }

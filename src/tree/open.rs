@@ -187,10 +187,10 @@ pub(super) fn log_options<S: Storage>(storage: &S, shift: u32, flush_bytes: u64)
 
 /// A directory without a manifest must be empty: what is in it belongs to somebody else, or is what is left of a store.
 pub(crate) fn refuse_strangers<S: Storage>(storage: &S) -> Result<()> {
-    let names: Vec<_> = storage.list()?.into_iter().map(|entry| entry.name).collect();
-    if names.iter().any(|name| name == manifest::NAME) {
+    if storage.len(manifest::NAME).is_ok() {
         return Ok(());
     }
+    let names: Vec<_> = storage.list()?.into_iter().map(|entry| entry.name).collect();
     match names.into_iter().filter(|name| name != manifest::NEXT_NAME).min() {
         None => Ok(()),
         Some(name) => {
@@ -234,11 +234,19 @@ fn create<S: Storage>(
 
 /// The runs that the manifest names, each the very file that it describes.
 fn open_runs<S: Storage>(storage: &S, manifest: &Manifest) -> Result<Vec<Level<S::File>>> {
+    // All are asked for before one is read: what is not in memory comes at the same time then.
+    let files = manifest.levels.iter().flatten().map(|meta| {
+        let file =
+            storage.open(&meta.id.file_name()).map_err(|error| unless_missing(storage, meta.id, error))?;
+        Run::foresee(&file, meta.file_len);
+        Ok(file)
+    });
+    let mut files = files.collect::<Result<Vec<_>>>()?.into_iter();
     let mut levels = Vec::with_capacity(manifest.levels.len().max(1));
     for (depth, level) in manifest.levels.iter().enumerate() {
         let mut runs = Vec::with_capacity(level.len());
-        for meta in level {
-            let run = Run::open(storage, meta.id).map_err(|error| unless_missing(storage, meta.id, error))?;
+        for (meta, file) in level.iter().zip(&mut files) {
+            let run = Run::from_file(file, meta.id)?;
             if run.meta() != meta {
                 let path = storage.path().join(meta.id.file_name());
                 let (expected, found) =

@@ -78,6 +78,10 @@ impl Storage for Gated {
         self.dir.list()
     }
 
+    fn len(&self, name: &str) -> Result<u64> {
+        Storage::len(&self.dir, name)
+    }
+
     fn create(&self, name: &str) -> Result<GatedFile> {
         self.dir.create(name).map(|file| self.gated(file))
     }

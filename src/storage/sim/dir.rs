@@ -70,12 +70,15 @@ impl Storage for SimDir {
         let world = self.disk.world();
         let dir = world.alive().and_then(|()| world.dir(&self.path));
         let dir = dir.map_err(|error| Error::io("list", &*self.path, 0, error))?;
-        let entries = dir.current.iter().map(|(name, node)| Entry {
-            name: name.to_string(),
-            len: world.node(*node).current.len(),
-            is_file: true,
-        });
+        let entries = dir.current.keys().map(|name| Entry { name: name.to_string(), is_file: true });
         Ok(entries.collect())
+    }
+
+    fn len(&self, name: &str) -> Result<u64> {
+        let world = self.disk.world();
+        let node = world.alive().and_then(|()| world.lookup(&self.path, name));
+        let node = node.map_err(|error| Error::io("inspect", self.path.join(name), 0, error))?;
+        Ok(world.node(node).current.len())
     }
 
     fn create(&self, name: &str) -> Result<SimFile> {

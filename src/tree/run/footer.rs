@@ -9,9 +9,10 @@ use super::{
     RunId,
     block::HEADER_LEN,
     filter::LINE_LEN,
-    format::{Flaw, checksum, expect_checksum, u32_at, u64_at},
+    format::{FULL_KEY_LEN_MAX, Flaw, checksum, expect_checksum, u32_at, u64_at},
     index,
 };
+use crate::storage::File;
 use std::ops::Range;
 
 const MAGIC: [u8; 8] = *b"4foldRUN";
@@ -40,6 +41,9 @@ const SEAL_CRC: usize = SEAL_VERSION + size_of::<u32>();
 pub(super) const TAIL_LEN: usize = SEAL_CRC + size_of::<u32>();
 const _: () = assert!(TAIL_LEN == 120);
 const _: () = assert!(TAIL_LEN - SEAL == 16, "F1");
+const LEN_MAX: usize = TAIL_LEN + 2 * FULL_KEY_LEN_MAX;
+/// What is read of the end of a file first: all of the footer, unless its keys are long.
+pub(super) const FIRST_READ_LEN: usize = 2 << 10;
 
 /// What a run says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +171,22 @@ impl Footer {
             "no more than the index holds",
             self.blocks,
         )
+    }
+}
+
+/// Where the end of a file of `len` bytes begins that has all of its footer in it, and that end.
+pub(super) fn read_end(file: &impl File, len: usize) -> crate::Result<(usize, Vec<u8>)> {
+    let read = |wanted: usize| {
+        let end_at = len.saturating_sub(wanted);
+        let mut end = vec![0; len - end_at];
+        file.read_at(&mut end, end_at as u64).map(|()| (end_at, end))
+    };
+    let (end_at, end) = read(FIRST_READ_LEN)?;
+    // Not verified yet: if they are wrong, more is read than is needed, and the parser says what is wrong.
+    let key_len = |at| Some(u32_at(&end, end.len().checked_sub(TAIL_LEN)? + at)? as usize);
+    match key_len(MIN_KEY_LEN).zip(key_len(MAX_KEY_LEN)) {
+        Some((min, max)) if min.saturating_add(max) > end.len() - TAIL_LEN => read(LEN_MAX),
+        _ => Ok((end_at, end)),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     block::{self, Block, Item, Shape},
     filter::{self, Filter},
     footer::{self, Footer, Refusal, TAIL_LEN},
-    format::{FULL_KEY_LEN_MAX, Flaw, checksum, expect_checksum, in_map, seed, shared_prefix},
+    format::{Flaw, checksum, expect_checksum, in_map, seed, shared_prefix},
     guide::{self, Guide},
     index::Index,
 };
@@ -85,8 +85,14 @@ impl<F: File> Run<F> {
         Self::from_file(storage.open(&id.file_name())?, id)
     }
 
+    /// Has the system begin to read what [`from_file`](Self::from_file) reads of a run of `file_len` bytes.
+    pub(crate) fn foresee(file: &F, file_len: u64) {
+        let at = file_len.saturating_sub(footer::FIRST_READ_LEN as u64);
+        file.will_need(at, file_len - at);
+    }
+
     /// The run that `file` holds whole.
-    pub(super) fn from_file(file: F, id: RunId) -> Result<Self> {
+    pub(crate) fn from_file(file: F, id: RunId) -> Result<Self> {
         let file_len = file.len()?;
         let refuse = |what, expected: u64| Corruption::new(file.path(), 0, what, expected, file_len);
         let len = usize::try_from(file_len).map_err(|_| refuse("run length", usize::MAX as u64))?;
@@ -94,10 +100,8 @@ impl<F: File> Run<F> {
             return Err(refuse("run length", TAIL_LEN as u64).into());
         }
         let map = file.slice(0, len)?;
-        let end_at = len.saturating_sub(TAIL_LEN + 2 * FULL_KEY_LEN_MAX);
         // Not by the map: where nothing of the file is in memory, looking at a page of it reads megabytes around.
-        let mut end = vec![0; len - end_at];
-        file.read_at(&mut end, end_at as u64)?;
+        let (end_at, end) = footer::read_end(&file, len)?;
         let parsed = footer::parse(&end, file_len).map_err(|refusal| refused(&file, end_at, refusal))?;
         let footer = parsed.footer;
         let corrupt =

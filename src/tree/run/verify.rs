@@ -6,8 +6,8 @@
 use super::{
     block::{self, Block, Item},
     filter::{self, Filter},
-    footer::{self, Footer, TAIL_LEN},
-    format::{CHUNK_LEN, FULL_KEY_LEN_MAX, Flaw, checksum, expect_checksum, in_map, seed},
+    footer::{self, Footer},
+    format::{CHUNK_LEN, Flaw, checksum, expect_checksum, in_map, seed},
     index::Index,
     key::KeyBuffer,
     reader::{Run, refused},
@@ -57,9 +57,7 @@ impl<F: File> Run<F> {
                 Corruption::new(self.file.path(), 0, "run length", self.meta().file_len, file_len).into()
             );
         }
-        let end_at = self.map.len().saturating_sub(TAIL_LEN + 2 * FULL_KEY_LEN_MAX);
-        let mut end = vec![0; self.map.len() - end_at];
-        self.file.read_at(&mut end, end_at as u64)?;
+        let (end_at, end) = footer::read_end(&self.file, self.map.len())?;
         let parsed = footer::parse(&end, file_len).map_err(|refusal| refused(&self.file, end_at, refusal))?;
         if parsed.footer == self.footer && parsed.checksum == self.meta().checksum {
             return Ok(());
