@@ -29,9 +29,14 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The answer's form is the request's. To who says nothing of a form the service speaks in CBOR.
-    fn of(call: &Call<'_>) -> Self {
-        if call.content_type() == JSON { Self::Json } else { Self::Cbor }
+    /// The answer's form is the request's. To who says nothing of a form the service speaks in CBOR; who sends
+    /// something nonetheless has written it by hand, which is read here, as it is of `DynamoDB`.
+    fn of(call: &Call<'_>, body: &[u8]) -> Self {
+        match call.content_type() {
+            JSON => Self::Json,
+            "" if !body.is_empty() => Self::Json,
+            _ => Self::Cbor,
+        }
     }
 
     /// The request that a body is to the operation `name`.
@@ -97,6 +102,9 @@ fn unformed(call: &Call<'_>, body: &[u8]) -> Option<Reply> {
     }
     let target = call.header("x-amz-target").and_then(|target| target.split_once('.'));
     let is_named = target.is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+    if kind.is_empty() && is_named {
+        return None;
+    }
     let (status, text) = if is_named { (404, UNKNOWN) } else { (403, DENIED) };
     Some(with_ids(call, reply(status, "", text)))
 }
@@ -106,11 +114,11 @@ pub(crate) async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
     if let Some(reply) = unformed(call, body) {
         return reply;
     }
-    let form = Form::of(call);
+    let form = Form::of(call, body);
     if name == "SubscribeToShard" {
         return match form.decode(call, name, body).and_then(|input| subscribe(call, input, form)) {
             Ok(events) => with_ids(call, reply(200, subscription::CONTENT_TYPE, events)),
-            Err(refusal) => refused(call, &refusal),
+            Err(refusal) => refused_in(call, form, &refusal),
         };
     }
     let answer = match form.decode(call, name, body) {
@@ -119,23 +127,28 @@ pub(crate) async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
     };
     match answer {
         // An operation that has nothing to say has no body.
-        Ok(Value::Map(members)) if members.is_empty() => finish(call, 200, Vec::new()),
-        Ok(value) => finish(call, 200, form.encode(&value)),
-        Err(refusal) => refused(call, &refusal),
+        Ok(Value::Map(members)) if members.is_empty() => finish(call, form, 200, Vec::new()),
+        Ok(value) => finish(call, form, 200, form.encode(&value)),
+        Err(refusal) => refused_in(call, form, &refusal),
     }
 }
 
+/// The answer to a request of which nobody reads the body.
 pub(crate) fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
+    refused_in(call, Form::of(call, b""), refusal)
+}
+
+fn refused_in(call: &Call<'_>, form: Form, refusal: &Refusal) -> Reply {
     let member = if refusal.name == "SerializationException" { "Message" } else { "message" };
     let text = (!refusal.message.is_empty()).then(|| refusal.message.as_str().into());
     let body = Value::map([("__type", Some((&*refusal.name).into())), (member, text)]);
     // Who signs wrongly is refused with the status of any other bad request.
     let status = if refusal.status < 500 { 400 } else { refusal.status };
-    finish(call, status, Form::of(call).encode(&body))
+    finish(call, form, status, form.encode(&body))
 }
 
-fn finish(call: &Call<'_>, status: u16, body: Vec<u8>) -> Reply {
-    with_ids(call, reply(status, Form::of(call).content_type(), body))
+fn finish(call: &Call<'_>, form: Form, status: u16, body: Vec<u8>) -> Reply {
+    with_ids(call, reply(status, form.content_type(), body))
 }
 
 fn with_ids(call: &Call<'_>, mut reply: Reply) -> Reply {
