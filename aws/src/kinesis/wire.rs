@@ -109,7 +109,7 @@ fn unformed(call: &Call<'_>, body: &[u8]) -> Option<Reply> {
     Some(with_ids(call, reply(status, "", text)))
 }
 
-/// Answers `name`, the operation of the target header, or ``.
+/// Answers `name`, the operation of the target header, or an empty one.
 pub(crate) async fn answer(call: &Call<'_>, name: &str, body: &[u8]) -> Reply {
     if let Some(reply) = unformed(call, body) {
         return reply;
