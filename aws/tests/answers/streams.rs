@@ -16,7 +16,7 @@ const SIGNED: &str =
 /// Status, content type and body of what is said to a request that is signed for Kinesis.
 fn raw(
     router: &Router,
-    method: Method,
+    method: &Method,
     content_type: &str,
     target: &str,
     body: &str,
@@ -92,12 +92,12 @@ fn what_is_in_no_form_is_refused_before_it_is_read() {
     ];
     let (router, _) = router();
     for (method, content_type, target, body, status, kind, text) in cases {
-        let told = raw(&router, method.clone(), content_type, target, body);
+        let told = raw(&router, method, content_type, target, body);
         let inner = if *kind == CBOR { told.2.slice(1..told.2.len() - 1) } else { told.2.clone() };
         let found = (told.0, &*told.1, &*inner);
         assert_eq!(found, (*status, *kind, text.as_bytes()), "{method} {content_type} {target} {body}");
     }
-    let spaced = raw(&router, Method::POST, "   application/x-amz-json-1.1   ;whatever", LIST, "{}");
+    let spaced = raw(&router, &Method::POST, "   application/x-amz-json-1.1   ;whatever", LIST, "{}");
     assert_eq!((spaced.0, &*spaced.1), (200, JSON));
 }
 
@@ -218,7 +218,10 @@ fn a_token_stands_for_all_else_that_finds_shards() {
         "NextToken and ShardFilter cannot be provided together.",
     ];
     let cases = told.into_iter().zip(values).zip(messages);
-    check(KINESIS, cases.map(|((name, value), message)| with(name, value, message)).collect());
+    let none = "Either NextToken or StreamName should be provided.";
+    let none = ("ListShards", json!({}), "InvalidArgumentException", none);
+    let cases = cases.map(|((name, value), message)| with(name, value, message)).chain([none]);
+    check(KINESIS, cases.collect());
 }
 
 #[test]

@@ -490,12 +490,6 @@ fn kinesis_reports_what_breaks_its_model() {
                 "class java.lang.String can not be converted to milliseconds since epoch",
             ),
             (
-                "ListShards",
-                json!({}),
-                "InvalidArgumentException",
-                "Either NextToken or StreamName should be provided.",
-            ),
-            (
                 "IncreaseStreamRetentionPeriod",
                 json!({"StreamName": "abc", "RetentionPeriodHours": 100_000_000_000_i64}),
                 "InvalidArgumentException",
