@@ -211,7 +211,11 @@ impl<S: Storage> BlobLog<S> {
         let segment = Arc::new(Segment::create(self.storage.clone(), self.geometry, self.store_id, index)?);
         let at = segment.claim(len)?.expect("checked against the longest payload");
         self.segments.write().insert(index, Arc::clone(&segment));
-        tail.active = Some(Arc::clone(&segment));
+        let ended = tail.active.replace(Arc::clone(&segment));
+        if let Some(ended) = ended.filter(|_| self.storage.is_persistent()) {
+            // The next sync finds that it has ended, and lets its file rest.
+            self.has_unsynced(ended);
+        }
         Ok((segment, at))
     }
 
@@ -242,7 +246,10 @@ impl<S: Storage> BlobLog<S> {
         }
         // Taken before they are synced: a chunk written meanwhile puts its segment back for the next sync.
         let unsynced = mem::take(&mut *self.unsynced.lock());
-        unsynced.iter().try_for_each(|segment| segment.sync())
+        unsynced.iter().try_for_each(|segment| segment.sync())?;
+        let active = self.tail.lock().active.as_ref().map(|active| active.index());
+        unsynced.iter().filter(|segment| Some(segment.index()) != active).for_each(|segment| segment.rest());
+        Ok(())
     }
 
     /// The value of a chunk, shared with the map of its file; verified each time.
@@ -255,12 +262,17 @@ impl<S: Storage> BlobLog<S> {
         self.segment(at.segment)?.read_unchecked(at)
     }
 
+    /// [`read`](Self::read) past the map, for who looks at what nobody asked for: a device that cannot be read is an error.
+    pub(crate) fn load(&self, at: BlobRef) -> Result<Bytes> {
+        self.segment(at.segment)?.load(at)
+    }
+
     /// Is there such a chunk, as it was written? For recovery: past the page cache's guesses, a device that cannot be read
     /// is an error, and a chunk that is whole is made durable by the next [`sync`](Self::sync), for a crash of the
     /// process alone leaves chunks that the device does not have yet.
     pub(crate) fn is_whole(&self, at: BlobRef) -> Result<bool> {
-        match self.segment(at.segment).and_then(|segment| segment.verify(at)) {
-            Ok(()) => {
+        match self.load(at) {
+            Ok(_) => {
                 self.doubtful.lock().push(at);
                 Ok(true)
             }
@@ -327,10 +339,11 @@ impl<S: Storage> BlobLog<S> {
         self.tidy()
     }
 
-    /// Puts every segment into `target`: sealed ones as links, what is written of the active one as a copy. Nothing may be
-    /// removed or tidied meanwhile.
-    pub(crate) fn copy_into(&self, target: &S) -> Result<()> {
-        for segment in self.segments().segments {
+    /// Puts these segments into `target`: sealed ones as links, what is written of the active one as a copy. Nothing may be
+    /// removed or tidied meanwhile, and no chunk be still on its way into a sealed one: who opens the copy cuts its
+    /// segments off behind the last chunk, and the file of a link is this one.
+    pub(crate) fn copy_into(&self, target: &S, segments: Vec<BlobSegment>) -> Result<()> {
+        for segment in segments {
             let name = file_name(segment.index);
             if !segment.active {
                 self.storage.link_into(&name, target)?;

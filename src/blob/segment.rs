@@ -203,11 +203,29 @@ impl<S: Storage> Segment<S> {
         self.file()?.sync()
     }
 
+    /// Nothing is written here any more but what is on its way, and all that was is synced.
+    pub(super) fn rest(&self) {
+        if let Some(file) = self.file.get() {
+            file.rest();
+        }
+    }
+
     /// The value at `at`, from the map, as it is.
     pub(super) fn read_unchecked(&self, at: BlobRef) -> Result<Bytes> {
         let file = self.file()?;
         self.check_bounds(at)?;
-        file.slice(u64::from(at.offset) + u64::from(FRAME_HEADER_LEN), at.len as usize)
+        let value = file.slice(u64::from(at.offset) + u64::from(FRAME_HEADER_LEN), at.len as usize);
+        value.map_err(|error| self.unless_missing(error))
+    }
+
+    /// A segment that is not there is not just any file that cannot be opened.
+    fn unless_missing(&self, error: Error) -> Error {
+        match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Corruption::new(self.path(), 0, "blob segment", "a file", "none").into()
+            }
+            error => error,
+        }
     }
 
     /// The value at `at`, from the map.
@@ -219,14 +237,15 @@ impl<S: Storage> Segment<S> {
         Ok(value)
     }
 
-    /// Checks the chunk at `at` as the device has it.
-    pub(super) fn verify(&self, at: BlobRef) -> Result<()> {
+    /// The value at `at` as the device has it: one that cannot be read is an error, where the map would end the process.
+    pub(super) fn load(&self, at: BlobRef) -> Result<Bytes> {
         let file = self.file()?;
         self.check_bounds(at)?;
         let mut chunk = vec![0; FRAME_HEADER_LEN as usize + at.len as usize];
         file.read_at(&mut chunk, at.offset.into())?;
         let (header, value) = chunk.split_first_chunk().expect("it starts with a header");
-        self.check(at, header, value)
+        self.check(at, header, value)?;
+        Ok(Bytes::from(chunk).split_off(FRAME_HEADER_LEN as usize))
     }
 
     /// Writes the chunk at `at` once more, unchanged: the system may take its pages for clean without the device having
@@ -296,12 +315,7 @@ impl<S: Storage> Segment<S> {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        let file = self.storage.open(&file_name(self.index)).map_err(|error| match error {
-            Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Corruption::new(self.path(), 0, "blob segment", "a file", "none").into()
-            }
-            error => error,
-        })?;
+        let file = self.storage.open(&file_name(self.index)).map_err(|error| self.unless_missing(error))?;
         let mut fields = [0; HEADER_FIELDS_LEN];
         file.read_at(&mut fields, 0)?;
         let Header { store_id, geometry, epoch, .. } = self.header;
@@ -309,6 +323,8 @@ impl<S: Storage> Segment<S> {
         if found.epoch != epoch {
             return Err(Corruption::new(self.path(), 0, "blob segment tag", epoch, found.epoch).into());
         }
+        // Nobody writes here any more but to cut it off.
+        file.rest();
         // Who comes second has opened it for nothing.
         Ok(self.file.get_or_init(|| file))
     }

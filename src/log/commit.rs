@@ -22,6 +22,7 @@ use crate::{
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, Waker},
@@ -239,9 +240,7 @@ impl Commit {
     pub(crate) fn poison(&self, error: Error) {
         self.poison.set(error);
         let waiters = std::mem::take(&mut self.queue.lock().waiters);
-        for waiter in waiters {
-            waiter.wake.look();
-        }
+        wake_all(waiters);
     }
 
     /// Commits once, to the device if `sync`, and hands over; the caller holds the role.
@@ -289,12 +288,17 @@ impl Commit {
         if let Some(Waiter { wake: Wake::Thread(parked), .. }) = next {
             parked.tell(LEAD);
         }
-        for waiter in woken {
-            waiter.wake.look();
-        }
         if ask_background && let Some(wake) = self.background.get() {
             wake();
         }
+        wake_all(woken);
+    }
+}
+
+/// A task's waker is somebody else's code: one that panics must not leave the others asleep.
+fn wake_all(waiters: Vec<Waiter>) {
+    for Waiter { wake, .. } in waiters {
+        let _spoiled = catch_unwind(AssertUnwindSafe(|| wake.look()));
     }
 }
 
@@ -504,6 +508,28 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         let mut wait = commit.wait_async(Goal::Durable(Position::new(10)), &disk);
         assert!(matches!(Pin::new(&mut wait).poll(&mut context), Poll::Ready(Ok(()))));
+    }
+
+    #[test]
+    fn a_waker_that_panics_strands_nobody() {
+        struct Panics;
+        impl std::task::Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("as the test wants");
+            }
+        }
+        let (commit, disk) = (commit(), Disk::default());
+        disk.frontier.store(10, Ordering::SeqCst);
+        commit.set_background(Box::new(|| {}));
+        let woken = Arc::new(Counting(AtomicUsize::new(0)));
+        let (panics, counts) = (Waker::from(Arc::new(Panics)), Waker::from(Arc::clone(&woken)));
+        let mut first = commit.wait_async(Goal::Durable(Position::new(10)), &disk);
+        let mut second = commit.wait_async(Goal::Durable(Position::new(10)), &disk);
+        assert!(Pin::new(&mut first).poll(&mut Context::from_waker(&panics)).is_pending());
+        assert!(Pin::new(&mut second).poll(&mut Context::from_waker(&counts)).is_pending());
+        assert!(commit.serve(&disk));
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+        assert!(commit.poison.check().is_ok());
     }
 
     #[test]

@@ -336,7 +336,8 @@ fn in_parallel<I: Send, O: Send>(
             }
         };
         for _ in 1..threads {
-            scope.spawn(run);
+            // Where no thread can be had, the others do its work.
+            let _ = std::thread::Builder::new().name("fourfold-scan".to_owned()).spawn_scoped(scope, run);
         }
         run();
     });

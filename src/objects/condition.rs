@@ -25,7 +25,7 @@ pub struct Conditions {
     /// `If-None-Match`: answered with `NotModified` if the tag is one of these.
     pub if_none_match: Option<String>,
     /// `If-Modified-Since`: answered with `NotModified` if the object is not newer; not looked at beside
-    /// `if_none_match`.
+    /// `if_none_match`, and of a copy not if it is a time to come.
     pub if_modified_since: Option<Timestamp>,
     /// `If-Unmodified-Since`: refused with `PreconditionFailed` if the object is newer; not looked at beside
     /// `if_match`.
@@ -66,14 +66,15 @@ impl Conditions {
         Ok(())
     }
 
-    /// May the object be copied?
-    pub(crate) fn check_source(&self, etag: &ETag, modified: Timestamp) -> Result<()> {
+    /// May the object be copied? Here a time that is still to come is not looked at.
+    pub(crate) fn check_source(&self, etag: &ETag, modified: Timestamp, now: Timestamp) -> Result<()> {
         const NAMES: [&str; 2] = ["x-amz-copy-source-If-Match", "x-amz-copy-source-If-Unmodified-Since"];
         if let Some(index) = self.failing(etag, modified) {
             return Err(Error::PreconditionFailed { condition: NAMES[index] });
         }
-        if self.is_unchanged(etag, modified) {
-            let by_tag = self.if_none_match.is_some();
+        let by_tag = self.if_none_match.is_some();
+        let is_to_come = self.if_modified_since.is_some_and(|since| since > now);
+        if (by_tag || !is_to_come) && self.is_unchanged(etag, modified) {
             let condition = if by_tag {
                 "x-amz-copy-source-If-None-Match"
             } else {
@@ -131,6 +132,18 @@ impl WriteConditions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_do_not_wait_for_times_to_come() {
+        let (etag, at) = (ETag::new([1; 16], 0), Timestamp::from_secs);
+        let check = |since, now| {
+            let conditions = Conditions { if_modified_since: Some(at(since)), ..Conditions::default() };
+            conditions.check_source(&etag, at(5), at(now)).is_ok()
+        };
+        assert!(check(4, 9), "it is newer");
+        assert!(!check(5, 9) && !check(9, 9));
+        assert!(check(10, 9), "that time is still to come");
+    }
 
     #[test]
     fn tags_beat_times() {

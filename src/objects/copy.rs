@@ -330,7 +330,8 @@ impl Bucket {
     ) -> Result<Option<Pending<CopyOutput>>> {
         let settings = Both::of(from, &self.bucket)?;
         let _keys = self.state.lock_both((from, &request.source.key), (&self.bucket, &request.key));
-        let source = find(from, settings.one(), &request.source, View::Now(&self.store))?;
+        let now = self.store.now();
+        let source = find(from, settings.one(), &request.source, View::Now(&self.store), now)?;
         if !source.is(seen) {
             return Ok(None);
         }
@@ -426,7 +427,8 @@ impl Bucket {
         let (Some(md5), Some(checksum)) = (digests.md5, digests.checksum) else { return Ok(None) };
         let settings = Both::of(from, &self.bucket)?;
         let _keys = self.state.lock_both((from, &request.source.key), (&self.bucket, &request.key));
-        let source = find(from, settings.one(), &request.source, View::Now(&self.store))?;
+        let now = self.store.now();
+        let source = find(from, settings.one(), &request.source, View::Now(&self.store), now)?;
         if !source.is(seen) {
             return Ok(None);
         }
@@ -478,7 +480,7 @@ impl Bucket {
         pace: Pace,
     ) -> Result<(Source, Digests)> {
         let snapshot = self.store.snapshot();
-        let found = look_at(from, source, &snapshot)?;
+        let found = look_at(from, source, &snapshot, self.store.now())?;
         let object = &found.object;
         let (is_part, range) = match purpose {
             Purpose::Object => (false, None),
@@ -553,13 +555,19 @@ fn at_once<T>(copy: impl Future<Output = T>) -> T {
 }
 
 /// The source of a copy as of a snapshot.
-fn look_at(from: &BucketState, source: &CopySource, snapshot: &Snapshot) -> Result<Source> {
+fn look_at(from: &BucketState, source: &CopySource, snapshot: &Snapshot, now: Timestamp) -> Result<Source> {
     let settings = from.settings()?;
-    find(from, &settings, source, View::Then(snapshot))
+    find(from, &settings, source, View::Then(snapshot), now)
 }
 
 /// The source of a copy as it is.
-fn find(from: &BucketState, settings: &Settings, source: &CopySource, view: View<'_>) -> Result<Source> {
+fn find(
+    from: &BucketState,
+    settings: &Settings,
+    source: &CopySource,
+    view: View<'_>,
+    now: Timestamp,
+) -> Result<Source> {
     let versioning = settings.record.versioning;
     let versions = Versions { view, bucket: from, key: &source.key, versioning };
     let found = versions.readable(source.version_id.as_deref(), "GET");
@@ -569,7 +577,7 @@ fn find(from: &BucketState, settings: &Settings, source: &CopySource, view: View
         ),
         other => other,
     })?;
-    source.conditions.check_source(&object.etag, version.modified)?;
+    source.conditions.check_source(&object.etag, version.modified, now)?;
     let shown = settings.shown(version.id());
     Ok(Source { version, object, shown })
 }

@@ -92,6 +92,8 @@ pub enum Error {
         method: &'static str,
         /// The delete marker.
         marker: VersionId,
+        /// When it was made.
+        modified: Timestamp,
     },
     /// No upload has this id: it never was, or is completed or aborted.
     NoSuchUpload {

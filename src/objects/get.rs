@@ -292,7 +292,10 @@ impl Versions<'_> {
             (None, None) if method != "PUT" => {
                 Err(Error::NoSuchKey { key: self.key.to_owned(), marker: Some(version.id()) })
             }
-            (None, _) => Err(Error::MethodNotAllowed { method, marker: version.id() }),
+            (None, _) => {
+                let (marker, modified) = (version.id(), version.modified);
+                Err(Error::MethodNotAllowed { method, marker, modified })
+            }
         }
     }
 }

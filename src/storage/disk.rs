@@ -12,9 +12,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one module that may touch the file system")]
 
-use super::{Entry, File, LOCK_NAME, Storage, allocate, ends_early, map::Maps, transfer};
+use super::{
+    Entry, File, LOCK_NAME, Storage, allocate, ends_early,
+    map::{Maps, map},
+    transfer,
+};
 use crate::error::{Error, Result};
 use bytes::Bytes;
+use parking_lot::RwLock;
 use std::{
     fs::{self, OpenOptions, TryLockError},
     io,
@@ -37,7 +42,7 @@ impl Disk {
     fn file(&self, op: &'static str, name: &str, options: &OpenOptions) -> Result<DiskFile> {
         let path = self.path.join(name);
         match options.open(&path) {
-            Ok(file) => Ok(DiskFile { file, path, maps: Maps::default() }),
+            Ok(file) => Ok(DiskFile { file: RwLock::new(Some(file)), path, maps: Maps::default() }),
             Err(error) => Err(Error::io(op, path, 0, error)),
         }
     }
@@ -45,7 +50,8 @@ impl Disk {
     fn copy_into(&self, name: &str, target: &Self) -> Result<()> {
         let from = self.open(name)?;
         let to = target.create(name)?;
-        let copied = io::copy(&mut &from.file, &mut &to.file).and_then(|_| to.file.sync_data());
+        let copied =
+            from.with(|mut from| to.with(|mut to| io::copy(&mut from, &mut to).and_then(|_| to.sync_data())));
         copied.map_err(|error| {
             // Half a copy under the final name would be taken for the file; nothing more can be done if it stays.
             let _ = fs::remove_file(&to.path);
@@ -80,6 +86,7 @@ impl Storage for Disk {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true);
         let DiskFile { file, path, .. } = self.file("open", LOCK_NAME, &options)?;
+        let file = file.into_inner().expect("a file that was just opened");
         match file.try_lock() {
             Ok(()) => Ok(DiskLock { file }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { path: self.path() }),
@@ -118,17 +125,10 @@ impl Storage for Disk {
     }
 
     fn open(&self, name: &str) -> Result<DiskFile> {
-        let opened = self.file("open", name, OpenOptions::new().read(true).write(true));
-        match &opened {
-            Err(Error::Io { source, .. })
-                if matches!(
-                    source.kind(),
-                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-                ) =>
-            {
-                self.file("open", name, OpenOptions::new().read(true))
-            }
-            _ => opened,
+        let path = self.path.join(name);
+        match open_existing(&path) {
+            Ok(file) => Ok(DiskFile { file: RwLock::new(Some(file)), path, maps: Maps::default() }),
+            Err(error) => Err(Error::io("open", path, 0, error)),
         }
     }
 
@@ -144,6 +144,15 @@ impl Storage for Disk {
 
     fn sync_dir(&self) -> Result<()> {
         sync_directory(&self.path)
+    }
+
+    fn sync_parent(&self) -> Result<()> {
+        let Some(parent) = self.path.parent() else { return Ok(()) };
+        match sync_directory(parent) {
+            // Who may not look into it has not made the directory either.
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        }
     }
 
     fn link_into(&self, name: &str, target: &Self) -> Result<()> {
@@ -168,6 +177,21 @@ impl Storage for Disk {
 
     fn sibling(&self, path: PathBuf) -> Self {
         Self::new(path)
+    }
+}
+
+/// To read and to write, or to read alone where that is all one may.
+fn open_existing(path: &Path) -> io::Result<fs::File> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            OpenOptions::new().read(true).open(path)
+        }
+        opened => opened,
     }
 }
 
@@ -196,12 +220,21 @@ impl Drop for DiskLock {
 /// An open file on the real disk.
 #[derive(Debug)]
 pub(crate) struct DiskFile {
-    file: fs::File,
+    /// None while the file rests.
+    file: RwLock<Option<fs::File>>,
     path: PathBuf,
     maps: Maps,
 }
 
 impl DiskFile {
+    /// `call` with the file; one that rests is opened for the call.
+    fn with<T>(&self, call: impl FnOnce(&fs::File) -> io::Result<T>) -> io::Result<T> {
+        match &*self.file.read() {
+            Some(file) => call(file),
+            None => call(&open_existing(&self.path)?),
+        }
+    }
+
     fn failed(&self, op: &'static str, needed: u64, error: io::Error) -> Error {
         Error::io(op, &self.path, needed, error)
     }
@@ -213,18 +246,19 @@ impl File for DiskFile {
     }
 
     fn len(&self) -> Result<u64> {
-        match self.file.metadata() {
+        match self.with(fs::File::metadata) {
             Ok(metadata) => Ok(metadata.len()),
             Err(error) => Err(self.failed("inspect", 0, error)),
         }
     }
 
     fn allocate(&self, len: u64) -> Result<()> {
-        allocate::allocate(&self.file, &self.path, len).map_err(|error| self.failed("allocate", len, error))
+        self.with(|file| allocate::allocate(file, &self.path, len))
+            .map_err(|error| self.failed("allocate", len, error))
     }
 
     fn reserve(&self, len: u64) -> Result<()> {
-        match allocate::reserve(&self.file, len) {
+        match self.with(|file| allocate::reserve(file, len)) {
             Ok(true) => Ok(()),
             // Only what is written is sure to be there.
             Ok(false) => self.allocate(len),
@@ -233,7 +267,7 @@ impl File for DiskFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        transfer::write_all(bytes, offset, |bytes, offset| self.file.write_at(bytes, offset))
+        self.with(|file| transfer::write_all(bytes, offset, |bytes, offset| file.write_at(bytes, offset)))
             .map_err(|error| self.failed("write", bytes.len() as u64, error))
     }
 
@@ -243,8 +277,10 @@ impl File for DiskFile {
         if i64::try_from(end).is_err() {
             return Err(ends_early(&self.path, end, self.len()?));
         }
-        let filled = transfer::read_full(buffer, offset, |buffer, offset| self.file.read_at(buffer, offset))
-            .map_err(|error| self.failed("read", 0, error))?;
+        let read = |file: &fs::File| {
+            transfer::read_full(&mut *buffer, offset, |buffer, offset| file.read_at(buffer, offset))
+        };
+        let filled = self.with(read).map_err(|error| self.failed("read", 0, error))?;
         if filled < buffer.len() {
             return Err(ends_early(&self.path, end, self.len()?));
         }
@@ -252,12 +288,17 @@ impl File for DiskFile {
     }
 
     fn will_need(&self, offset: u64, len: u64) {
-        allocate::will_need(&self.file, offset, len);
+        if !self.maps.will_need(offset, len)
+            && let Some(file) = &*self.file.read()
+        {
+            allocate::will_need(file, offset, len);
+        }
     }
 
     fn slice(&self, offset: u64, len: usize) -> Result<Bytes> {
         let end = offset.saturating_add(len as u64);
-        if let Some(slice) = self.maps.slice(&self.file, offset..end) {
+        let slice = self.maps.slice(offset..end, |end| self.with(|file| Ok(map(file, end))));
+        if let Some(slice) = slice.map_err(|error| self.failed("open", 0, error))? {
             return Ok(slice);
         }
         // Checked first: `len` may come from damaged bytes, and nothing is allocated for what is not there.
@@ -276,11 +317,18 @@ impl File for DiskFile {
         }
         // Before the file is shorter: a slice behind its end could not be read.
         self.maps.cut(len);
-        self.file.set_len(len).map_err(|error| self.failed("truncate", 0, error))
+        self.with(|file| file.set_len(len)).map_err(|error| self.failed("truncate", 0, error))
     }
 
     fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|error| self.failed("sync", 0, error))
+        self.with(fs::File::sync_data).map_err(|error| self.failed("sync", 0, error))
+    }
+
+    fn rest(&self) {
+        // While somebody writes there is no hurry: nobody is to wait for that.
+        if let Some(mut file) = self.file.try_write() {
+            *file = None;
+        }
     }
 }
 
@@ -341,6 +389,34 @@ mod tests {
         let found: Vec<_> = entries.iter().map(|entry| (&*entry.name, entry.is_file)).collect();
         assert_eq!(found, [("file", true), ("folder", false), ("link", false)]);
         assert!(disk.open("folder").and_then(|file| file.read_at(&mut [0; 1], 0)).is_err());
+    }
+
+    #[test]
+    fn a_file_that_rests_does_all_that_it_did() {
+        let (_dir, disk) = directory();
+        let file = disk.create("file").unwrap();
+        file.write_at(&[1; 10_000], 0).unwrap();
+        file.sync().unwrap();
+        let before = file.slice(0, 100).unwrap();
+        file.rest();
+        assert!(file.file.read().is_none());
+        assert_eq!(file.slice(9000, 1000).unwrap(), [1; 1000][..]);
+        file.will_need(0, 10_000);
+        file.write_at(&[2; 10], 10_000).unwrap();
+        file.sync().unwrap();
+        let mut bytes = [0; 20];
+        file.read_at(&mut bytes, 9990).unwrap();
+        assert_eq!(bytes, [[1; 10], [2; 10]].concat()[..]);
+        assert_eq!(
+            (file.len().unwrap(), file.slice(10_000, 10).unwrap()),
+            (10_010, Bytes::from_static(&[2; 10]))
+        );
+        file.truncate(5000).unwrap();
+        assert_eq!(file.len().unwrap(), 5000);
+        disk.remove("file").unwrap();
+        // What is in the map stays; what needs the file says that it is gone.
+        assert_eq!(file.slice(0, 100).unwrap(), before);
+        assert!(matches!(file.read_at(&mut bytes, 0), Err(Error::Io { op: "read", .. })));
     }
 
     #[test]

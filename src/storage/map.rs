@@ -31,7 +31,7 @@ use std::{
     fs::File,
     ops::Range,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -39,9 +39,9 @@ use std::{
 /// The maps of one file: none, one, or one more made after it grew.
 pub(super) struct Maps {
     /// Found without a lock by every slice of a file that was complete when it was first sliced.
-    first: OnceLock<Bytes>,
+    first: OnceLock<Map>,
     /// The newest of a file that has grown since.
-    later: Mutex<Bytes>,
+    later: Mutex<Option<Map>>,
     /// Where the file was cut off; a map made before is longer (M2).
     end: AtomicU64,
 }
@@ -59,32 +59,51 @@ impl Maps {
         self.end.fetch_min(end, Relaxed);
     }
 
-    /// The bytes of `range` of `file`, unless the file ends before or cannot be mapped.
-    pub(super) fn slice(&self, file: &File, range: Range<u64>) -> Option<Bytes> {
+    /// The bytes of `range`, unless the file ends before or cannot be mapped. `make` maps all of a file that has at least
+    /// so many bytes; an error of it is one of opening the file.
+    pub(super) fn slice<E>(
+        &self,
+        range: Range<u64>,
+        make: impl FnOnce(usize) -> Result<Option<Map>, E>,
+    ) -> Result<Option<Bytes>, E> {
         if range.end > self.end.load(Relaxed) {
-            return None;
+            return Ok(None);
         }
-        let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
+        let Some(range) = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok()) else {
+            return Ok(None);
+        };
+        let range = range.0..range.1;
         if let Some(first) = self.first.get()
-            && range.end <= first.len()
+            && range.end <= first.bytes.len()
         {
-            return Some(first.slice(range));
+            return Ok(Some(first.bytes.slice(range)));
         }
         // Making maps is rare: one at a time, so that a race does not map a file twice.
         let mut later = self.later.lock();
-        if let Some(first) = self.first.get()
-            && range.end <= first.len()
+        if let Some(known) =
+            self.first.get().into_iter().chain(&*later).find(|map| range.end <= map.bytes.len())
         {
-            return Some(first.slice(range));
+            return Ok(Some(known.bytes.slice(range)));
         }
-        if later.len() < range.end {
-            let whole = map(file, range.end)?;
-            if self.first.get().is_none() {
-                return Some(self.first.get_or_init(|| whole).slice(range));
-            }
-            *later = whole;
+        let Some(whole) = make(range.end)? else { return Ok(None) };
+        if self.first.get().is_none() {
+            return Ok(Some(self.first.get_or_init(|| whole).bytes.slice(range)));
         }
-        Some(later.slice(range))
+        Ok(Some(later.insert(whole).bytes.slice(range)))
+    }
+
+    /// Has the system begin to read what of these bytes is not in memory; `false` if the first map has not all of them.
+    pub(super) fn will_need(&self, offset: u64, len: u64) -> bool {
+        let (Some(first), Ok(offset), Ok(len)) =
+            (self.first.get(), usize::try_from(offset), usize::try_from(len))
+        else {
+            return false;
+        };
+        if offset.saturating_add(len) > first.bytes.len() {
+            return false;
+        }
+        first.will_need(offset, len);
+        true
     }
 }
 
@@ -92,15 +111,45 @@ impl Maps {
 impl fmt::Debug for Maps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Maps")
-            .field("mapped", &self.first.get().map_or(0, Bytes::len))
+            .field("mapped", &self.first.get().map_or(0, |map| map.bytes.len()))
             .finish_non_exhaustive()
+    }
+}
+
+/// A map of a whole file.
+pub(super) struct Map {
+    /// Only sliced (M4).
+    bytes: Bytes,
+    #[cfg(not(miri))]
+    map: Arc<memmap2::Mmap>,
+}
+
+impl Map {
+    /// Only advice.
+    #[cfg(not(miri))]
+    fn will_need(&self, offset: usize, len: usize) {
+        let _ = self.map.advise_range(memmap2::Advice::WillNeed, offset, len);
+    }
+
+    #[cfg(miri)]
+    fn will_need(&self, _offset: usize, _len: usize) {}
+}
+
+/// What the `Bytes` of a map own.
+#[cfg(not(miri))]
+struct Owned(Arc<memmap2::Mmap>);
+
+#[cfg(not(miri))]
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
 /// All of `file`, if it has at least `end` bytes.
 #[cfg(not(miri))]
 #[expect(unsafe_code, reason = "the system calls a file map safe only under M1 to M5")]
-fn map(file: &File, end: usize) -> Option<Bytes> {
+pub(super) fn map(file: &File, end: usize) -> Option<Map> {
     let len = usize::try_from(file.metadata().ok()?.len()).ok()?;
     if len < end || len == 0 {
         return None;
@@ -109,13 +158,13 @@ fn map(file: &File, end: usize) -> Option<Bytes> {
     options.len(len);
     // SAFETY: `len` bytes are in the file and those handed out stay there (M2); the map is owned by the `Bytes` made of it here (M1), whose
     // slices are of ranges that are written no more (M3), and nothing else of it is looked at (M4).
-    let map = unsafe { options.map(file) }.ok()?;
-    Some(Bytes::from_owner(map))
+    let map = Arc::new(unsafe { options.map(file) }.ok()?);
+    Some(Map { bytes: Bytes::from_owner(Owned(Arc::clone(&map))), map })
 }
 
 /// Miri has no maps of files.
 #[cfg(miri)]
-fn map(_file: &File, _end: usize) -> Option<Bytes> {
+pub(super) fn map(_file: &File, _end: usize) -> Option<Map> {
     None
 }
 
@@ -123,14 +172,21 @@ fn map(_file: &File, _end: usize) -> Option<Bytes> {
 #[cfg(not(miri))]
 mod tests {
     use super::*;
+    use std::convert::Infallible;
     use std::os::unix::fs::FileExt;
+
+    impl Maps {
+        fn of(&self, file: &File, range: Range<u64>) -> Option<Bytes> {
+            self.slice(range, |end| Ok::<_, Infallible>(map(file, end))).unwrap_or(None)
+        }
+    }
 
     #[test]
     fn slices_share_one_map() {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&[7; 8192], 0).unwrap();
         let maps = Maps::default();
-        let (head, tail) = (maps.slice(&file, 0..10).unwrap(), maps.slice(&file, 8000..8192).unwrap());
+        let (head, tail) = (maps.of(&file, 0..10).unwrap(), maps.of(&file, 8000..8192).unwrap());
         assert_eq!(tail.as_ptr() as usize - head.as_ptr() as usize, 8000);
         assert_eq!(tail, [7; 192][..]);
     }
@@ -139,15 +195,15 @@ mod tests {
     fn a_grown_file_is_mapped_again_and_old_slices_stay() {
         let file = tempfile::tempfile().unwrap();
         let maps = Maps::default();
-        assert_eq!(maps.slice(&file, 0..1), None);
+        assert_eq!(maps.of(&file, 0..1), None);
         for pages in 1..=3_u8 {
             let start = u64::from(pages - 1) * 4096;
-            assert_eq!(maps.slice(&file, start..start + 1), None);
+            assert_eq!(maps.of(&file, start..start + 1), None);
             file.write_all_at(&[pages; 4096], start).unwrap();
-            assert_eq!(maps.slice(&file, start..start + 4096).unwrap(), [pages; 4096][..]);
-            assert_eq!(maps.slice(&file, 0..4096).unwrap(), [1; 4096][..]);
+            assert_eq!(maps.of(&file, start..start + 4096).unwrap(), [pages; 4096][..]);
+            assert_eq!(maps.of(&file, 0..4096).unwrap(), [1; 4096][..]);
         }
-        let whole = maps.slice(&file, 0..3 * 4096).unwrap();
+        let whole = maps.of(&file, 0..3 * 4096).unwrap();
         drop((maps, file));
         assert_eq!(whole[8192..], [3; 4096]);
     }
@@ -158,9 +214,9 @@ mod tests {
         file.set_len(8192).unwrap();
         file.write_all_at(b"first", 0).unwrap();
         let maps = Maps::default();
-        let first = maps.slice(&file, 0..5).unwrap();
+        let first = maps.of(&file, 0..5).unwrap();
         file.write_all_at(b"second", 5).unwrap();
-        assert_eq!(maps.slice(&file, 5..11).unwrap(), b"second"[..]);
+        assert_eq!(maps.of(&file, 5..11).unwrap(), b"second"[..]);
         assert_eq!(first, b"first"[..]);
     }
 
@@ -169,12 +225,12 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&[7; 8192], 0).unwrap();
         let maps = Maps::default();
-        let kept = maps.slice(&file, 0..100).unwrap();
+        let kept = maps.of(&file, 0..100).unwrap();
         maps.cut(100);
         file.set_len(100).unwrap();
-        assert_eq!(maps.slice(&file, 99..101), None);
-        assert_eq!(maps.slice(&file, 4096..4097), None);
-        assert_eq!(maps.slice(&file, 0..100).unwrap(), kept);
+        assert_eq!(maps.of(&file, 99..101), None);
+        assert_eq!(maps.of(&file, 4096..4097), None);
+        assert_eq!(maps.of(&file, 0..100).unwrap(), kept);
     }
 
     #[test]
@@ -182,7 +238,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&[1; 100], 0).unwrap();
         let maps = Maps::default();
-        maps.slice(&file, 0..1).unwrap();
+        maps.of(&file, 0..1).unwrap();
         assert_eq!(format!("{maps:?}"), "Maps { mapped: 100, .. }");
     }
 }

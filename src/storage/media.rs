@@ -137,6 +137,10 @@ impl Storage for Media {
         delegate!(Media, self, inner => inner.sync_dir())
     }
 
+    fn sync_parent(&self) -> Result<()> {
+        delegate!(Media, self, inner => inner.sync_parent())
+    }
+
     fn link_into(&self, name: &str, target: &Self) -> Result<()> {
         match (self, target) {
             (Self::Disk(from), Self::Disk(to)) => from.link_into(name, to),
@@ -183,6 +187,10 @@ impl File for MediaFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         delegate!(MediaFile, self, inner => inner.write_at(bytes, offset))
+    }
+
+    fn rest(&self) {
+        delegate!(MediaFile, self, inner => inner.rest());
     }
 
     fn will_need(&self, offset: u64, len: u64) {

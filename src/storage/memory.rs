@@ -78,6 +78,10 @@ impl Storage for Memory {
         Ok(())
     }
 
+    fn sync_parent(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn link_into(&self, name: &str, _target: &Self) -> Result<()> {
         Err(Error::Unsupported { op: "link", reason: format!("{name} is in memory and has no name") })
     }

@@ -67,6 +67,8 @@ pub(crate) trait Storage: Clone + Debug + Send + Sync + 'static {
     fn remove(&self, name: &str) -> Result<()>;
     /// Makes all creations, renames and removals so far durable.
     fn sync_dir(&self) -> Result<()>;
+    /// Makes the name of the directory itself durable, which whoever made it may not have come to.
+    fn sync_parent(&self) -> Result<()>;
     /// Gives the file `name` the same name in `target`, sharing the content where the system can (a hard link), by a
     /// synced copy where not. Fails if the name is taken there; the name is durable after `target.sync_dir()`.
     fn link_into(&self, name: &str, target: &Self) -> Result<()>;
@@ -104,6 +106,10 @@ pub(crate) trait File: Debug + Send + Sync + 'static {
     fn truncate(&self, len: u64) -> Result<()>;
     /// Makes all writes so far durable (`fdatasync`).
     fn sync(&self) -> Result<()>;
+    /// From now on the file is hardly used but by its map, so it needs no descriptor, of which a process has few: a call
+    /// that cannot do without opens the file again, by its name. To be called when all that was written is synced.
+    /// Only advice.
+    fn rest(&self) {}
 }
 
 /// A name in a directory.

@@ -21,7 +21,7 @@ use crate::tree::batch::{OpKind, Ops, full_key, keyspace_of};
 use crate::tree::entry::{Entry, Kind};
 use crate::tree::keyspaces::BLOB_OWNERS;
 use crate::tree::manifest::Manifest;
-use crate::tree::range::{Span, user_key};
+use crate::tree::range::{Span, TreeRange, user_key};
 use crate::tree::{Garbage, Tree};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ impl Garbage {
     }
 
     fn count(&mut self, blob: BlobRef) {
-        *self.0.entry(blob.segment).or_default() += u64::from(blob.len);
+        *self.0.entry(blob.segment).or_default() += u64::from(frame_len(blob.len));
     }
 
     /// Adds the count to the manifest that forgets the entries.
@@ -73,6 +73,13 @@ struct Move {
     owner: Bytes,
     /// The blob and its copy; none if the owner is gone already.
     copy: Option<(BlobRef, BlobRef)>,
+}
+
+/// The copies, as garbage.
+fn copies(moves: &[Move]) -> Garbage {
+    let mut garbage = Garbage::default();
+    moves.iter().filter_map(|moved| moved.copy).for_each(|(_, copy)| garbage.count(copy));
+    garbage
 }
 
 /// Chunks of the blob log that a batch is about to name: their segments are not cleared meanwhile. Chunks that were not
@@ -181,7 +188,7 @@ impl<S: Storage> Tree<S> {
         }
         let Some(index) = self.sparse_segment() else { return Ok(false) };
         let cleared = self.clear_some(index);
-        if let Err(Error::Corrupt(_)) = cleared {
+        if let Err(Error::Corrupt(_) | Error::Io { .. }) = cleared {
             // Said once; then the others get their turn, and this one stays as it is.
             self.cleared.lock().insert(index, Position::MAX);
         }
@@ -227,6 +234,21 @@ impl<S: Storage> Tree<S> {
         let span = Span::prefix(BLOB_OWNERS, &user_key(&prefix)[..size_of::<u64>()]);
         let mut range = self.range(&owners, span, None);
         let mut moves = Vec::new();
+        let copied = self.copy_some(&mut range, &mut moves);
+        drop(range);
+        if let Err(error) = copied {
+            self.add_garbage(copies(&moves));
+            return Err(error);
+        }
+        if moves.is_empty() {
+            self.cleared.lock().insert(index, self.newest());
+            return Ok(());
+        }
+        self.rename_moved(&moves)
+    }
+
+    /// Copies blobs that the back references in `range` lead to, and adds them to `moves`.
+    fn copy_some(&self, range: &mut TreeRange<S>, moves: &mut Vec<Move>) -> Result<()> {
         let (mut moved_bytes, mut ops_bytes) = (0, 0);
         while moved_bytes < MOVED_PER_STEP {
             let Some(reference) = range.next()? else { break };
@@ -237,19 +259,14 @@ impl<S: Storage> Tree<S> {
             }
             let copy = match self.blob_of(&owner)? {
                 Some(blob) if owner_key(blob) == reference => {
-                    Some((blob, self.write_blob(&self.blobs.read(blob)?)?))
+                    Some((blob, self.write_blob(&self.blobs.load(blob)?)?))
                 }
                 _ => None,
             };
             moved_bytes += copy.map_or(0, |(blob, _)| u64::from(blob.len));
             moves.push(Move { reference, owner, copy });
         }
-        drop(range);
-        if moves.is_empty() {
-            self.cleared.lock().insert(index, self.newest());
-            return Ok(());
-        }
-        self.rename_moved(&moves)
+        Ok(())
     }
 
     /// Names the copies in the place of the originals, unless an owner has changed meanwhile (O3).
@@ -275,8 +292,7 @@ impl<S: Storage> Tree<S> {
         }
         let renamed = self.log.append(ops.payload());
         if renamed.is_err() {
-            garbage = Garbage::default();
-            moves.iter().filter_map(|moved| moved.copy).for_each(|(_, copy)| garbage.count(copy));
+            garbage = copies(moves);
         }
         if !garbage.0.is_empty() {
             self.add_garbage(garbage);

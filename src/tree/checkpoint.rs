@@ -47,11 +47,15 @@ impl<S: Storage> Tree<S> {
         for run in view.runs() {
             self.storage.link_into(&run.meta().id.file_name(), &target)?;
         }
-        self.blobs.copy_into(&target)?;
+        let blobs = self.blobs.segments().segments;
+        // Chunks that were claimed in what is sealed by now are whole when this lock was had.
+        drop(self.pinning.write());
+        self.blobs.copy_into(&target, blobs)?;
         self.log.export(&target, manifest.log_start, at)?;
         manifest.epoch = manifest.epoch.max(self.log.epoch());
         manifest.durable = at;
         manifest.write(&target)?;
+        target.sync_parent()?;
         Ok(at)
     }
 

@@ -38,6 +38,9 @@ pub(crate) struct KeyspaceState {
 struct Fences {
     /// Floors as (position, full key), by position; each is above all before it.
     floors: Vec<(Position, Bytes)>,
+    /// The highest that is no longer listed: for a point read that chose its position so long ago that nothing is listed
+    /// for it any more. It may see this one, which came before the read ended.
+    forgotten: Option<Bytes>,
     dropped: Option<Position>,
 }
 
@@ -78,8 +81,8 @@ impl KeyspaceState {
         if fences.dropped.is_some_and(|position| position <= at) {
             return Fence::Dropped;
         }
-        let seen = fences.floors.iter().rev().find(|(position, _)| *position <= at);
-        seen.map_or(Fence::None, |(_, floor)| Fence::Floor(floor.clone()))
+        let seen = fences.floors.iter().rev().find(|(position, _)| *position <= at).map(|(_, floor)| floor);
+        seen.or(fences.forgotten.as_ref()).map_or(Fence::None, |floor| Fence::Floor(floor.clone()))
     }
 
     /// Is it dropped for every reader from now on?
@@ -193,7 +196,11 @@ impl Keyspaces {
                 id: state.id,
                 created: state.created,
                 fenced: AtomicBool::new(state.fenced.load(Ordering::Acquire)),
-                fences: RwLock::new(Fences { floors: fences.floors.clone(), dropped: fences.dropped }),
+                fences: RwLock::new(Fences {
+                    floors: fences.floors.clone(),
+                    forgotten: fences.forgotten.clone(),
+                    dropped: fences.dropped,
+                }),
             })
         };
         let live = self.live.read().iter().map(|(id, state)| (*id, copy(state))).collect();
@@ -255,7 +262,8 @@ impl Keyspaces {
             let mut fences = state.fences.write();
             let current = fences.floors.partition_point(|(at, _)| *at < horizon);
             if current > 1 {
-                fences.floors.drain(..current - 1);
+                let highest = fences.floors.drain(..current - 1).next_back();
+                fences.forgotten = highest.map(|(_, floor)| floor);
             }
             fences.dropped.is_none_or(|at| at >= horizon)
         });
@@ -305,6 +313,21 @@ mod tests {
         raise(45, b"z"); // older but higher than all later ones: they say nothing any more
         assert_eq!(floor_at(&state, 44), Some(b"d".to_vec()));
         assert_eq!(floor_at(&state, 70), Some(b"z".to_vec()));
+    }
+
+    /// A point read chooses its position without telling anybody, and may come back to it late.
+    #[test]
+    fn below_a_floor_that_is_forgotten_nobody_sees_more() {
+        let keyspaces = Keyspaces::new(&[]);
+        keyspaces.apply(OpKind::Create, 20, &[], at(10));
+        let state = keyspaces.get(20).unwrap();
+        for (position, key) in [(20, b"b"), (30, b"d"), (50, b"f")] {
+            keyspaces.apply(OpKind::Floor, 20, &full_key(20, key), at(position));
+        }
+        assert_eq!(floor_at(&state, 15), None);
+        keyspaces.prune(at(60), at(60));
+        assert_eq!(floor_at(&state, 40), Some(b"d".to_vec()));
+        assert_eq!(floor_at(&state, 60), Some(b"f".to_vec()));
     }
 
     #[test]

@@ -27,13 +27,16 @@ use crate::tree::table::{SegmentTable, TreeSegment};
 use crate::tree::view::{Level, View};
 use crossbeam::sync::ShardedLock;
 use parking_lot::{Mutex, RwLock};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock, Weak};
 
 /// From this segment size on (2 MiB), huge pages save more page faults than they waste memory.
 const HUGE_PAGES_SHIFT_MIN: u32 = 21;
+
+/// Runs that are open at the same time until their footers are read.
+const ASKED_AT_ONCE: usize = 64;
 
 /// How a tree is opened.
 #[derive(Clone, Debug)]
@@ -102,6 +105,9 @@ impl<S: Storage> Tree<S> {
             // on them, and nothing removed because of them, before they are. Where nothing is to be removed that waits
             // for the next segment or manifest, each of which syncs the directory before anything relies on it.
             storage.sync_dir()?;
+        }
+        if may_be_first {
+            storage.sync_parent()?;
         }
         strays.iter().try_for_each(|name| storage.remove(name))?;
         blobs.tidy()?;
@@ -187,10 +193,10 @@ pub(super) fn log_options<S: Storage>(storage: &S, shift: u32, flush_bytes: u64)
 
 /// A directory without a manifest must be empty: what is in it belongs to somebody else, or is what is left of a store.
 pub(crate) fn refuse_strangers<S: Storage>(storage: &S) -> Result<()> {
-    if storage.len(manifest::NAME).is_ok() {
+    let names: Vec<_> = storage.list()?.into_iter().map(|entry| entry.name).collect();
+    if names.iter().any(|name| name == manifest::NAME) {
         return Ok(());
     }
-    let names: Vec<_> = storage.list()?.into_iter().map(|entry| entry.name).collect();
     match names.into_iter().filter(|name| name != manifest::NEXT_NAME).min() {
         None => Ok(()),
         Some(name) => {
@@ -234,18 +240,22 @@ fn create<S: Storage>(
 
 /// The runs that the manifest names, each the very file that it describes.
 fn open_runs<S: Storage>(storage: &S, manifest: &Manifest) -> Result<Vec<Level<S::File>>> {
-    // All are asked for before one is read: what is not in memory comes at the same time then.
-    let files = manifest.levels.iter().flatten().map(|meta| {
-        let file =
-            storage.open(&meta.id.file_name()).map_err(|error| unless_missing(storage, meta.id, error))?;
-        Run::foresee(&file, meta.file_len);
-        Ok(file)
-    });
-    let mut files = files.collect::<Result<Vec<_>>>()?.into_iter();
+    let mut metas = manifest.levels.iter().flatten();
+    let mut files = VecDeque::new();
     let mut levels = Vec::with_capacity(manifest.levels.len().max(1));
     for (depth, level) in manifest.levels.iter().enumerate() {
         let mut runs = Vec::with_capacity(level.len());
-        for (meta, file) in level.iter().zip(&mut files) {
+        for meta in level {
+            if files.is_empty() {
+                // Asked for before one is read: what is not in memory comes at the same time then.
+                for meta in metas.by_ref().take(ASKED_AT_ONCE) {
+                    let file = storage.open(&meta.id.file_name());
+                    let file = file.map_err(|error| unless_missing(storage, meta.id, error))?;
+                    Run::foresee(&file, meta.file_len);
+                    files.push_back(file);
+                }
+            }
+            let Some(file) = files.pop_front() else { break };
             let run = Run::from_file(file, meta.id)?;
             if run.meta() != meta {
                 let path = storage.path().join(meta.id.file_name());

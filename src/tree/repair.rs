@@ -16,6 +16,7 @@ use crate::tree::open::{log_options, log_start};
 use crate::tree::range::user_key;
 use crate::tree::run::{Meta, Run, RunId, RunOptions, RunWriter, Versions};
 use crate::tree::table::SegmentTable;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a repair of the files did.
@@ -50,14 +51,19 @@ pub(crate) fn repair<S: Storage>(storage: &S) -> Result<Repaired> {
         }
     }
     let options = log_options(storage, manifest.segment_shift, u64::MAX);
-    if let Ok(cut) = log::repair::<S, SegmentTable>(storage, &options, &log_start(&manifest))? {
-        manifest.durable = manifest.durable.min(cut.end).max(manifest.log_start);
-        repaired.log_end = Some(cut.end);
-        repaired.kept = cut.kept;
-    }
+    let end = match log::repair::<S, SegmentTable>(storage, &options, &log_start(&manifest))? {
+        Ok(cut) => {
+            manifest.durable = manifest.durable.min(cut.end).max(manifest.log_start);
+            repaired.log_end = Some(cut.end);
+            repaired.kept = cut.kept;
+            cut.end
+        }
+        Err(report) => report.end,
+    };
     if repaired.log_end.is_some() || !broken.is_empty() {
         manifest.write(storage)?;
     }
+    broken.extend(newer_than(storage, &manifest, end)?);
     for name in broken {
         let kept = format!("{name}.bad");
         match storage.rename(&name, &kept) {
@@ -69,6 +75,16 @@ pub(crate) fn repair<S: Storage>(storage: &S) -> Result<Repaired> {
     }
     storage.sync_dir()?;
     Ok(repaired)
+}
+
+/// Runs of a fold that came to no manifest, if they hold frames that the log, which ends at `end`, has no longer.
+fn newer_than<S: Storage>(storage: &S, manifest: &Manifest, end: Position) -> Result<Vec<String>> {
+    let named: BTreeSet<RunId> = manifest.levels.iter().flatten().map(|meta| meta.id).collect();
+    let files = storage.list()?.into_iter().filter(|entry| entry.is_file);
+    let unnamed =
+        files.filter_map(|entry| RunId::from_file_name(&entry.name)).filter(|id| !named.contains(id));
+    let newer = unnamed.filter(|id| Run::open(storage, *id).is_ok_and(|run| run.meta().max_version >= end));
+    Ok(newer.map(RunId::file_name).collect())
 }
 
 /// Is this run whole, and the one that the manifest names?
@@ -145,15 +161,18 @@ impl<S: Storage> Tree<S> {
         let mut problems = Vec::new();
         let mut ops = Ops::default();
         self.each_blob(&mut |key, blob| {
-            if let Err(Error::Corrupt(problem)) = blob.and_then(|blob| self.blobs().read(blob).map(|_| ())) {
-                problems.push(*problem);
-                if ops.payload().len() + key.len() + 100 > self.log().payload_max() as usize {
-                    self.write(&ops)?;
-                    ops.clear();
-                }
-                ops.push(OpKind::Entry(Kind::Delete), keyspace_of(key), user_key(key), &[])?;
+            let problem = match blob.and_then(|blob| self.blobs().load(blob)) {
+                Ok(_) => return Ok(()),
+                Err(Error::Corrupt(problem)) => *problem,
+                Err(Error::Io { path, source, .. }) => Corruption::new(path, 0, "blob", "to be read", source),
+                Err(error) => return Err(error),
+            };
+            problems.push(problem);
+            if ops.payload().len() + key.len() + 100 > self.log().payload_max() as usize {
+                self.write(&ops)?;
+                ops.clear();
             }
-            Ok(())
+            ops.push(OpKind::Entry(Kind::Delete), keyspace_of(key), user_key(key), &[])
         })?;
         if ops.count() > 0 {
             self.write(&ops)?;

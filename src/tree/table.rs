@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::log::{RecoveredSegment, Segment, Table};
 use crate::position::Position;
 use crate::tree::batch::{Op, OpKind, decode, keyspace_of};
-use crate::tree::keyspaces::Keyspaces;
+use crate::tree::keyspaces::{FIRST_KEYSPACE, Keyspaces};
 use crate::tree::memtable::{Memtable, Slot};
 use crate::tree::merge::key_prefix;
 use std::cmp::Reverse;
@@ -78,6 +78,14 @@ impl Table for SegmentTable {
                     OpKind::Entry(kind) => {
                         let slot = Slot { kind, offset: frame.offset + op.value_offset, len: value_len(&op) };
                         entries.push((key_prefix(op.key), op.key, frame.at, slot));
+                    }
+                    // No batch has such a control: the one would end what is always there, the other has none behind it.
+                    control
+                        if op.keyspace() == u32::MAX
+                            || op.keyspace() < FIRST_KEYSPACE && control != OpKind::Floor =>
+                    {
+                        let found = op.keyspace();
+                        return Err(segment.corrupt(frame, "batch", "the id of a keyspace", found));
                     }
                     control => controls.push((control, op.key.to_vec(), frame.at)),
                 }

@@ -7,16 +7,19 @@ use crate::clock::Timestamp;
 use crate::random::Random;
 use crate::storage::memory::Memory;
 
-fn open() -> Arc<Tree<Memory>> {
-    let options = TreeOptions {
+fn options() -> TreeOptions {
+    TreeOptions {
         shift: 14,
         is_shift_given: true,
         waiting_max: 2,
         pile_up: false,
         flush_bytes: 0,
         beginning: None,
-    };
-    Tree::open(&Memory::new(), &options, &Random::from_seed(1), Timestamp::from_millis(0)).unwrap().0
+    }
+}
+
+fn open() -> Arc<Tree<Memory>> {
+    Tree::open(&Memory::new(), &options(), &Random::from_seed(1), Timestamp::from_millis(0)).unwrap().0
 }
 
 fn write(tree: &Tree<Memory>, ops: &[(OpKind, &[u8])]) -> Position {
@@ -71,4 +74,80 @@ fn a_blob_segment_that_is_being_removed_is_not_listed_again() {
     tree.write_blob(&[7; 10_000]).unwrap();
     tree.install(|_| {}, |_| {}).unwrap();
     assert_eq!(listed(&tree), [2, 3, 4]);
+}
+
+/// A run of deletes lies under a newer run of the same keys: nobody needs the deletes, and no rewriting of that run may
+/// wait for the newer one to go.
+#[test]
+fn deletes_under_newer_keys_do_not_keep_compaction_busy() {
+    let tree = open();
+    let keys: Vec<String> = (0..100).map(|i| format!("{i:04}")).collect();
+    let all = |kind| {
+        for chunk in keys.chunks(20) {
+            write(&tree, &chunk.iter().map(|key| (kind, key.as_bytes())).collect::<Vec<_>>());
+        }
+    };
+    write(&tree, &[(OpKind::Create, b"")]);
+    all(PUT);
+    let snapshot = tree.snapshots.open(|| tree.newest());
+    all(OpKind::Entry(Kind::Delete));
+    tree.fold().unwrap();
+    all(PUT);
+    tree.fold().unwrap();
+    tree.snapshots.close(snapshot);
+    let steps = (0..100).take_while(|_| tree.compact_step().unwrap()).count();
+    assert!(steps < 100, "it goes on and on");
+    tree.compact_fully().unwrap();
+    let structure = tree.structure.lock();
+    let runs: Vec<_> = structure.levels.iter().flatten().map(|run| (run.entries, run.deletes)).collect();
+    assert_eq!(runs.iter().map(|(_, deletes)| deletes).sum::<u64>(), 0, "{runs:?}");
+}
+
+/// Who opens a copy cuts its blob segments off, and they are the same files.
+#[test]
+#[cfg_attr(miri, ignore = "waits for a directory to be copied")]
+fn a_checkpoint_waits_for_chunks_that_are_being_written() {
+    let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let disk = crate::storage::disk::Disk::new(dir.path());
+    let options = options();
+    let tree = Tree::open(&disk, &options, &Random::from_seed(1), Timestamp::from_millis(0)).unwrap().0;
+    for _ in 0..3 {
+        tree.write_blob(&[7; 10_000]).unwrap();
+    }
+    let is_written = std::sync::atomic::AtomicBool::new(false);
+    let writing = tree.pinning.read();
+    std::thread::scope(|scope| {
+        let copying = scope.spawn(|| {
+            tree.checkpoint(copy.path()).unwrap();
+            is_written.load(Ordering::SeqCst)
+        });
+        // Many times as long as a checkpoint takes that does not wait.
+        while !copying.is_finished() && copy.path().read_dir().unwrap().count() == 0 {
+            std::thread::yield_now();
+        }
+        (0..10_000).for_each(|_| std::thread::yield_now());
+        is_written.store(true, Ordering::SeqCst);
+        drop(writing);
+        assert!(copying.join().unwrap());
+    });
+    tree.close().unwrap();
+}
+
+#[test]
+fn controls_of_keyspaces_that_no_batch_touches_are_corruption() {
+    for (kind, id) in [(OpKind::Drop, 1), (OpKind::Create, 3), (OpKind::Create, u32::MAX)] {
+        let disk = crate::sim::SimDisk::new();
+        let storage = disk.dir("d");
+        storage.create_dir().unwrap();
+        let open = || Tree::open(&storage, &options(), &Random::from_seed(1), Timestamp::from_millis(0));
+        let tree = open().unwrap().0;
+        let mut batch = Ops::default();
+        batch.push(kind, id, &[], &[]).unwrap();
+        let at = tree.write(&batch).unwrap().at;
+        tree.wait(at, Durability::Synced).unwrap();
+        drop(tree);
+        let error = open().unwrap_err();
+        assert!(matches!(&error, Error::Corrupt(_)), "{error}");
+        assert!(error.to_string().contains("the id of a keyspace"), "{error}");
+    }
 }

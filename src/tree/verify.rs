@@ -86,7 +86,7 @@ impl<S: Storage> Tree<S> {
         let owners = self.keyspaces.get(BLOB_OWNERS).expect("built-in keyspaces are always there");
         let walked = self.each_blob(&mut |key, blob| {
             let checked = blob.and_then(|blob| {
-                self.blobs.read(blob)?;
+                self.blobs.load(blob)?;
                 let owner = self.find(&owners, &owner_key(blob), None)?;
                 Ok((blob, owner.is_some_and(|owner| owner.value[..] == *key)))
             });

@@ -475,3 +475,41 @@ mod on_a_simulated_disk {
         }
     }
 }
+
+/// A process may have a thousand descriptors; a store has more files than that at thirty gigabytes.
+#[test]
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "it looks at the process, behind the store's back")]
+fn runs_and_ended_blob_segments_take_no_descriptors() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || small().open(dir.path()).unwrap();
+    let path = dir.path().canonicalize().unwrap();
+    let descriptors = || {
+        let links =
+            std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fd.unwrap().path().read_link().ok());
+        links.filter(|link| link.starts_with(&path)).count()
+    };
+    let read_all = |store: &Store| {
+        let ks = store.keyspace("ks").unwrap();
+        for i in 0..200_u32 {
+            assert_eq!(ks.get(format!("blob {i}")).unwrap().unwrap().len(), 3000);
+            assert_eq!(ks.get(format!("short {i}")).unwrap().unwrap().len(), 500);
+        }
+    };
+    let store = open();
+    let ks = store.keyspace("ks").unwrap();
+    for i in 0..200 {
+        ks.put(format!("blob {i}"), [1; 3000]).unwrap();
+        ks.put(format!("short {i}"), [2; 500]).unwrap();
+    }
+    store.compact().unwrap();
+    read_all(&store);
+    let files = std::fs::read_dir(&path).unwrap().count();
+    assert!(files > 50, "{files}");
+    assert!(descriptors() < 10, "{} of {files}", descriptors());
+    drop((ks, store));
+    let store = open();
+    read_all(&store);
+    assert_eq!(store.verify().unwrap(), []);
+    assert!(descriptors() < 10, "{} of {files}", descriptors());
+}

@@ -111,6 +111,27 @@ fn a_missing_run_is_forgotten() {
     assert!(present(&store, 600) < 600);
 }
 
+/// The power failed in a fold: its run is there, the manifest that names it is not. And then the log lost what is in it.
+#[test]
+fn a_run_that_is_newer_than_what_is_left_of_the_log_is_put_aside() {
+    let (whole, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = filled(whole.path(), 60, false);
+    store.keyspace("witness").unwrap();
+    crash(whole.path(), dir.path());
+    store.fold().unwrap();
+    let folded = files(whole.path(), "run").pop().unwrap();
+    let stray = dir.path().join(folded.file_name().unwrap());
+    fs::copy(&folded, &stray).unwrap();
+    drop(store);
+    damage(&files(dir.path(), "log")[0], 9000);
+    assert!(matches!(open(dir.path()), Err(Error::Corrupt(_))));
+    let report = repair(dir.path()).unwrap();
+    assert!(report.log_end.is_some() && report.kept.contains(&stray.with_extension("run.bad")), "{report:?}");
+    let store = open(dir.path()).unwrap();
+    assert!((20..60).contains(&present(&store, 60)));
+    assert_eq!(store.verify().unwrap(), []);
+}
+
 #[test]
 fn the_log_is_cut_at_the_damage_and_the_rest_kept() {
     let (whole, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -185,9 +185,14 @@ impl Ask<'_> {
     /// A number of entries; a larger one than can be counted is as good as the largest.
     pub(crate) fn count(&self, name: &'static str) -> Result<Option<u32>> {
         let Some(text) = self.param(name).filter(|text| !text.is_empty()) else { return Ok(None) };
-        match text.parse::<i64>() {
-            Ok(number) if number > i64::from(i32::MAX) || number < 0 => {
-                let rule = format!("Argument {name} must be an integer between 0 and 2147483647");
+        match text.parse::<i32>() {
+            Ok(number) if number < 0 => {
+                // The service calls this one by another name here.
+                let name = if name == "max-keys" { "maxKeys" } else { name };
+                let rule = match name {
+                    "maxKeys" if self.param("versions").is_some() => "max-keys cannot be negative".to_owned(),
+                    name => format!("Argument {name} must be an integer between 0 and 2147483647"),
+                };
                 Err(Error::argument(name, text, rule))
             }
             Ok(number) => Ok(u32::try_from(number).ok()),
@@ -207,6 +212,9 @@ impl Ask<'_> {
     /// Bytes of the body, as the caller says.
     pub(crate) fn content_length(&self) -> Result<Option<u64>> {
         let decoded = self.header("x-amz-decoded-content-length");
+        if decoded.is_some_and(|text| text.parse::<u64>().is_err()) {
+            return Err(Error::no_length());
+        }
         let Some(text) = decoded.or_else(|| self.header("content-length")) else { return Ok(None) };
         let bad = || Error::new("InvalidArgument", 400, "Content-Length must be a number.");
         text.trim().parse().map(Some).map_err(|_| bad())

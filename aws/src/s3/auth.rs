@@ -99,13 +99,9 @@ impl Gate<'_> {
             let found = pairs.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
             found.ok_or_else(|| malformed(&format!("missing {name}.")))
         };
-        part("Credential")?;
+        let credential = part("Credential")?;
         let (signed_headers, mac) = (part("SignedHeaders")?, part("Signature")?);
-        let bad_scope = || {
-            malformed(
-                "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
-            )
-        };
+        let bad_scope = || malformed(&flaw_of_credential(&credential).unwrap_or_default());
         let scope = scope.ok_or_else(bad_scope)?;
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let date = header("x-amz-date").or(header("date")).unwrap_or_default().to_owned();
@@ -115,6 +111,9 @@ impl Gate<'_> {
             return Ok(Admission { caller: self.caller(&scope.key_id), seal: None });
         }
         self.check_skew(&date, signed)?;
+        if let Some(flaw) = flaw_of_credential(&credential).or_else(|| flaw_of_day(&credential, signed)) {
+            return Err(malformed(&flaw));
+        }
         let payload = header("x-amz-content-sha256").ok_or_else(|| {
             Error::request("Missing required header for this request: x-amz-content-sha256")
         })?;
@@ -171,7 +170,9 @@ impl Gate<'_> {
             ));
         };
         let scope = scope.ok_or_else(|| {
-            bad_query(400, "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".")
+            let flaw = flaw_of_credential(query.get("X-Amz-Credential").unwrap_or_default());
+            let flaw = flaw.unwrap_or_default();
+            bad_query(400, &format!("Error parsing the X-Amz-Credential parameter; {flaw}"))
         })?;
         if query.get("X-Amz-Algorithm") != Some(ALGORITHM) {
             return Err(bad_query(
@@ -194,7 +195,9 @@ impl Gate<'_> {
         }
         let end = signed + Duration::from_secs(seconds);
         if seconds == 0 || self.now > end {
-            return Err(expired(end, self.now).with("X-Amz-Expires", expires));
+            let mut error = expired(end, self.now);
+            error.details.insert(0, ("X-Amz-Expires", expires.to_owned()));
+            return Err(error);
         }
         if signed > self.now + SKEW_MAX {
             return Err(Error::new("AccessDenied", 403, "Request is not valid yet"));
@@ -202,6 +205,13 @@ impl Gate<'_> {
         let caller = self.caller(&scope.key_id);
         if self.keys.is_empty() {
             return Ok(Admission { caller, seal: None });
+        }
+        let credential = query.get("X-Amz-Credential").unwrap_or_default();
+        if let Some(flaw) = flaw_of_credential(credential) {
+            return Err(bad_query(400, &format!("Error parsing the X-Amz-Credential parameter; {flaw}")));
+        }
+        if let Some(flaw) = flaw_of_day(credential, signed) {
+            return Err(bad_query(400, &flaw));
         }
         let header = head.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
         let payload = header.or(query.get("X-Amz-Content-Sha256")).unwrap_or("UNSIGNED-PAYLOAD").to_owned();
@@ -275,8 +285,8 @@ impl Gate<'_> {
         signature: Option<&str>,
     ) -> Result<Caller> {
         let Some(scope) = credential.and_then(Scope::parse) else {
-            let rule = "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
-            return Err(Error::argument("X-Amz-Credential", credential.unwrap_or_default(), rule));
+            let given = credential.unwrap_or_default();
+            return Err(Error::argument("X-Amz-Credential", given, MALFORMED_CREDENTIAL));
         };
         let caller = self.caller(&scope.key_id);
         if self.keys.is_empty() {
@@ -314,6 +324,39 @@ impl Signature<'_> {
         text
     }
 }
+
+/// What a credential is not as it should be, if it is not.
+pub(crate) fn flaw_of_credential(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.rsplitn(5, '/').collect();
+    let [terminal, service, _, day, id] = parts[..] else {
+        return Some(MALFORMED_CREDENTIAL.to_owned());
+    };
+    if id.is_empty() {
+        Some(MALFORMED_CREDENTIAL.to_owned())
+    } else if terminal != "aws4_request" {
+        Some(format!("incorrect terminal \"{terminal}\". This endpoint uses \"aws4_request\"."))
+    } else if service != "s3" {
+        Some(format!("incorrect service \"{service}\". This endpoint belongs to \"s3\"."))
+    } else if day.len() != 8 || !day.bytes().all(|byte| byte.is_ascii_digit()) {
+        Some(format!(
+            "incorrect date format \"{day}\". This date in the credential must be in the format \"yyyyMMdd\"."
+        ))
+    } else {
+        None
+    }
+}
+
+/// What is wrong with the day of a credential, if it is not the one of the request.
+fn flaw_of_day(credential: &str, signed: Timestamp) -> Option<String> {
+    let day = credential.rsplit('/').nth(3).unwrap_or_default();
+    let signed: String = basic(signed).chars().take(8).collect();
+    (day != signed).then(|| {
+        format!("Invalid credential date \"{day}\". This date is not the same as X-Amz-Date: \"{signed}\".")
+    })
+}
+
+const MALFORMED_CREDENTIAL: &str =
+    "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
 
 #[cold]
 fn no_date() -> Error {

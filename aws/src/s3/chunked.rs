@@ -23,11 +23,33 @@ const LINE_LEN_MAX: usize = 4096;
 const TRAILERS_MAX: usize = 16;
 /// Longest chunk that is believed: that of a whole object.
 const CHUNK_LEN_MAX: u64 = 5 << 30;
+/// Bytes that every chunk but the last has at least.
+const CHUNK_LEN_MIN: u64 = 8 << 10;
+
+/// What a body must be, by what was said of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    /// There may be trailers, and there is an end behind them.
+    pub(crate) has_trailers: bool,
+    /// Bytes of every chunk but the last.
+    len_min: u64,
+}
+
+impl Rules {
+    /// From `x-amz-content-sha256`. Who does not say there that the body comes in chunks is not asked for more.
+    pub(crate) fn of(payload: &str) -> Self {
+        let len_min = if payload.starts_with("STREAMING-") { CHUNK_LEN_MIN } else { 0 };
+        Self { has_trailers: payload.ends_with("-TRAILER"), len_min }
+    }
+}
 
 /// Takes a body as it comes, and gives the data in it.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     seal: Option<Seal>,
+    rules: Rules,
+    /// Chunks so far, and the length of the last one.
+    chunks: (u64, u64),
     /// What came and was not yet looked at, and what came behind it.
     head: BytesMut,
     data: Bytes,
@@ -52,9 +74,11 @@ enum State {
 
 impl Decoder {
     /// With a seal, signatures are checked.
-    pub(crate) fn new(seal: Option<Seal>) -> Self {
+    pub(crate) fn new(seal: Option<Seal>, rules: Rules) -> Self {
         Self {
             seal,
+            rules,
+            chunks: (0, CHUNK_LEN_MIN),
             head: BytesMut::new(),
             data: Bytes::new(),
             state: State::Line,
@@ -102,7 +126,7 @@ impl Decoder {
                 }
                 State::DataEnd => match self.line()? {
                     Some(line) if line.is_empty() => self.state = State::Line,
-                    Some(_) => return Err(malformed()),
+                    Some(_) => return Err(broken()),
                     None => return Ok(None),
                 },
                 State::Trailers => {
@@ -122,29 +146,35 @@ impl Decoder {
         let end = self.data.iter().position(|byte| *byte == b'\n');
         let taken = self.data.split_to(end.map_or(self.data.len(), |end| end + 1));
         if self.head.len() + taken.len() > LINE_LEN_MAX {
-            return Err(malformed());
+            return Err(broken());
         }
         self.head.extend_from_slice(&taken);
         if end.is_none() {
             return Ok(None);
         }
         let line = mem::take(&mut self.head);
-        let line = line.strip_suffix(b"\n").unwrap_or(&line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        String::from_utf8(line.to_vec()).map(Some).map_err(|_| malformed())
+        let line = line.strip_suffix(b"\r\n").ok_or_else(broken)?;
+        String::from_utf8(line.to_vec()).map(Some).map_err(|_| broken())
     }
 
     fn begin_chunk(&mut self, line: &str) -> Result<()> {
         let (len, extension) = line.split_once(';').unwrap_or((line, ""));
         let is_number = !len.is_empty() && len.bytes().all(|byte| byte.is_ascii_hexdigit());
         let len = u64::from_str_radix(len, 16).ok().filter(|len| is_number && *len <= CHUNK_LEN_MAX);
-        let len = len.ok_or_else(malformed)?;
+        let len = len.ok_or_else(broken)?;
         let signature = extension.trim().strip_prefix("chunk-signature=").unwrap_or_default();
         if self.seal.is_some() && signature.is_empty() {
             return Err(mismatch());
         }
         signature.clone_into(&mut self.signature);
         self.hash = Sha256::new();
+        let number = self.chunks.0 + 1;
+        let (_, before) = mem::replace(&mut self.chunks, (number, len));
+        if len > 0 && before < self.rules.len_min {
+            let message = "Only the last chunk is allowed to have a size less than 8192 bytes";
+            let error = Error::new("InvalidChunkSizeError", 400, message);
+            return Err(error.with("Chunk", number.to_string()).with("BadChunkSize", before.to_string()));
+        }
         if len == 0 {
             self.end_chunk()?;
             self.state = State::Trailers;
@@ -175,9 +205,9 @@ impl Decoder {
             self.state = State::Done;
             return Ok(());
         }
-        let (name, value) = line.split_once(':').ok_or_else(malformed)?;
+        let (name, value) = line.split_once(':').ok_or_else(Error::malformed_trailer)?;
         if self.trailers.len() == TRAILERS_MAX {
-            return Err(malformed());
+            return Err(Error::malformed_trailer());
         }
         self.trailers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
         Ok(())
@@ -185,14 +215,16 @@ impl Decoder {
 
     /// The body is all there: were its chunks? Gives the trailers.
     pub(crate) fn finish(&mut self) -> Result<Vec<(String, String)>> {
-        if !self.head.is_empty() && self.state == State::Trailers {
+        if !self.rules.has_trailers && !self.head.is_empty() && self.state == State::Trailers {
             // The last line needs no end.
             let line = mem::take(&mut self.head);
-            let line = String::from_utf8(line.chunk().to_vec()).map_err(|_| malformed())?;
+            let line = String::from_utf8(line.chunk().to_vec()).map_err(|_| broken())?;
             self.trailer(line.trim_end_matches('\r'))?;
         }
-        if !matches!(self.state, State::Trailers | State::Done) {
-            return Err(Error::incomplete_body());
+        let has_ended =
+            self.state == State::Done || !self.rules.has_trailers && self.state == State::Trailers;
+        if !has_ended {
+            return Err(broken());
         }
         let mut trailers = mem::take(&mut self.trailers);
         let signature = trailers.iter().position(|(name, _)| name == "x-amz-trailer-signature");
@@ -223,9 +255,10 @@ impl Seal {
     }
 }
 
+/// What is no chunk is to the service the end of the body.
 #[cold]
-fn malformed() -> Error {
-    Error::request("The request body is not well-formed aws-chunked data")
+fn broken() -> Error {
+    Error::new("IncompleteBody", 400, "The request body terminated unexpectedly")
 }
 
 #[cold]
@@ -263,7 +296,7 @@ mod tests {
     type Decoded = (Vec<u8>, Vec<(String, String)>);
 
     fn decode(body: &[u8], step: usize, seal: Option<Seal>) -> Result<Decoded> {
-        let (mut decoder, mut data) = (Decoder::new(seal), Vec::new());
+        let (mut decoder, mut data) = (Decoder::new(seal, Rules::default()), Vec::new());
         for piece in body.chunks(step) {
             decoder.push(Bytes::copy_from_slice(piece));
             while let Some(more) = decoder.next()? {

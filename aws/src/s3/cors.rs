@@ -1,6 +1,7 @@
 //! Which pages of other origins may read answers: rules of a bucket, and what is said to browsers.
 
 use crate::body::Body;
+use crate::s3::ask::text_of;
 use crate::s3::document::{self, NAMESPACE};
 use crate::s3::error::{Error, Result};
 use crate::s3::reply::set;
@@ -24,7 +25,8 @@ struct Rule {
     methods: Vec<String>,
     origins: Vec<String>,
     exposed: Vec<String>,
-    max_age: Option<u32>,
+    /// Seconds; the service takes fewer than none too.
+    max_age: Option<i32>,
 }
 
 /// What a browser says of itself.
@@ -86,6 +88,11 @@ impl Rule {
             return Err(Error::request(format!(
                 "AllowedOrigin \"{bad}\" can not have more than one wildcard."
             )));
+        }
+        for (name, headers) in [("AllowedHeader", &rule.headers), ("ExposeHeader", &rule.exposed)] {
+            if let Some(bad) = headers.iter().find(|header| !is_name(header)) {
+                return Err(Error::request(format!("{name} \"{bad}\" contains invalid character.")));
+            }
         }
         if let Some(bad) = rule.headers.iter().find(|header| header.matches('*').count() > 1) {
             return Err(Error::request(format!(
@@ -149,6 +156,11 @@ impl Rule {
     }
 }
 
+/// Has it only characters that names of headers have? Patterns may have stars.
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
 /// A pattern with at most one `*`.
 fn fits(pattern: &str, text: &str, ignores_case: bool) -> bool {
     let (pattern, text) = if ignores_case {
@@ -179,6 +191,15 @@ pub(crate) fn preflight(head: &Parts, key: &str, bucket: Option<&Bucket>) -> Res
         return Err(Error::new("BadRequest", 400, "Insufficient information. Origin request header needed."));
     };
     let asked = header(head, "access-control-request-method");
+    if let Some(method) = asked.filter(|method| !METHODS.contains(method)) {
+        let message = format!("Invalid Access-Control-Request-Method: {method}");
+        return Err(Error::new("BadRequest", 400, message));
+    }
+    let names = text_of(&head.headers, "access-control-request-headers").unwrap_or_default();
+    if let Some(bad) = names.split(',').find(|name| !is_name(name.trim_matches(' '))) {
+        let message = format!("Access-Control-Request-Headers \"{bad}\" contains invalid character.");
+        return Err(Error::new("BadRequest", 400, message));
+    }
     let refused = |message: &str, kind: &str| {
         let error = Error::new("AccessForbidden", 403, message).with("Method", asked.unwrap_or("OPTIONS"));
         error.with("ResourceType", kind)
@@ -191,10 +212,6 @@ pub(crate) fn preflight(head: &Parts, key: &str, bucket: Option<&Bucket>) -> Res
         let message = "Invalid Access-Control-Request-Method: null";
         return Err(Error::new("BadRequest", 400, message));
     };
-    if !METHODS.contains(&method) {
-        let message = format!("Invalid Access-Control-Request-Method: {method}");
-        return Err(Error::new("BadRequest", 400, message));
-    }
     let of = Browser { origin, method, headers: requested(head) };
     let Some((rule, pattern)) = cors.find(&of) else {
         return Err(refused(
@@ -243,7 +260,16 @@ mod tests {
                     <MaxAgeSeconds>5</MaxAgeSeconds></CORSRule></CORSConfiguration>";
         let cors = Cors::parse(text.as_bytes()).unwrap();
         assert_eq!(Cors::parse(cors.document().as_bytes()).unwrap(), cors);
-        for bad in [text.replace("GET", "PATCH"), text.replace('*', "**"), text.replace('5', "x")] {
+        let negative = text.replace('5', "-5");
+        assert!(Cors::parse(negative.as_bytes()).unwrap().document().contains(">-5<"), "as the service does");
+        let header = |name: &str| text.replace("<MaxAge", &format!("<{name}>a b</{name}><MaxAge"));
+        for bad in [
+            text.replace("GET", "PATCH"),
+            text.replace('*', "**"),
+            text.replace('5', "x"),
+            header("AllowedHeader"),
+            header("ExposeHeader"),
+        ] {
             assert!(Cors::parse(bad.as_bytes()).is_err(), "{bad}");
         }
     }

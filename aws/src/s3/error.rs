@@ -81,6 +81,12 @@ impl Error {
         Self::new("IncompleteBody", 400, message)
     }
 
+    pub(crate) fn malformed_trailer() -> Self {
+        let message = "The request contained trailing data that was not well-formed or did not conform to our published \
+                       schema.";
+        Self::new("MalformedTrailerError", 400, message)
+    }
+
     pub(crate) fn no_length() -> Self {
         Self::new("MissingContentLength", 411, "You must provide the Content-Length HTTP header.")
     }
@@ -152,7 +158,9 @@ impl From<objects::Error> for Error {
                 let found = found.header("etag", etag.to_string());
                 found.header("last-modified", document::http_date(*modified))
             }
-            objects::Error::MethodNotAllowed { .. } => found.header("allow", "DELETE"),
+            objects::Error::MethodNotAllowed { modified, .. } => {
+                found.header("allow", "DELETE").header("last-modified", document::http_date(*modified))
+            }
             objects::Error::InvalidRange { size, .. } => {
                 found.header("content-range", format!("bytes */{size}"))
             }

@@ -7,20 +7,19 @@ use crate::form::latin;
 use crate::s3::access::{ACL, Caller, Need, check_acl};
 use crate::s3::acl::{Acl, Permission};
 use crate::s3::ask::Ask;
-use crate::s3::auth::Gate;
-use crate::s3::document::{self, parse_iso};
+use crate::s3::auth::{Gate, flaw_of_credential};
+use crate::s3::document;
 use crate::s3::error::{Error, Result};
 use crate::s3::intake::Intake;
 use crate::s3::object::say_put;
-use crate::s3::reply::set;
+use crate::s3::post_policy::Policy;
+use crate::s3::reply::{self, set};
 use crate::s3::sse::{Encryption, customer_key_of};
 use crate::s3::tree::Node;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::signature::parse_date;
 use bytes::{Bytes, BytesMut};
-use fourfold::objects::{Checksum, ChecksumAlgorithm, ContentMd5, PutObject};
+use fourfold::objects::{Checksum, ChecksumAlgorithm, ChecksumError, ContentMd5, PutObject};
 use http::Response;
-use serde_json::Value;
 
 /// Bytes of all fields before the file, and of their heads.
 const FIELDS_LEN_MAX: usize = 64 << 10;
@@ -36,15 +35,16 @@ struct Form<'a, 'b> {
     ended: bool,
 }
 
+/// The fields before the file.
 #[derive(Debug, Default)]
-struct Fields {
-    pairs: Vec<(String, String)>,
+pub(crate) struct Fields {
+    pub(crate) pairs: Vec<(String, String)>,
     /// None if the file came as a text.
     file_name: Option<String>,
 }
 
 impl Fields {
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     }
 
@@ -247,7 +247,7 @@ fn request_of(
 ) -> Result<(PutObject, Encryption)> {
     const SSE: &str = "x-amz-server-side-encryption";
     if fields.pairs.iter().any(|(name, _)| name.to_ascii_lowercase().starts_with("x-amz-object-lock-")) {
-        return Err(Error::request("Bucket is missing Object Lock Configuration"));
+        return Err(Error::request("Bucket is missing ObjectLockConfiguration"));
     }
     let field = |name: &str| fields.get(&format!("{SSE}{name}"));
     let customer =
@@ -263,6 +263,7 @@ fn request_of(
     metadata.cache_control = fields.text("cache-control");
     metadata.content_disposition = fields.text("content-disposition");
     metadata.content_encoding = fields.text("content-encoding");
+    metadata.content_language = fields.text("content-language");
     metadata.expires = fields.text("expires");
     metadata.website_redirect = fields.text("x-amz-website-redirect-location");
     for (name, value) in &fields.pairs {
@@ -292,8 +293,12 @@ fn request_of(
     if let Some(md5) = fields.get("content-md5") {
         request.content_md5 = Some(ContentMd5::parse(md5)?);
     }
+    fields.pairs.iter().try_for_each(|(name, _)| reply::check_checksum_name(name))?;
     for algorithm in ChecksumAlgorithm::ALL {
         if let Some(text) = fields.get(algorithm.header()) {
+            if request.checksum.is_some() {
+                return Err(ChecksumError::SeveralChecksums.into());
+            }
             request.checksum = Some(Checksum::parse(algorithm, text)?);
         }
     }
@@ -323,129 +328,29 @@ fn admit(ask: &Ask<'_>, gate: &Gate<'_>, fields: &Fields) -> Result<(Caller, Opt
             let rule = "Only AWS4-HMAC-SHA256 is supported";
             return Err(Error::argument(SIGNED[0], algorithm, rule));
         }
-        let credential = credential?;
-        date?;
+        let (credential, date) = (credential?, date?);
+        if let Some(flaw) = flaw_of_credential(credential) {
+            return Err(Error::argument(SIGNED[1], credential, flaw));
+        }
+        if parse_date(date).is_none() {
+            let rule = "X-Amz-Date must be formated via ISO8601 Long format";
+            return Err(Error::argument(SIGNED[2], date, rule));
+        }
         gate.admit_form(policy, Some(credential), Some(signature?))?
     } else {
         gate.admit_form_old(policy, field(SIGNED_OLD[0])?, field(SIGNED_OLD[1])?)?
     };
-    let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
-    let text = STANDARD
-        .decode(policy.split_whitespace().collect::<String>())
-        .map_err(|_| invalid("invalid Base64 encoding."))?;
-    if text.is_empty() {
-        return Err(invalid("Expecting '{' but found End-of-Input"));
-    }
-    let policy: Value = serde_json::from_slice(&text).map_err(|_| invalid("Invalid JSON."))?;
-    let expiration = policy
-        .get("expiration")
-        .and_then(Value::as_str)
-        .ok_or_else(|| invalid("Policy missing expiration."))?;
-    let end = parse_iso(expiration)
-        .ok_or_else(|| invalid(&format!("Invalid 'expiration' value: '{expiration}'")))?;
-    if gate.now > end {
+    let policy = Policy::read(policy)?;
+    if gate.now > policy.end {
         return Err(Error::new("AccessDenied", 403, "Invalid according to Policy: Policy expired."));
     }
-    let conditions = policy.get("conditions").ok_or_else(|| invalid("Policy missing conditions."))?;
-    let conditions =
-        conditions.as_array().ok_or_else(|| invalid("Invalid 'conditions' value: must be a List."))?;
-    let lens = check_conditions(conditions, ask, fields)?;
+    let lens = policy.check(ask, fields)?;
     Ok((caller, lens))
 }
 
 /// Fields of a form by which its policy is signed, and those of old.
 const SIGNED: [&str; 4] = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"];
 const SIGNED_OLD: [&str; 2] = ["AWSAccessKeyId", "Signature"];
-
-/// Fields of a form that need no condition.
-const FREE: [&str; 7] =
-    ["policy", "signature", "x-amz-signature", "awsaccesskeyid", "file", "submit", "x-amz-security-token"];
-
-/// Does every condition hold, and does one stand for every field?
-fn check_conditions(conditions: &[Value], ask: &Ask<'_>, fields: &Fields) -> Result<Option<(u64, u64)>> {
-    let invalid = |what: &str| Error::new("InvalidPolicyDocument", 400, format!("Invalid Policy: {what}"));
-    let failed = |condition: &[Value]| {
-        let parts: Vec<String> = condition.iter().map(Value::to_string).collect();
-        let message = format!("Invalid according to Policy: Policy Condition failed: [{}]", parts.join(", "));
-        Error::new("AccessDenied", 403, message)
-    };
-    let value_of = |name: &str| match name {
-        "bucket" => fields.get(name).or(Some(&*ask.target.bucket)),
-        _ => fields.get(name),
-    };
-    let (mut named, mut lens) = (Vec::new(), None);
-    for condition in conditions {
-        match condition {
-            Value::Object(pairs) => {
-                if pairs.len() != 1 {
-                    return Err(invalid(
-                        "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.",
-                    ));
-                }
-                for (name, wanted) in pairs {
-                    let wanted = wanted
-                        .as_str()
-                        .ok_or_else(|| invalid("Invalid Simple-Condition: value must be a string."))?;
-                    if value_of(&name.to_ascii_lowercase()) != Some(wanted) {
-                        return Err(failed(&["eq".into(), format!("${name}").into(), wanted.into()]));
-                    }
-                    named.push(name.to_ascii_lowercase());
-                }
-            }
-            Value::Array(list) => {
-                let operator = list.first().and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-                let [_, second, third] = &list[..] else {
-                    let what = match &*operator {
-                        "" => "Invalid Condition: missing operation identifier.".to_owned(),
-                        operator => format!("Invalid {operator}: wrong number of arguments."),
-                    };
-                    return Err(invalid(&what));
-                };
-                if operator == "content-length-range" {
-                    let number = |value: &Value| match value.as_str() {
-                        Some(text) => text.parse().map_err(|_| failed(list)),
-                        None => value.as_u64().ok_or_else(|| invalid("Invalid content-length-range.")),
-                    };
-                    lens = Some((number(second)?, number(third)?));
-                    continue;
-                }
-                let name = second.as_str().unwrap_or_default();
-                let Some(name) = name.strip_prefix('$') else { return Err(failed(list)) };
-                let wanted =
-                    third.as_str().ok_or_else(|| invalid("Invalid Condition: value must be a string."))?;
-                let name = name.to_ascii_lowercase();
-                let found = value_of(&name).unwrap_or_default();
-                let holds = match &*operator {
-                    "eq" => found == wanted,
-                    "starts-with" if name == "content-type" => {
-                        found.split(',').all(|one| one.trim().starts_with(wanted))
-                    }
-                    "starts-with" => found.starts_with(wanted),
-                    _ => return Err(invalid(&format!("Invalid Condition: unknown operation '{operator}'."))),
-                };
-                if !holds {
-                    return Err(failed(list));
-                }
-                named.push(name);
-            }
-            _ => return Err(invalid("Invalid condition test: must be a List or Object.")),
-        }
-    }
-    let extra = fields
-        .pairs
-        .iter()
-        .map(|(name, _)| name.to_ascii_lowercase())
-        .find(|name| !FREE.contains(&&**name) && !name.starts_with("x-ignore-") && !named.contains(name));
-    // The bucket is a field of every form, even if it only stands in the URL.
-    let extra = extra.or_else(|| (!named.iter().any(|name| name == "bucket")).then(|| "bucket".to_owned()));
-    match extra {
-        Some(name) => {
-            let message = format!("Invalid according to Policy: Extra input fields: {name}");
-            Err(Error::new("AccessDenied", 403, message))
-        }
-        None => Ok(lens),
-    }
-}
 
 /// A redirect, a document, or nothing, as the form wants it.
 fn answer_of(ask: &Ask<'_>, fields: &Fields, etag: &str) -> Response<Body> {

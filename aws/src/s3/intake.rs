@@ -5,8 +5,9 @@
 
 use crate::body::Body;
 use crate::s3::ask::Ask;
-use crate::s3::chunked::Decoder;
+use crate::s3::chunked::{Decoder, Rules};
 use crate::s3::error::{Error, Result};
+use crate::s3::reply;
 use crate::signature::hex;
 use bytes::{Bytes, BytesMut};
 use fourfold::objects::{Checksum, ChecksumAlgorithm};
@@ -37,6 +38,7 @@ pub(crate) struct Intake<'a> {
     hash: Option<(Sha256, String)>,
     /// The checksum that comes behind the data.
     algorithm: Option<ChecksumAlgorithm>,
+    rules: Rules,
     trailers: Vec<(String, String)>,
     ended: bool,
 }
@@ -47,21 +49,26 @@ impl<'a> Intake<'a> {
         let is_chunked = payload.starts_with("STREAMING-")
             || (ask.header("x-amz-decoded-content-length").is_some()
                 && ask.header("content-encoding").is_some_and(|coding| coding.contains("aws-chunked")));
-        let mut intake =
-            Self { body, decoder: None, hash: None, algorithm: None, trailers: Vec::new(), ended: false };
+        let mut intake = Self {
+            body,
+            decoder: None,
+            hash: None,
+            algorithm: None,
+            rules: Rules::default(),
+            trailers: Vec::new(),
+            ended: false,
+        };
         if is_chunked {
             if ask.header("x-amz-decoded-content-length").is_none() {
                 return Err(Error::no_length());
             }
             let is_signed = payload.contains("HMAC");
-            intake.decoder = Some(Decoder::new(ask.seal.clone().filter(|_| is_signed)));
-            if let Some(trailer) = ask.header("x-amz-trailer") {
-                let known = ChecksumAlgorithm::ALL.into_iter().find(|known| {
-                    trailer.split(',').any(|name| name.trim().eq_ignore_ascii_case(known.header()))
-                });
+            intake.rules = Rules::of(payload);
+            intake.decoder = Some(Decoder::new(ask.seal.clone().filter(|_| is_signed), intake.rules));
+            if ask.header("x-amz-trailer").is_some() {
                 let refused =
                     || Error::request("The value specified in the x-amz-trailer header is not supported");
-                intake.algorithm = Some(known.ok_or_else(refused)?);
+                intake.algorithm = Some(reply::trailing(ask).ok_or_else(refused)?);
             }
         }
         // A hash is of the body as it was sent, frames and all.
@@ -115,6 +122,9 @@ impl<'a> Intake<'a> {
         self.ended = true;
         if let Some(decoder) = &mut self.decoder {
             self.trailers.extend(decoder.finish()?);
+            if self.rules.has_trailers && self.algorithm.is_none() && !self.trailers.is_empty() {
+                return Err(Error::malformed_trailer());
+            }
         }
         match self.hash.take() {
             Some((hasher, expected)) => {
@@ -146,15 +156,11 @@ impl<'a> Intake<'a> {
     pub(crate) fn checksum(&self) -> Result<Option<Checksum>> {
         let Some(algorithm) = self.algorithm else { return Ok(None) };
         let found = self.trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case(algorithm.header()));
-        let missing = || {
-            Error::new(
-                "MalformedTrailerError",
-                400,
-                "The request contained trailing data that was not well-formed or did not conform to our published schema.",
-            )
-        };
-        let (_, text) = found.ok_or_else(missing)?;
-        Ok(Some(Checksum::parse(algorithm, text.trim())?))
+        let (_, text) = found.ok_or_else(Error::malformed_trailer)?;
+        let checksum = Checksum::parse(algorithm, text.trim());
+        checksum.map(Some).map_err(|_| {
+            Error::request(format!("Value for {} trailing header is invalid.", algorithm.header()))
+        })
     }
 
     /// All of it, if it is not too long: a document.

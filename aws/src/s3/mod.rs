@@ -25,6 +25,7 @@ mod object;
 mod old;
 mod operation;
 mod policy;
+mod post_policy;
 mod reply;
 mod sse;
 mod tree;
@@ -47,6 +48,17 @@ use ask::bucket_of_host;
 
 /// Bytes of a document in a request; the longest configuration has fewer.
 pub(crate) const DOCUMENT_LEN_MAX: usize = 1 << 20;
+
+/// Bytes of all headers of a request.
+const HEAD_LEN_MAX: usize = 8 << 10;
+
+/// What only buckets of directories know, and none here is one. Without them more would be done than was asked for.
+const ONLY_OF_DIRECTORIES: [&str; 4] = [
+    "x-amz-write-offset-bytes",
+    "x-amz-if-match-size",
+    "x-amz-if-match-last-modified-time",
+    "x-amz-if-match-initiated-time",
+];
 
 /// What a router is told about S3.
 #[derive(Clone, Debug)]
@@ -120,6 +132,12 @@ pub(crate) async fn answer(call: &Call<'_>, face: &Face, mut body: Body) -> Resp
             if error.status == 301 || error.code == "NoSuchBucket" && error.details.is_empty() {
                 error = error.with("BucketName", &name);
             }
+            // What is looked at on the way to an answer was not asked for by this method.
+            if error.code == "MethodNotAllowed"
+                && let Some((_, method)) = error.details.iter_mut().find(|(name, _)| *name == "Method")
+            {
+                head.method.as_str().clone_into(method);
+            }
             // Who waits for leave to send has sent nothing.
             if !head.headers.contains_key("expect") {
                 intake::drain(&mut body).await;
@@ -146,6 +164,7 @@ async fn answer_to(
     body: &mut Body,
 ) -> Result<Response<Body>> {
     let head = call.head;
+    check_head(head)?;
     let target = target?;
     if head.method == Method::OPTIONS {
         let bucket = call.store.buckets().bucket(&target.bucket).ok();
@@ -153,10 +172,14 @@ async fn answer_to(
     }
     let query = Query::of(head);
     let (account, now) = (call.store.account(), call.store.now());
+    if let Some(name) = ONLY_OF_DIRECTORIES.iter().find(|name| head.headers.contains_key(**name)) {
+        return Err(Error::header_not_implemented(name));
+    }
     let gate = Gate { keys: &face.keys, accounts: &face.accounts, account, now };
     let admitted = gate.admit(head, call.scope.as_ref(), &target, &query)?;
     check_payload(call)?;
     let operation = Operation::of(head, &target, &query)?;
+    check_streaming(call, operation, &admitted.caller)?;
     if operation != Operation::CreateBucket && !target.bucket.is_empty() && !may_be_bucket(&target.bucket) {
         return Err(objects::Error::InvalidBucketName { name: target.bucket }.into());
     }
@@ -211,6 +234,36 @@ async fn answer_to(
 pub(crate) fn may_be_bucket(name: &str) -> bool {
     (3..=255).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// May the body come in chunks? That of objects may, with signatures if its sender has one.
+fn check_streaming(call: &Call<'_>, operation: Operation, caller: &Caller) -> Result<()> {
+    let payload = call.header("x-amz-content-sha256").unwrap_or_default();
+    if !payload.starts_with("STREAMING-") {
+        return Ok(());
+    }
+    if *caller == Caller::Anonymous && payload.contains("-AWS4-") {
+        return Err(Error::request(
+            "Anonymous requests don't support this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or \
+             STREAMING-UNSIGNED-PAYLOAD-TRAILER.",
+        ));
+    }
+    match operation {
+        Operation::PutObject | Operation::UploadPart => Ok(()),
+        _ => Err(Error::request("The value of x-amz-content-sha256 header is invalid.")),
+    }
+}
+
+/// Are the headers as short as the service wants them?
+fn check_head(head: &http::request::Parts) -> Result<()> {
+    // Each with what stands between name and value, and at its end.
+    let len: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if len <= HEAD_LEN_MAX {
+        return Ok(());
+    }
+    let message = "Your request header section exceeds the maximum allowed size.";
+    let error = Error::new("RequestHeaderSectionTooLarge", 400, message);
+    Err(error.with("MaxSizeAllowed", HEAD_LEN_MAX.to_string()))
 }
 
 /// Is what the caller says of the body something that can be?

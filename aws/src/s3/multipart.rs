@@ -12,8 +12,8 @@ use crate::s3::reply::{self, set, set_some};
 use crate::s3::sse::Encryption;
 use crate::s3::tree::Node;
 use fourfold::objects::{
-    self, Checksum, ChecksumAlgorithm, CompleteUpload, CompletedPart, CreateUpload, UploadPart,
-    UploadPartCopy,
+    self, Bucket, Checksum, ChecksumAlgorithm, ChecksumType, CompleteUpload, CompletedPart, CreateUpload,
+    ListParts, UploadPart, UploadPartCopy,
 };
 use http::Response;
 
@@ -60,7 +60,8 @@ fn upload_id<'a>(ask: &'a Ask<'_>) -> &'a str {
 fn part_number(ask: &Ask<'_>) -> Result<u32> {
     let text = ask.param("partNumber").unwrap_or_default();
     let rule = "Part number must be an integer between 1 and 10000, inclusive";
-    text.parse().map_err(|_| Error::argument("partNumber", text, rule))
+    let number = text.parse().ok().filter(|number| (1..=objects::limits::PART_NUMBER_MAX).contains(number));
+    number.ok_or_else(|| Error::argument("partNumber", text, rule))
 }
 
 pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response<Body>> {
@@ -80,7 +81,10 @@ pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
     request.content_md5 = reply::content_md5(ask)?;
     let given = reply::checksum(ask)?;
     request.checksum = given;
-    request.checksum_algorithm = body.trailing();
+    request.checksum_algorithm = body.trailing().or(reply::announced(ask)?);
+    if given.is_none() && request.checksum_algorithm.is_none() {
+        check_needs_none(ask, &bucket)?;
+    }
     request.content_length = len;
     request.opaque_etag = encryption.is_opaque();
     let mut writer = bucket.part_writer(request)?;
@@ -99,6 +103,20 @@ pub(crate) async fn put_part(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Res
     set(headers, checksum.algorithm().header(), checksum.to_string());
     encryption.say(headers);
     Ok(answer)
+}
+
+/// Whoever chose checksums that are made of those of the parts sends one with each.
+fn check_needs_none(ask: &Ask<'_>, bucket: &Bucket) -> Result<()> {
+    let mut request = ListParts::new(ask.key(), upload_id(ask));
+    request.max_parts = Some(0);
+    let upload = bucket.list_parts(&request)?;
+    match upload.checksum {
+        (algorithm, ChecksumType::Composite) if upload.chose_checksum => Err(Error::request(format!(
+            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: null",
+            algorithm.lower_name()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 pub(crate) async fn copy_part(ask: &Ask<'_>) -> Result<Response<Body>> {
@@ -200,16 +218,17 @@ fn parts_of(text: &[u8]) -> Result<Vec<CompletedPart>> {
 
 /// The checksum among the children of an element.
 fn checksum_of(node: &Node) -> Result<Option<Checksum>> {
+    let mut found = None;
     for child in &node.children {
         let Some(name) = child.name.strip_prefix("Checksum") else { continue };
         if let Ok(algorithm) = name.parse::<ChecksumAlgorithm>() {
-            let rule = "Invalid Base64 or multiple checksums present in request";
             let text = child.text.trim();
-            let checksum = Checksum::parse(algorithm, text);
-            return checksum.map(Some).map_err(|_| Error::argument("Checksum", text, rule));
+            let rule = "Invalid Base64 or multiple checksums present in request";
+            let checksum = Checksum::parse(algorithm, text).ok().filter(|_| found.is_none());
+            found = Some(checksum.ok_or_else(|| Error::argument("Checksum", text, rule))?);
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 pub(crate) async fn abort(ask: &Ask<'_>) -> Result<Response<Body>> {

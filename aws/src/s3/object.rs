@@ -48,7 +48,7 @@ pub(crate) fn refuse_lock(ask: &Ask<'_>) -> Result<()> {
     }
     let other = ask.head.headers.keys().any(|name| name.as_str().starts_with("x-amz-object-lock-"));
     if other || mode.or(until).or(hold).is_some() {
-        Err(Error::request("Bucket is missing Object Lock Configuration"))
+        Err(Error::request("Bucket is missing ObjectLockConfiguration"))
     } else {
         Ok(())
     }
@@ -88,7 +88,7 @@ pub(crate) async fn put(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<Response
     request.storage_class = reply::storage_class(ask)?.unwrap_or_default();
     request.content_md5 = reply::content_md5(ask)?;
     request.checksum = reply::checksum(ask)?;
-    request.checksum_algorithm = body.trailing().or(reply::algorithm(ask, "x-amz-sdk-checksum-algorithm")?);
+    request.checksum_algorithm = body.trailing().or(reply::announced(ask)?);
     request.content_length = len;
     request.if_match = ask.header_text("if-match");
     request.if_none_match = ask.header_text("if-none-match");
@@ -222,6 +222,10 @@ pub(crate) async fn delete_many(ask: &Ask<'_>, body: &mut Intake<'_>) -> Result<
     let mut requests = Vec::new();
     for node in root.all("Object") {
         let mut request = DeleteObject::new(node.required("Key")?);
+        // Conditions that only buckets of directories know.
+        if let Some(name) = ["Size", "LastModifiedTime"].into_iter().find(|name| node.child(name).is_some()) {
+            return Err(Error::header_not_implemented(name));
+        }
         request.version_id = node.text_of("VersionId").filter(|id| !id.is_empty()).map(str::to_owned);
         request.if_match = node.text_of("ETag").filter(|tag| !tag.is_empty()).map(str::to_owned);
         requests.push(request);
@@ -543,6 +547,15 @@ pub(crate) async fn delete_tags(ask: &Ask<'_>) -> Result<Response<Body>> {
     let mut answer = document::empty(204);
     say_version(answer.headers_mut(), done.version_id);
     Ok(answer)
+}
+
+/// Nothing is ever archived, so there is nothing to restore, but only of what there is this is said.
+pub(crate) fn restore(ask: &Ask<'_>) -> Result<Response<Body>> {
+    let mut request = GetObject::new(ask.key());
+    request.version_id = ask.version()?.map(str::to_owned);
+    ask.bucket()?.head_object(&request)?;
+    let message = "Restore is not allowed for the object's current storage class";
+    Err(Error::new("InvalidObjectState", 403, message))
 }
 
 pub(crate) fn get_acl(ask: &Ask<'_>) -> Result<Response<Body>> {

@@ -60,6 +60,7 @@ pub(crate) enum Operation {
     PutAcl,
     /// What concerns the lock of an object, which no bucket here has.
     Lock,
+    Restore,
     CreateUpload,
     UploadPart,
     CopyPart,
@@ -108,6 +109,12 @@ impl Operation {
         let method = head.method.as_str();
         if let Some(name) = NOT_HERE.into_iter().find(|name| query.has(name)) {
             return Err(Error::header_not_implemented(name));
+        }
+        // Of a bucket, a form or a list of keys may come with it.
+        let copies = method == "PUT" || method == "POST" && target.key.is_empty();
+        if let Some(source) = head.headers.get("x-amz-copy-source").filter(|_| !copies) {
+            let rule = "You can only specify a copy source header for copy requests.";
+            return Err(Error::argument("x-amz-copy-source", latin(source.as_bytes()), rule));
         }
         match (target.bucket.is_empty(), target.key.is_empty()) {
             (true, _) => match method {
@@ -198,15 +205,10 @@ impl Operation {
         if ["retention", "legal-hold"].into_iter().any(|name| query.has(name)) {
             return Ok(Op::Lock);
         }
-        if let Some(name) = ["annotation", "annotations", "restore", "select", "encryption"]
-            .into_iter()
-            .find(|name| query.has(name))
+        if let Some(name) =
+            ["annotation", "annotations", "select", "encryption"].into_iter().find(|name| query.has(name))
         {
             return Err(Self::refused(method, name));
-        }
-        if let Some(source) = head.headers.get("x-amz-copy-source").filter(|_| method != "PUT") {
-            let rule = "You can only specify a copy source header for copy requests.";
-            return Err(Error::argument("x-amz-copy-source", latin(source.as_bytes()), rule));
         }
         if let (true, Some(number)) = (method == "PUT" && !query.has("uploadId"), query.get("partNumber")) {
             let rule = "This operation does not accept partNumber without uploadId";
@@ -214,29 +216,34 @@ impl Operation {
         }
         match method {
             "GET" if query.has("attributes") => Ok(Op::Attributes),
+            "GET" if query.has("uploads") => {
+                Err(Error::request("Key is not expected for the GET method ?uploads subresource"))
+            }
+            "GET" if query.has("versions") => {
+                Err(Error::request("There is no such thing as the ?versions sub-resource for a key"))
+            }
             "GET" if query.has("uploadId") => Ok(Op::ListParts),
             "GET" => Ok(Op::GetObject),
             "HEAD" => Ok(Op::HeadObject),
+            "PUT" if query.has("uploadId") && !query.has("partNumber") => {
+                not_allowed("GET, HEAD, POST, DELETE")
+            }
             "PUT" if query.has("uploadId") && is_copy => Ok(Op::CopyPart),
             "PUT" if query.has("uploadId") => Ok(Op::UploadPart),
             "PUT" if is_copy => Ok(Op::CopyObject),
             "PUT" => Ok(Op::PutObject),
             "DELETE" if query.has("uploadId") => Ok(Op::AbortUpload),
             "DELETE" => Ok(Op::DeleteObject),
+            "POST" if query.has("restore") => Ok(Op::Restore),
             "POST" if query.has("uploads") => Ok(Op::CreateUpload),
             "POST" if query.has("uploadId") => Ok(Op::CompleteUpload),
             _ => not_allowed("GET, HEAD, PUT, DELETE"),
         }
     }
 
-    /// What the service has and this does not: nothing is ever archived, nothing is SQL.
+    /// What the service has and this does not: nothing is SQL.
     fn refused(method: &str, name: &str) -> Error {
         match (method, name) {
-            ("POST", "restore") => Error::new(
-                "InvalidObjectState",
-                403,
-                "Restore is not allowed for the object's current storage class",
-            ),
             ("POST", "select") => Error::method_not_allowed(method, "OBJECT", "GET, HEAD, PUT, DELETE"),
             _ => Error::header_not_implemented(name),
         }
@@ -296,6 +303,7 @@ impl Operation {
             Op::GetAcl => (either("s3:GetObjectAcl", "s3:GetObjectVersionAcl"), Need::Object(ReadAcp)),
             Op::PutAcl => (either("s3:PutObjectAcl", "s3:PutObjectVersionAcl"), Need::Object(WriteAcp)),
             Op::Lock => owner("s3:GetObjectRetention"),
+            Op::Restore => owner("s3:RestoreObject"),
             Op::AbortUpload => ("s3:AbortMultipartUpload", Need::Bucket(Write)),
             Op::ListParts => ("s3:ListMultipartUploadParts", Need::Bucket(Read)),
             Op::PostForm
@@ -354,6 +362,7 @@ impl Operation {
                 ask.bucket()?;
                 Err(Error::request("Bucket is missing Object Lock Configuration"))
             }
+            Op::Restore => object::restore(ask),
             Op::CreateUpload => multipart::create(ask).await,
             Op::UploadPart => multipart::put_part(ask, body).await,
             Op::CopyPart => multipart::copy_part(ask).await,

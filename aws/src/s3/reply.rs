@@ -7,13 +7,15 @@ use crate::s3::error::{Error, Result};
 use crate::s3::sse::Encryption;
 use crate::s3::words;
 use fourfold::objects::{
-    Checksum, ChecksumAlgorithm, ChecksumType, ContentMd5, ContentRange, DEFAULT_CONTENT_TYPE, Metadata,
-    ObjectInfo, StorageClass, Tags, VersionId,
+    Checksum, ChecksumAlgorithm, ChecksumError, ChecksumType, ContentMd5, ContentRange, DEFAULT_CONTENT_TYPE,
+    Metadata, ObjectInfo, StorageClass, Tags, VersionId,
 };
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
 const USER: &str = "x-amz-meta-";
+/// Says which checksum an SDK sends.
+const ANNOUNCED: &str = "x-amz-sdk-checksum-algorithm";
 
 /// Sets a header; a text that cannot be one is left out.
 pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, value: impl AsRef<[u8]>) {
@@ -99,16 +101,60 @@ pub(crate) fn content_md5(ask: &Ask<'_>) -> Result<Option<ContentMd5>> {
 
 /// The checksum that the caller sent in a header.
 pub(crate) fn checksum(ask: &Ask<'_>) -> Result<Option<Checksum>> {
+    let names = ask.head.headers.keys().map(HeaderName::as_str);
+    let names = names.chain(ask.query.headers().map(|(name, _)| name));
+    names.into_iter().try_for_each(check_checksum_name)?;
     let mut found = ChecksumAlgorithm::ALL
         .into_iter()
         .filter_map(|algorithm| Some((algorithm, ask.header(algorithm.header())?)));
-    let Some((algorithm, text)) = found.next() else { return Ok(None) };
-    if found.next().is_some() {
-        return Err(Error::request(
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-        ));
+    let (first, trailing) = (found.next(), trailing(ask));
+    if found.next().is_some() || first.is_some() && trailing.is_some() {
+        return Err(ChecksumError::SeveralChecksums.into());
     }
-    Ok(Some(Checksum::parse(algorithm, text)?))
+    let sent = first.map(|(algorithm, _)| algorithm).or(trailing);
+    match (announced(ask)?, sent) {
+        (Some(announced), Some(sent)) if announced != sent => return Err(bad_announcement()),
+        // A URL may have been made for more than its user sends.
+        (Some(_), None) if ask.head.headers.contains_key(ANNOUNCED) => {
+            return Err(Error::request(format!(
+                "{ANNOUNCED} specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+            )));
+        }
+        _ => {}
+    }
+    Ok(first.map(|(algorithm, text)| Checksum::parse(algorithm, text)).transpose()?)
+}
+
+/// The algorithm of the checksum that is to come behind the data.
+pub(crate) fn trailing(ask: &Ask<'_>) -> Option<ChecksumAlgorithm> {
+    let trailer = ask.header("x-amz-trailer")?;
+    ChecksumAlgorithm::ALL
+        .into_iter()
+        .find(|known| trailer.split(',').any(|name| name.trim().eq_ignore_ascii_case(known.header())))
+}
+
+/// Is it the name of a checksum that there is, if it is like one?
+pub(crate) fn check_checksum_name(name: &str) -> Result<()> {
+    const PREFIX: &str = "x-amz-checksum-";
+    let others = ["algorithm", "mode", "type"];
+    let is_like = name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+    let Some(kind) = name.get(PREFIX.len()..).filter(|_| is_like) else { return Ok(()) };
+    if others.iter().any(|other| kind.eq_ignore_ascii_case(other))
+        || kind.parse::<ChecksumAlgorithm>().is_ok()
+    {
+        return Ok(());
+    }
+    Err(Error::request("The algorithm type you specified in x-amz-checksum- header is invalid."))
+}
+
+/// The algorithm of the checksum that an SDK says it sends.
+pub(crate) fn announced(ask: &Ask<'_>) -> Result<Option<ChecksumAlgorithm>> {
+    let text = ask.header(ANNOUNCED);
+    text.map(|text| text.parse().map_err(|_| bad_announcement())).transpose()
+}
+
+fn bad_announcement() -> Error {
+    Error::request(format!("Value for {ANNOUNCED} header is invalid."))
 }
 
 /// The checksum that the caller asks for.
@@ -213,5 +259,5 @@ pub(crate) fn overrides(headers: &mut HeaderMap, ask: &Ask<'_>) -> Result<()> {
 
 /// The type of the checksum of an upload.
 pub(crate) fn checksum_type(ask: &Ask<'_>) -> Result<Option<ChecksumType>> {
-    Ok(ask.header("x-amz-checksum-type").map(str::parse).transpose()?)
+    Ok(ask.header("x-amz-checksum-type").map(|text| text.to_ascii_uppercase().parse()).transpose()?)
 }

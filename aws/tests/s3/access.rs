@@ -233,6 +233,14 @@ fn pages_of_other_origins() {
     let (origin, method) = (("origin", "http://a.test"), ("access-control-request-method", "PUT"));
     assert_eq!(refusal(&ask(&[])), ("BadRequest", 400));
     assert_eq!(refusal(&ask(&[origin, method])), ("AccessForbidden", 403));
+    let wrong = ask(&[origin, ("access-control-request-method", "put")]);
+    assert_eq!(
+        (refusal(&wrong), element(text(&wrong), "Message")),
+        (("BadRequest", 400), "Invalid Access-Control-Request-Method: put")
+    );
+    let wrong = ask(&[origin, method, ("access-control-request-headers", "x-a, x b")]);
+    assert_eq!(refusal(&wrong), ("BadRequest", 400));
+    assert!(element(text(&wrong), "Message").contains("x b&quot; contains invalid character."));
     let rules = "<CORSConfiguration><CORSRule><AllowedMethod>PUT</AllowedMethod><AllowedOrigin>http://*.test</AllowedOrigin>\
                  <AllowedHeader>x-*</AllowedHeader><ExposeHeader>etag</ExposeHeader><MaxAgeSeconds>7</MaxAgeSeconds></CORSRule></CORSConfiguration>";
     face.send("PUT", "/photos?cors", &[], rules);

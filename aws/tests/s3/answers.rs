@@ -92,7 +92,18 @@ fn an_upload_without_a_checksum_speaks_of_none() {
 fn a_composite_checksum_and_those_of_parts() {
     let face = Face::new();
     let id = begin(&face, "k", &[("x-amz-checksum-algorithm", "CRC32")]);
-    face.send("PUT", &format!("/photos/k?uploadId={id}&partNumber=1"), &[], "hello");
+    let path = format!("/photos/k?uploadId={id}&partNumber=1");
+    let message =
+        "Checksum Type mismatch occurred, expected checksum Type: crc32, actual checksum Type: null";
+    check(&face.send("PUT", &path, &[], "hello"), "InvalidRequest", message, &[]);
+    face.send("PUT", &path, &[("x-amz-checksum-crc32", "NhCmhg==")], "hello");
+    let both = "<ChecksumCRC32>NhCmhg==</ChecksumCRC32><ChecksumCRC32C>mnG7TA==</ChecksumCRC32C>";
+    check(
+        &complete(&face, "k", &id, both, &[]),
+        "InvalidArgument",
+        "Invalid Base64 or multiple checksums present in request",
+        &[("ArgumentName", "Checksum"), ("ArgumentValue", "mnG7TA==")],
+    );
     let done = complete(&face, "k", &id, "<ChecksumCRC32>NhCmhg==</ChecksumCRC32>", &[]);
     let composite = element(text(&done), "ChecksumCRC32");
     let value = composite.strip_suffix("-1").expect("a number of parts");

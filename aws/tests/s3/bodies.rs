@@ -59,7 +59,7 @@ fn chunks_with_a_checksum_behind_them() {
         face.send("PUT", "/photos/k", &headers, body)
     };
     let crc = "x-amz-checksum-crc32";
-    let good = chunked("hello world", 4, "x-amz-checksum-crc32:DUoRhQ==\r\n");
+    let good = chunked("hello world", 11, "x-amz-checksum-crc32:DUoRhQ==\r\n");
     let done = put(crc, "11", &good);
     assert_eq!((done.status().as_u16(), header(&done, crc)), (200, "DUoRhQ=="));
     let got = face.send("GET", "/photos/k", &[("x-amz-checksum-mode", "ENABLED")], "");
@@ -67,15 +67,60 @@ fn chunks_with_a_checksum_behind_them() {
         (text(&got), header(&got, crc), header(&got, "content-encoding")),
         ("hello world", "DUoRhQ==", "")
     );
-    let wrong = chunked("hello World", 4, "x-amz-checksum-crc32:DUoRhQ==\r\n");
+    let wrong = chunked("hello World", 11, "x-amz-checksum-crc32:DUoRhQ==\r\n");
     assert_eq!(refusal(&put(crc, "11", &wrong)), ("BadDigest", 400));
-    assert_eq!(refusal(&put(crc, "11", &chunked("hello world", 4, ""))), ("MalformedTrailerError", 400));
+    assert_eq!(refusal(&put(crc, "11", &chunked("hello world", 11, ""))), ("MalformedTrailerError", 400));
     assert_eq!(refusal(&put(crc, "12", &good)), ("IncompleteBody", 400));
-    assert_eq!(refusal(&put(crc, "11", &good[..good.len() - 30])), ("InvalidRequest", 400));
-    assert_eq!(refusal(&put(crc, "11", &good[..12])), ("IncompleteBody", 400));
-    assert_eq!(refusal(&put(crc, "11", "hello world")), ("IncompleteBody", 400));
+    for cut in [2, 30, good.len() - 12] {
+        let refused = put(crc, "11", &good[..good.len() - cut]);
+        assert_eq!(refusal(&refused), ("IncompleteBody", 400), "{cut}");
+        assert_eq!(element(text(&refused), "Message"), "The request body terminated unexpectedly");
+    }
+    for broken in [
+        "hello world",
+        "b\nhello world\r\n0\r\n\r\n",
+        "b\r\nhello world0\r\n\r\n",
+        "b\r\nhello world\r\nJ\r\n",
+    ] {
+        assert_eq!(refusal(&put(crc, "11", broken)), ("IncompleteBody", 400), "{broken:?}");
+    }
+    for len in ["", "x", "11 "] {
+        assert_eq!(refusal(&put(crc, len, &good)), ("MissingContentLength", 411), "{len:?}");
+    }
+    let value = chunked("hello world", 11, "x-amz-checksum-crc32:x\r\n");
+    let refused = put(crc, "11", &value);
+    assert_eq!(refusal(&refused), ("InvalidRequest", 400));
+    assert_eq!(
+        element(text(&refused), "Message"),
+        "Value for x-amz-checksum-crc32 trailing header is invalid."
+    );
+    let short = put(crc, "11", &chunked("hello world", 6, ""));
+    assert_eq!(refusal(&short), ("InvalidChunkSizeError", 400));
+    assert_eq!((element(text(&short), "Chunk"), element(text(&short), "BadChunkSize")), ("2", "6"));
     assert_eq!(refusal(&put("x-amz-meta-a", "11", &good)), ("InvalidRequest", 400));
     assert_eq!(face.get("/photos/k"), "hello world");
+}
+
+#[test]
+fn where_chunks_and_trailers_are_not_expected() {
+    let face = Face::new();
+    let kind = ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+    let headers = [kind, ("x-amz-decoded-content-length", "5")];
+    let body = chunked("hello", 5, "x-amz-checksum-crc32:NhCmhg==\r\n");
+    assert_eq!(refusal(&face.send("PUT", "/photos/k", &headers, &body)), ("MalformedTrailerError", 400));
+    assert_eq!(face.send("PUT", "/photos/k", &headers, &chunked("hello", 5, "")).status(), 200);
+    for (method, path) in [("GET", "/photos/k"), ("DELETE", "/photos/k"), ("PUT", "/photos?tagging")] {
+        let refused = face.send(method, path, &[kind], "");
+        assert_eq!(refusal(&refused), ("InvalidRequest", 400), "{method}");
+        assert_eq!(
+            element(text(&refused), "Message"),
+            "The value of x-amz-content-sha256 header is invalid."
+        );
+    }
+    let signed = ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+    let refused = face.unsigned("PUT", "/photos/k", &[signed, headers[1]], "");
+    assert!(text(&refused).contains("Anonymous requests don't support this x-amz-content-sha256 value."));
+    assert_eq!(face.get("/photos/k"), "hello");
 }
 
 #[test]

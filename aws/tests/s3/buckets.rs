@@ -145,6 +145,7 @@ fn what_was_never_set_and_what_is_not_here() {
             "{name}"
         );
     }
+    assert_eq!(refusal(&face.send("POST", "/photos/k?restore", &[], "<x/>")), ("NoSuchKey", 404));
     face.send("PUT", "/photos/k", &[], "x");
     assert_eq!(refusal(&face.send("POST", "/photos/k?restore", &[], "<x/>")), ("InvalidObjectState", 403));
     assert_eq!(

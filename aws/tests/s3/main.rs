@@ -7,6 +7,7 @@ mod bodies;
 mod buckets;
 mod malformed;
 mod objects;
+mod refusals;
 mod service;
 
 use bytes::Bytes;

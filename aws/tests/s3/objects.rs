@@ -133,6 +133,15 @@ fn versions_and_delete_markers() {
     assert_eq!((refusal(&gone), header(&gone, "x-amz-version-id")), (("NoSuchKey", 404), &*marker));
     let by_id = face.send("GET", &format!("/photos/k?versionId={marker}"), &[], "");
     assert_eq!((refusal(&by_id), header(&by_id, "allow")), (("MethodNotAllowed", 405), "DELETE"));
+    assert!(header(&by_id, "last-modified").ends_with(" GMT"), "when the marker was made");
+    for what in ["acl", "attributes"] {
+        let wanted = [("x-amz-object-attributes", "ETag")];
+        let refused = face.send("GET", &format!("/photos/k?{what}&versionId={marker}"), &wanted, "");
+        assert_eq!(
+            (refusal(&refused), element(text(&refused), "Method")),
+            (("MethodNotAllowed", 405), "GET")
+        );
+    }
     assert_eq!(face.get(&format!("/photos/k?versionId={first}")), "1");
     let bad = face.send("GET", "/photos/k?versionId=x", &[], "");
     assert_eq!((refusal(&bad), element(text(&bad), "ArgumentName")), (("InvalidArgument", 400), "versionId"));

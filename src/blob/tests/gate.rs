@@ -102,6 +102,10 @@ impl Storage for Gated {
         self.dir.sync_dir()
     }
 
+    fn sync_parent(&self) -> Result<()> {
+        self.dir.sync_parent()
+    }
+
     fn link_into(&self, name: &str, target: &Self) -> Result<()> {
         self.dir.link_into(name, &target.dir)
     }

@@ -122,10 +122,9 @@ impl fmt::Display for ChecksumError {
                 let name = if *completing { algorithm.lower_name() } else { algorithm.name() };
                 write!(f, "The {name} you specified did not match the calculated checksum.")
             }
-            // The list as the service writes it, which leaves out the algorithms that it learned last.
             Self::UnknownAlgorithm { .. } => f.write_str(
                 "Checksum algorithm provided is unsupported. Please try again with any of the valid types: \
-                 [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+                 [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]",
             ),
             Self::SeveralChecksums => f.write_str(
                 "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",

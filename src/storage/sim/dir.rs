@@ -117,6 +117,11 @@ impl Storage for SimDir {
         self.disk.change(call, |world, fault| world.sync_dir(&self.path, fault))
     }
 
+    /// A simulated directory is durable as soon as it exists (W2).
+    fn sync_parent(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn link_into(&self, name: &str, target: &Self) -> Result<()> {
         if !self.disk.is(&target.disk) {
             let reason =

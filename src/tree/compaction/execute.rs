@@ -109,11 +109,14 @@ impl<S: Storage> Tree<S> {
         let view = self.view();
         let keep = self.keep();
         let dead = self.dead_ranges(&keep);
-        let (inputs, others): (Vec<_>, Vec<_>) =
-            view.runs().cloned().partition(|run| inputs.contains(&run.meta().id));
+        let is_input = |run: &&Arc<Run<S::File>>| inputs.contains(&run.meta().id);
+        // The newest place is first. What is newer than all inputs hides, and is not hidden: a delete that waited for it
+        // would wait for ever (K1).
+        let (inputs, older): (Vec<_>, Vec<_>) =
+            view.runs().skip_while(|run| !is_input(run)).cloned().partition(|run| is_input(&run));
         let below = |key: &[u8]| {
             let hash = Run::<S::File>::hash(key);
-            for run in &others {
+            for run in &older {
                 if covers(run, key) && run.may_contain(hash)? {
                     return Ok(true);
                 }

@@ -115,6 +115,8 @@ impl<F: File> Run<F> {
         let Some(((filter, index), blocks)) = sections.zip(usize::try_from(footer.blocks).ok()) else {
             return Err(corrupt("section offsets", "within the file".into(), format!("{footer:?}")).into());
         };
+        // All is in the map, or was read. A merge or a check, which reads past it, is of a run that still has its name.
+        file.rest();
         let key = |range: Range<usize>| Bytes::copy_from_slice(&end[range]);
         let (min_key, max_key) = (key(parsed.min_key), key(parsed.max_key));
         Ok(Self {
