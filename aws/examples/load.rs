@@ -32,7 +32,6 @@ struct Row {
 
 /// Times that the program is started.
 const STARTS: usize = 11;
-const JSON: &str = "application/x-amz-json-1.0";
 
 fn main() -> Result<()> {
     let argument = std::env::args().nth(1).unwrap_or_default();
@@ -62,7 +61,7 @@ fn main() -> Result<()> {
 /// What there is to compare with.
 fn nothings() -> Vec<Row> {
     vec![
-        Row { name: "empty handler", request: request("x", JSON, "{}") },
+        Row { name: "empty handler", request: request("x", "{}") },
         Row { name: "empty handler, 4 KiB in", request: put("a", 4 << 10) },
         Row { name: "empty handler, 8 MiB in", request: put("a", 8 << 20) },
         Row { name: "empty handler, 8 MiB out", request: get("8m") },
@@ -70,7 +69,7 @@ fn nothings() -> Vec<Row> {
 }
 
 fn rows() -> Vec<Row> {
-    let row = |name, target, body: &str| Row { name, request: request(target, JSON, body) };
+    let row = |name, target, body: &str| Row { name, request: request(target, body) };
     let records: Vec<String> =
         (0..10).map(|key| format!(r#"{{"Data":"{}","PartitionKey":"{key}"}}"#, "QUJD".repeat(33))).collect();
     let text = "x".repeat(100);
@@ -111,7 +110,7 @@ async fn prepare(address: &str) -> Result<()> {
         ("DynamoDB_20120810.CreateTable", table),
         ("Kinesis_20131202.CreateStream", r#"{"StreamName":"clicks","ShardCount":4}"#),
     ] {
-        client.ask(&request(target, JSON, body)).await?;
+        client.ask(&request(target, body)).await?;
     }
     client.ask(&head("PUT", "", 0)).await
 }
@@ -195,10 +194,11 @@ async fn empty() -> Result<()> {
     }
 }
 
-fn request(target: &str, content_type: &str, body: &str) -> Vec<u8> {
+fn request(target: &str, body: &str) -> Vec<u8> {
     let len = body.len();
+    let minor = u8::from(target.starts_with("Kinesis"));
     format!(
-        "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: {target}\r\ncontent-type: {content_type}\r\ncontent-length: {len}\r\n\r\n{body}"
+        "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: {target}\r\ncontent-type: application/x-amz-json-1.{minor}\r\ncontent-length: {len}\r\n\r\n{body}"
     )
     .into_bytes()
 }

@@ -28,6 +28,11 @@ impl Call<'_> {
         self.header("content-type").and_then(|kind| kind.split(';').next()).unwrap_or_default().trim()
     }
 
+    /// Does its signature name this service?
+    pub(crate) fn is_signed_for(&self, service: &str) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.service == service)
+    }
+
     /// Host and port by which the caller knows the endpoint.
     pub(crate) fn host(&self) -> &str {
         let authority = self.head.uri.authority().map(http::uri::Authority::as_str);

@@ -26,7 +26,8 @@ pub(crate) fn preflight(call: &Call<'_>) -> Option<Reply> {
         }
     }
     set(&mut reply, "access-control-max-age", MAX_AGE);
-    set(&mut reply, "x-amzn-requestid", &call.id.long());
+    let id = if call.is_signed_for("kinesis") { call.id.uuid() } else { call.id.long() };
+    set(&mut reply, "x-amzn-requestid", &id);
     Some(reply)
 }
 

@@ -270,13 +270,13 @@ fn unread(head: &Parts, broken: &Broken) -> Reply {
 impl<'a> Route<'a> {
     fn of(call: &'a Call<'_>, body: &[u8]) -> Self {
         let head = call.head;
-        if head.method == Method::POST
-            && let Some((prefix, name)) =
-                call.header("x-amz-target").and_then(|target| target.split_once('.'))
-        {
+        let target = call.header("x-amz-target").and_then(|target| target.split_once('.'));
+        if let Some(("Kinesis_20131202", name)) = target {
+            return Self::Kinesis(name);
+        }
+        if let (&Method::POST, Some((prefix, name))) = (&head.method, target) {
             return match prefix {
                 "AmazonSQS" => Self::Sqs(name),
-                "Kinesis_20131202" => Self::Kinesis(name),
                 "DynamoDB_20120810" => Self::Dynamo(Service::Tables, name),
                 "DynamoDBStreams_20120810" => Self::Dynamo(Service::Streams, name),
                 _ => Self::by_content_type(call),
@@ -296,8 +296,9 @@ impl<'a> Route<'a> {
     /// Whom a request is for that names no operation: whose form it has.
     fn by_content_type(call: &'a Call<'_>) -> Self {
         match call.content_type() {
+            _ if call.is_signed_for("kinesis") => Self::Kinesis(""),
             "application/x-amz-json-1.0" | "application/json" => Self::Dynamo(Service::Tables, ""),
-            "application/x-amz-json-1.1" => Self::Kinesis(""),
+            "application/x-amz-json-1.1" | "application/x-amz-cbor-1.1" => Self::Kinesis(""),
             _ => Self::Nobody,
         }
     }
@@ -307,6 +308,7 @@ impl<'a> Route<'a> {
         match call.head.method {
             Method::GET if call.scope.is_none() && is_root => Self::Hello,
             Method::POST if is_root => Self::by_content_type(call),
+            _ if call.is_signed_for("kinesis") => Self::Kinesis(""),
             _ => Self::Nobody,
         }
     }

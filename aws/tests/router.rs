@@ -16,10 +16,11 @@ fn router() -> (Router, ManualClock) {
 }
 
 fn request(target: &str, body: &str) -> Request<Bytes> {
+    let minor = u8::from(target.starts_with("Kinesis"));
     Request::post("/")
         .header("host", "fourfold.local:4566")
         .header("x-amz-target", target)
-        .header("content-type", "application/x-amz-json-1.0")
+        .header("content-type", format!("application/x-amz-json-1.{minor}"))
         .body(Bytes::copy_from_slice(body.as_bytes()))
         .unwrap()
 }

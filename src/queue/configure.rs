@@ -7,6 +7,7 @@ use crate::queue::handle::Staged;
 use crate::queue::limits::TAGS_MAX;
 use crate::queue::queues::too_many_tags;
 use crate::queue::receive::Setting;
+use crate::queue::rules;
 use std::collections::BTreeMap;
 
 /// Attributes that only FIFO queues have, and those that have no value until it is set: known, and not always there.
@@ -159,7 +160,8 @@ impl Queue {
     ///
     /// # Errors
     /// [`MissingParameter`](Error::MissingParameter) for none,
-    /// [`InvalidParameterValue`](Error::InvalidParameterValue) for too many.
+    /// [`InvalidParameterValue`](Error::InvalidParameterValue) for too many, for keys that are not of 1 to 128 characters or
+    /// begin with `aws:`, and for values of more than 256 characters.
     pub fn tag<K: Into<String>, V: Into<String>>(
         &self,
         tags: impl IntoIterator<Item = (K, V)>,
@@ -186,6 +188,7 @@ impl Queue {
         if tags.is_empty() {
             return Err(Error::missing("Tags"));
         }
+        tags.iter().try_for_each(rules::tag)?;
         self.stage_tags(|all| all.extend(tags))
     }
 

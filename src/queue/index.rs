@@ -4,8 +4,9 @@
 //!     grows with messages that are in flight or delayed, or came back from it, with groups, and with the deduplication
 //!     window.
 //! I2. A lane stands in `ready` exactly if `Lane::is_ready`; lanes are served in that order. In a FIFO queue it is the order
-//!     in which they became ready; in a standard one those with fewer messages in flight come first, then those that
-//!     were served longest ago, so that no group waits for another's backlog.
+//!     in which their next messages were sent, or came back from being in flight, as far as those were read; in a
+//!     standard one those with fewer messages in flight come first, then those that were served longest ago, so that no
+//!     group waits for another's backlog.
 //! I3. Nothing here writes: verbs change the keyspaces first, then this.
 
 use crate::Timestamp;
@@ -59,7 +60,7 @@ pub(super) struct Index {
     pub(super) lanes: Vec<Lane>,
     free: Vec<usize>,
     by_group: BTreeMap<Arc<str>, usize>,
-    /// (in flight, turn, lane): lanes that are ready (I2).
+    /// Lanes that are ready (I2).
     ready: BTreeSet<Place>,
     turn: u64,
     pub(super) leases: BTreeMap<u64, Lease>,
@@ -80,7 +81,9 @@ pub(super) struct Index {
     cached_len: usize,
 }
 
-/// In flight, turn and number of a lane: where it stands in the order of those that are ready.
+/// Where a lane stands in the order of those that are ready: how many are in flight, the turn, and its number. In a FIFO
+/// queue, the message sent last before its next one was ready, and 0 if that is the next one itself, or else the turn in
+/// which that came back.
 pub(super) type Place = (u64, u64, usize);
 
 /// The lane of messages without a group.
@@ -183,11 +186,8 @@ impl Index {
         let crowded = !self.is_fifo && !self.by_group.is_empty();
         let lane = &mut self.lanes[at];
         let wanted = lane.is_ready().then(|| match lane.rank {
-            Some((_, turn)) if self.is_fifo => (0, turn),
-            None if self.is_fifo => {
-                self.turn += 1;
-                (0, self.turn)
-            }
+            Some(rank) if self.is_fifo => rank,
+            None if self.is_fifo => lane.place_in_line(),
             _ if crowded => (lane.in_flight as u64, lane.turn),
             _ => (0, 0),
         });
@@ -199,6 +199,18 @@ impl Index {
             self.ready.insert((weight, turn, at));
         }
         self.lanes[at].rank = wanted;
+    }
+
+    /// A lane of a FIFO queue whose next message has been read: moves it to where that was sent, if it was taken to have been
+    /// sent earlier.
+    pub(super) fn rank_as_read(&mut self, at: usize) -> bool {
+        let lane = &self.lanes[at];
+        let is_too_early = lane.rank.is_some_and(|rank| rank.1 == 0 && rank < lane.place_in_line());
+        if is_too_early {
+            self.unrank(at);
+            self.rank(at);
+        }
+        is_too_early
     }
 
     /// All lanes in the order of their first messages, as after loading.
@@ -289,11 +301,20 @@ impl Index {
         if until > now {
             self.hold(at, seq, until);
         } else {
-            self.lanes[at].give_back(seq);
+            self.give_back(at, seq);
             // A group that had its turn is behind those that wait, though nothing of it is in flight.
             self.unrank(at);
         }
         self.rank(at);
+    }
+
+    /// A message is not in flight any more.
+    fn give_back(&mut self, at: usize, seq: u64) {
+        self.lanes[at].give_back(seq);
+        if self.is_fifo {
+            self.turn += 1;
+            self.lanes[at].came_back = (self.counts.last, self.turn);
+        }
     }
 
     fn unrank(&mut self, at: usize) {
@@ -329,7 +350,7 @@ impl Index {
         if until > now {
             self.hold(at, seq, until);
         } else {
-            self.lanes[at].give_back(seq);
+            self.give_back(at, seq);
         }
         self.rank(at);
     }
@@ -416,7 +437,7 @@ impl Index {
                 lease.is_in_flight = false;
                 let at = lease.lane;
                 self.unhold(at, seq, until);
-                self.lanes[at].give_back(seq);
+                self.give_back(at, seq);
                 self.rank(at);
             } else {
                 self.timers.pop_first();

@@ -36,6 +36,8 @@ pub(super) struct Lane {
     pub(super) rank: Option<(u64, u64)>,
     /// When it was served last, in turns.
     pub(super) turn: u64,
+    /// In a FIFO queue: where it stands since a message came back to it last.
+    pub(super) came_back: (u64, u64),
     /// In a FIFO queue with a delay: a message that is not due yet, and when it is.
     pub(super) due: Option<(Timestamp, u64)>,
     /// Some that expired were passed over, and may be in the keyspace until they are swept.
@@ -56,6 +58,7 @@ impl Lane {
             oldest: NOTHING,
             rank: None,
             turn: 0,
+            came_back: (0, 0),
             due: None,
             has_expired: false,
         }
@@ -75,6 +78,16 @@ impl Lane {
         let cached = self.cache.front().map(|message| message.seq);
         let returned = self.returned.first().copied();
         returned.into_iter().chain(cached).min()
+    }
+
+    /// Where it belongs in a FIFO queue: where its next message was sent, or came back. Of a message that was not read yet
+    /// it is not known how late it was sent.
+    pub(super) fn place_in_line(&self) -> (u64, u64) {
+        match self.next_known() {
+            Some(seq) if self.returned.contains(&seq) => self.came_back,
+            Some(seq) => (seq, 0),
+            None => (self.oldest.max(self.read_to + 1), 0),
+        }
     }
 
     /// May it have a message to give out (N2)? Whether one behind `read_to` is there takes a look.

@@ -22,6 +22,10 @@ pub const ATTRIBUTE_NAME_LEN_MAX: usize = 256;
 pub const STATEMENTS_MAX: usize = 20;
 /// Tags of a queue (quota).
 pub const TAGS_MAX: usize = 50;
+/// Characters of a tag's key (quota).
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Characters of a tag's value (quota).
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
 /// Messages of one receive (model).
 pub const RECEIVE_MAX: i32 = 10;
 /// Seconds that a receive waits at most (model).

@@ -89,6 +89,7 @@ impl Queues {
         let is_fifo = attributes.get("FifoQueue").is_some_and(|value| value.eq_ignore_ascii_case("true"));
         rules::queue_name(&name, is_fifo)?;
         let settings = Settings::new(&attributes, is_fifo)?;
+        tags.iter().try_for_each(rules::tag)?;
         if tags.len() > TAGS_MAX {
             return Err(too_many_tags(&name));
         }

@@ -3,7 +3,7 @@
 use crate::queue::error::{Error, Result};
 use crate::queue::limits::{
     ATTRIBUTE_NAME_LEN_MAX, ATTRIBUTES_MAX, BATCH_ENTRIES_MAX, BATCH_ID_LEN_MAX, QUEUE_NAME_LEN_MAX,
-    TOKEN_LEN_MAX,
+    TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TOKEN_LEN_MAX,
 };
 use crate::queue::message::{AttributeValue, Attributes, MessageAttribute, SendMessage, Text};
 use std::collections::BTreeSet;
@@ -233,6 +233,20 @@ pub(super) fn in_range(value: Option<i32>, range: std::ops::RangeInclusive<i32>,
         }
         _ => Ok(()),
     }
+}
+
+/// A tag: what the service documents that it may be.
+pub(super) fn tag((key, value): (&String, &String)) -> Result<()> {
+    let refusal = if !(1..=TAG_KEY_CHARS_MAX).contains(&key.chars().count()) {
+        format!("Tag keys must be between 1 and {TAG_KEY_CHARS_MAX} characters in length.")
+    } else if key.to_ascii_lowercase().starts_with("aws:") {
+        "Tag keys must not begin with aws:, which is reserved.".to_owned()
+    } else if value.chars().count() > TAG_VALUE_CHARS_MAX {
+        format!("Tag values must be between 0 and {TAG_VALUE_CHARS_MAX} characters in length.")
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid(refusal))
 }
 
 #[cfg(test)]

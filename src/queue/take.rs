@@ -62,6 +62,12 @@ impl State {
                 place
             } else {
                 let Some(place) = self.index.next_lane(cursor.behind) else { return Ok(None) };
+                if identity.is_fifo {
+                    self.next_known(place.2, identity, store)?;
+                    if self.index.rank_as_read(place.2) {
+                        continue;
+                    }
+                }
                 (cursor.lane, cursor.has_given) = (Some(place), false);
                 place
             };

@@ -101,7 +101,7 @@ fn characters<'a>(
     stream: &str,
     account: &str,
 ) -> Result<()> {
-    let is_allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_./=+-%@:".contains(c);
+    let is_allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_./=+-%@:".contains(c);
     if !texts.clone().all(|text| text.chars().all(is_allowed)) {
         return Err(Error::invalid(
             "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . / = + - \
@@ -150,6 +150,8 @@ mod tests {
         check(one("k", &"v".repeat(257)), "ValidationException");
         check(one("k", "50%"), "InvalidArgumentException");
         check(one("k", "a;b"), "InvalidArgumentException");
+        check(one("k", "a\tb"), "InvalidArgumentException");
+        check(one("a\nb", ""), "InvalidArgumentException");
         let many = |range: std::ops::Range<u32>| -> Tags {
             range.map(|number| (number.to_string(), String::new())).collect()
         };

@@ -244,6 +244,19 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Where a member of a record breaks the model: in which of the records of a request.
+    #[cold]
+    pub(crate) fn of_record(self, number: usize) -> Self {
+        match self {
+            Self::Validation { message } => Self::Validation {
+                message: message.replacen(" at '", &format!(" at 'records.{number}.member."), 1),
+            },
+            other => other,
+        }
+    }
+}
+
 impl Refusal for Error {
     const SERVICE: Service = Service::Stream;
 

@@ -87,6 +87,7 @@ impl Iterator {
             writer.u32(self.shard);
             writer.u64(self.place);
             writer.bytes(self.stream.as_bytes());
+            writer.bytes(PADDING.get(..padding_len(self.stream.len())).unwrap_or_default());
         })
     }
 
@@ -95,7 +96,9 @@ impl Iterator {
         let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
         let (head, (shard, place, stream)) = token::decode(Kind::Iterator, text, |reader| {
             let (shard, place) = (reader.u32("shard")?, reader.u64("place")?);
-            Ok((shard, place, token::text(reader, "stream")?.to_owned()))
+            let stream = token::text(reader, "stream")?.to_owned();
+            reader.bytes("padding")?;
+            Ok((shard, place, stream))
         })?;
         Some(Self { created: head.created, generation: head.generation, stream, shard, place })
     }
@@ -112,6 +115,17 @@ impl Iterator {
         }
         Self::decode(text).ok_or_else(|| Error::invalid("Invalid ShardIterator."))
     }
+}
+
+/// What an iterator is filled up with: nobody should cut one short because all that were seen were so.
+const PADDING: [u8; 128] = [0; 128];
+
+/// Bytes of padding for which an iterator is as long as one of the service: 152, and 16 more for each 16 of the name, to
+/// which 2 are added.
+const fn padding_len(name_len: usize) -> usize {
+    /// All else but the name.
+    const REST: usize = 50;
+    (152 + (name_len + 2) / 16 * 16).saturating_sub(REST + name_len)
 }
 
 impl Stream {
@@ -201,6 +215,8 @@ fn mismatch(kind: IteratorKind, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
 
     #[test]
     fn iterators_fit_into_what_the_service_allows() {
@@ -216,5 +232,16 @@ mod tests {
         assert_eq!(Iterator::decode(&text), Some(iterator.clone()));
         assert_eq!(Iterator::decode(&format!("\"{text}\"")), Some(iterator));
         assert_eq!(Iterator::decode(&format!("\"{text}")), None);
+    }
+
+    #[test]
+    fn iterators_look_like_the_services() {
+        for name_len in 1..=128 {
+            let (created, stream) = (Timestamp::from_secs(5), "s".repeat(name_len));
+            let iterator = Iterator { created, generation: 1, stream, shard: 0, place: 7 };
+            let bytes = STANDARD.decode(iterator.encode()).unwrap();
+            assert_eq!(bytes.len(), 152 + (name_len + 2) / 16 * 16, "{name_len}");
+            assert_eq!(bytes[..8], 1_u64.to_be_bytes());
+        }
     }
 }

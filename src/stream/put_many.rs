@@ -75,9 +75,10 @@ impl Stream {
         let dials = self.registry.active_dials();
         let inner = self.usable(now)?;
         let mut routes = Vec::with_capacity(records.len());
-        for record in records {
-            check_record(record, &inner)?;
-            let hash = hash_of(store, record, &inner, dials.as_deref())?;
+        for (record, number) in records.iter().zip(1_usize..) {
+            let hash = check_record(record, &inner)
+                .and_then(|()| hash_of(store, record, &inner, dials.as_deref()))
+                .map_err(|error| error.of_record(number))?;
             routes.push((hash, self.shard_for(&inner, hash)?));
         }
         let mut targets = self.lock(&routes)?;

@@ -8,6 +8,7 @@
 //! N3. A place is never used twice: see [`first_place`].
 
 use crate::clock::Timestamp;
+use crate::stream::limits::SHARD_INDEX_MAX;
 use std::fmt;
 use std::str::FromStr;
 
@@ -114,7 +115,7 @@ impl FromStr for SequenceNumber {
 
     fn from_str(text: &str) -> Result<Self, InvalidSequenceNumber> {
         match Parsed::from_text(text) {
-            Some(Parsed::Current(number)) => Ok(number),
+            Some(Parsed::Current(number)) if number.shard() <= SHARD_INDEX_MAX => Ok(number),
             _ => Err(InvalidSequenceNumber),
         }
     }
@@ -124,6 +125,7 @@ impl FromStr for SequenceNumber {
 /// forms that it gave out years ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parsed {
+    /// Its shard may be beyond all that there can be.
     Current(SequenceNumber),
     /// Of an older form.
     Old {
@@ -139,8 +141,8 @@ impl Parsed {
         let limbs = Limbs::from_decimal(text).filter(|_| is_number)?;
         let [low, middle, high] = limbs.0;
         let top = u128::from(high) << 64 | u128::from(middle);
-        // Below 2^124, a number is taken for the oldest form without its first digit; that form ends before 2^125.
-        if top < 1 << 61 {
+        // Below 2^128 a number is taken for the oldest form, whatever its first digit is.
+        if high == 0 {
             return Self::oldest(&limbs);
         }
         // Between 2^185 and half as much again: the current form, or the one before.
@@ -154,7 +156,7 @@ impl Parsed {
             }),
             2 => {
                 let number = SequenceNumber { high, low: u128::from(middle) << 64 | u128::from(low) };
-                let is_sound = number.place() <= END && number.shard() <= END_SHARD;
+                let is_sound = number.place() <= END && number.created() < SECS_MAX;
                 is_sound.then_some(Self::Current(number))
             }
             _ => None,
@@ -163,8 +165,6 @@ impl Parsed {
 
     /// `1`, 9 digits of the second the shard was made in, 2 of something, 16 by chance, 4 of the shard's index.
     fn oldest(limbs: &Limbs) -> Option<Self> {
-        /// The service takes no later date here.
-        const SECS_MAX: u64 = 16_025_175_000;
         let [low, middle, _] = limbs.0;
         let created = middle >> 24 & ((1 << 36) - 1);
         let shard = u32::try_from(low & 0xffff).ok()?;
@@ -172,7 +172,8 @@ impl Parsed {
     }
 }
 
-const END_SHARD: u32 = i32::MAX as u32;
+/// The service takes no later second for one in which a shard was made.
+const SECS_MAX: u64 = 16_025_175_000;
 
 /// Is it `0`, or digits that do not begin with one, and no more than `max` of them?
 pub(crate) fn is_decimal(text: &str, max: usize) -> bool {
@@ -244,7 +245,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(created in 0_u64..1 << 35, shard in 0..=END_SHARD, place in 0..=END, secs in 0_u64..1 << 36) {
+        fn round_trip(
+            created in 0_u64..SECS_MAX, shard in 0..=SHARD_INDEX_MAX, place in 0..=END, secs in 0_u64..1 << 36,
+        ) {
             let number = SequenceNumber::new(created, shard, place, Timestamp::from_secs(secs));
             prop_assert_eq!(number.created(), created);
             prop_assert_eq!(number.shard(), shard);
@@ -308,6 +311,12 @@ mod tests {
         for text in ["", "-1", "01", "1a", &nines, &power(185), &power(186), &power(130), " 1", "1 "] {
             assert_eq!(Parsed::from_text(text), None, "{text}");
         }
+        let at = Timestamp::from_secs(5);
+        let number = |created, shard| SequenceNumber::new(created, shard, 1, at).to_string();
+        assert_eq!(Parsed::from_text(&number(SECS_MAX, 0)), None, "made too late");
+        let beyond = number(5, SHARD_INDEX_MAX + 1);
+        assert!(matches!(Parsed::from_text(&beyond), Some(Parsed::Current(_))), "of no shard");
+        assert_eq!(beyond.parse::<SequenceNumber>(), Err(InvalidSequenceNumber));
     }
 
     #[test]

@@ -53,7 +53,19 @@ impl ShardId {
         Self(id)
     }
 
-    /// The index that a text names: digits behind the first hyphen, or alone.
+    /// The shard that a caller names by `text`: by the digits behind the first hyphen, or alone, up to 2,147,483,647. `None`
+    /// if there are none. There need not be such a shard.
+    ///
+    /// ```
+    /// use fourfold::stream::ShardId;
+    /// assert_eq!(&ShardId::named("shard-7").unwrap()[..], "shardId-000000000007");
+    /// assert_eq!(ShardId::named("seven"), None);
+    /// ```
+    pub fn named(text: &str) -> Option<Self> {
+        Self::index_of(text).map(Self::new)
+    }
+
+    /// The index that a text names.
     pub(crate) fn index_of(text: &str) -> Option<u32> {
         let mut parts = text.split('-');
         let first = parts.next()?;

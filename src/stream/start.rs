@@ -102,9 +102,10 @@ impl Stream {
             Parsed::Old { shard, .. } => (shard, None),
         };
         if index != shard.index {
+            // The service has indexes with a sign, and shows it.
             return Err(Error::invalid(format_args!(
-                "Invalid StartingSequenceNumber. It encodes {}, while it was used in a call to a shard with {}",
-                ShardId::new(index),
+                "Invalid StartingSequenceNumber. It encodes shardId-{:012}, while it was used in a call to a shard with {}",
+                index.cast_signed(),
                 shard.id()
             )));
         }

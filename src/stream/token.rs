@@ -2,6 +2,7 @@
 //!
 //! | size | field | value |
 //! | ---: | --- | --- |
+//! | 8 | lead | of an iterator: 1, big-endian; other tokens have none |
 //! | 1 | format | 1 |
 //! | 1 | kind | 1 iterator, 2 list of shards, 3 list of consumers, 4 list of streams |
 //! | 8 | created | milliseconds; the token is honoured for 300,000 from then on |
@@ -30,6 +31,16 @@ pub(crate) enum Kind {
     Streams = 4,
 }
 
+impl Kind {
+    /// What stands before all else. The service's iterators can be told by it.
+    const fn lead(self) -> &'static [u8] {
+        match self {
+            Self::Iterator => &[0, 0, 0, 0, 0, 0, 0, 1],
+            _ => &[],
+        }
+    }
+}
+
 /// What every token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -40,6 +51,7 @@ pub(crate) struct Head {
 /// A token of `kind` whose fields are written by `fields`.
 pub(crate) fn encode(kind: Kind, head: Head, fields: impl FnOnce(&mut Writer)) -> String {
     let mut writer = Writer::new();
+    kind.lead().iter().for_each(|byte| writer.u8(*byte));
     writer.u8(FORMAT);
     writer.u8(kind as u8);
     writer.u64(head.created.as_millis());
@@ -62,7 +74,7 @@ pub(crate) fn decode<T>(
     if !crate::codec::checksums_agree(crc32fast::hash(body), found) {
         return None;
     }
-    let reader = &mut Reader::new(body);
+    let reader = &mut Reader::new(body.strip_prefix(kind.lead())?);
     if reader.u8("format").ok()? != FORMAT || reader.u8("kind").ok()? != kind as u8 {
         return None;
     }

@@ -151,6 +151,24 @@ fn an_expired_group_moves_behind_those_that_wait() {
 }
 
 #[test]
+fn who_takes_one_message_after_the_other_gets_them_as_they_were_sent() {
+    let world = world();
+    let queue = world.fifo();
+    let sent = [("a", "a1"), ("b", "b1"), ("a", "a2"), ("a", "a3"), ("b", "b2"), ("c", "c1"), ("a", "a4")];
+    for (group, body) in sent {
+        send(&queue, group, &[body]);
+    }
+    // The copy knows at first where groups begin and end, and nothing of what is in between.
+    for queue in [queue, world.store.fork().unwrap().queues().get("queue.fifo").unwrap()] {
+        for (_, body) in sent {
+            let (bodies, handles) = take(&queue, 1);
+            assert_eq!(bodies, [body], "a group stands where its next message was sent");
+            queue.delete_message(&handles[0]).unwrap();
+        }
+    }
+}
+
+#[test]
 fn handles_of_a_standard_queue_do_not_age() {
     let world = world();
     let queue = world.standard();

@@ -351,6 +351,17 @@ fn tags_of_queues() {
     let many: Vec<(String, &str)> = (0..50).map(|key| (key.to_string(), "")).collect();
     assert_eq!(refusal(queue.tag(many)).0, "InvalidParameterValue");
     assert_eq!(refusal(queue.tag::<String, String>([])).0, "MissingParameter");
+    let long = |n: usize| "\u{e4}".repeat(n);
+    let odd =
+        [(String::new(), "x".to_owned()), (long(129), String::new()), ("AWS:x".to_owned(), String::new())];
+    for (key, value) in odd.into_iter().chain([("k".to_owned(), long(257))]) {
+        assert_eq!(refusal(queue.tag([(&*key, &*value)])).0, "InvalidParameterValue", "{key}: {value}");
+        assert_eq!(
+            refusal(world.queues.create(NewQueue::new("other").tag(key, value))).0,
+            "InvalidParameterValue"
+        );
+    }
+    queue.tag([(long(128), long(256))]).unwrap();
 }
 
 #[test]

@@ -275,7 +275,7 @@ fn many_records_are_put_in_the_order_of_the_request() {
     refused(stream.put_many(&large), "InvalidArgumentException", "Records size exceeds 10 MB limit");
     assert_eq!(stream.put_many(&large[1..]).unwrap().failed_record_count(), 0);
     let bad = [PutRecord::new("k", "fine"), PutRecord::new("", "not")];
-    refused_with(stream.put_many(&bad), "ValidationException", "'partitionKey'");
+    refused_with(stream.put_many(&bad), "ValidationException", "'records.2.member.partitionKey'");
     let last = stream.put("k", "last").unwrap();
     assert_eq!(all(&stream, &last.shard_id).last().unwrap(), "last");
     assert!(!all(&stream, &last.shard_id).contains(&"fine".to_owned()), "one bad record, and none is put");

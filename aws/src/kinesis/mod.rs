@@ -17,7 +17,10 @@ use crate::fields::{Dialect, Fields};
 use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use fourfold::Fault;
-use fourfold::stream::{Error, Stream, Streams, Tags};
+use fourfold::stream::{Error, ShardId, Stream, Streams, Tags};
+
+/// Name and ARN of a stream, as far as they are given.
+type Names = (Option<String>, Option<String>);
 
 /// An operation in progress: the request, and what it is about.
 struct Operation {
@@ -83,23 +86,42 @@ impl From<Error> for Refusal {
 impl Operation {
     /// The stream that the request is for, by name or ARN.
     fn stream(&mut self) -> Result<Stream> {
-        let (name, arn) = (self.input.text("StreamName")?, self.input.text("StreamARN")?);
-        let stream = match (name, arn) {
-            (Some(name), None) => self.streams.stream(&name)?,
-            (None, Some(arn)) => self.streams.stream_by_arn(&arn)?,
+        let names = self.names()?;
+        Ok(self.find(names)?)
+    }
+
+    /// The stream that these are said to be shards of. A stream that is not there is told only to who names shards by
+    /// what could be their names.
+    fn stream_of(&mut self, shards: &[&str]) -> Result<Stream> {
+        let unnamed = shards.iter().find(|shard| ShardId::named(shard).is_none());
+        let names = self.names()?;
+        self.find(names).map_err(|error| match (error, unnamed) {
+            (Error::StreamNotFound { stream, account }, Some(shard)) => {
+                Error::ShardNotFound { shard: (*shard).to_owned(), stream, account }.into()
+            }
+            (error, _) => error.into(),
+        })
+    }
+
+    /// What a request calls its stream: name and ARN.
+    fn names(&mut self) -> Result<Names> {
+        Ok((self.input.text("StreamName")?, self.input.text("StreamARN")?))
+    }
+
+    fn find(&self, names: Names) -> Result<Stream, Error> {
+        let message = match names {
+            (Some(name), None) => return self.streams.stream(&name),
+            (None, Some(arn)) => return self.streams.stream_by_arn(&arn),
             (Some(name), Some(arn)) => {
                 let stream = self.streams.stream_by_arn(&arn)?;
-                if stream.name() != name {
-                    let message = format!("StreamARN {arn} and StreamName {name} are not of one stream.");
-                    return Err(invalid_argument(message));
+                if stream.name() == name {
+                    return Ok(stream);
                 }
-                stream
+                format!("StreamARN {arn} and StreamName {name} are not of one stream.")
             }
-            (None, None) => {
-                return Err(invalid_argument("Either StreamName or StreamARN must be provided.".to_owned()));
-            }
+            (None, None) => "Either StreamName or StreamARN must be provided.".to_owned(),
         };
-        Ok(stream)
+        Err(Error::InvalidArgument { message })
     }
 
     /// A number that counts something. One that is out of every range stands at its end.
@@ -108,7 +130,7 @@ impl Operation {
         if number < 0 {
             return Err(constraint(&number.to_string(), name, "have value greater than or equal to 1"));
         }
-        Ok(Some(u32::try_from(number).unwrap_or(u32::MAX)))
+        Ok(Some(i32::try_from(number).unwrap_or(i32::MAX).unsigned_abs()))
     }
 
     fn required_count(&mut self, name: &str) -> Result<u32> {

@@ -6,7 +6,7 @@ use crate::fields::Fields;
 use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use bytes::Bytes;
-use fourfold::stream::{Error, GetRecords, GetShardIterator, IteratorKind, Put, PutRecord, Record};
+use fourfold::stream::{Error, GetRecords, GetShardIterator, IteratorKind, Put, PutRecord, Record, ShardId};
 
 pub(super) const KINDS: [(&str, IteratorKind); 5] = [
     ("AFTER_SEQUENCE_NUMBER", IteratorKind::AfterSequenceNumber),
@@ -94,7 +94,9 @@ impl Operation {
         let mut request = GetShardIterator::new(&shard, kind);
         request.starting_sequence_number = number.as_deref();
         request.timestamp = self.input.time("Timestamp")?;
-        let iterator = self.stream()?.get_shard_iterator(&request)?;
+        let names = self.names()?;
+        let iterator = self.find(names).and_then(|stream| stream.get_shard_iterator(&request));
+        let iterator = iterator.map_err(|error| without_iterator(error, &shard, number.as_deref()))?;
         if self.is_dry()? {
             return Err(dry());
         }
@@ -122,6 +124,28 @@ impl Operation {
             ("MillisBehindLatest", Some(got.millis_behind_latest.into())),
             ("ChildShards", Value::unless_empty(got.child_shards.iter().map(child).collect())),
         ]))
+    }
+}
+
+/// Digits of the longest number of the form that the service gave out first.
+const FIRST_NUMBER_LEN_MAX: usize = 39;
+
+/// Why there is no iterator. The service looks for the shard at once, not for its stream first.
+#[cold]
+fn without_iterator(error: Error, shard: &str, number: Option<&str>) -> Refusal {
+    let is_first = number.is_some_and(|number| number.len() <= FIRST_NUMBER_LEN_MAX);
+    match error {
+        Error::StreamNotFound { stream, account } => match ShardId::named(shard) {
+            Some(shard) => Error::ShardGone { shard: shard.to_string(), stream, account }.into(),
+            None => Error::ShardNotFound { shard: shard.to_owned(), stream, account }.into(),
+        },
+        // Nobody there thought of who comes with a number of the first form, and names its shard.
+        Error::InvalidArgument { message }
+            if is_first && message.ends_with("did not come from this stream.") =>
+        {
+            Refusal::framework("InternalFailure", "").with_status(500)
+        }
+        error => error.into(),
     }
 }
 

@@ -50,9 +50,11 @@ impl Operation {
         if let Some(token) = self.input.text("NextToken")? {
             let (name, arn) = (self.input.text("StreamName")?, self.input.text("StreamARN")?);
             let others = [
-                ("StreamName", name.is_some() || arn.is_some()),
+                ("StreamARN", arn.is_some()),
+                ("StreamName", name.is_some()),
                 ("StreamCreationTimestamp", self.input.time("StreamCreationTimestamp")?.is_some()),
                 ("ExclusiveStartShardId", self.input.text("ExclusiveStartShardId")?.is_some()),
+                ("ShardFilter", self.input.structure("ShardFilter")?.is_some()),
             ];
             if let Some((other, _)) = others.iter().find(|(_, is_given)| *is_given) {
                 let message = format!("NextToken and {other} cannot be provided together.");
@@ -60,7 +62,11 @@ impl Operation {
             }
             return Ok(page(self.streams.list_more_shards(&token, max)?));
         }
-        let stream = self.stream()?;
+        let names = self.names()?;
+        if names == (None, None) {
+            return Err(invalid_argument("Either NextToken or StreamName should be provided.".to_owned()));
+        }
+        let stream = self.find(names)?;
         let after = self.input.text("ExclusiveStartShardId")?;
         let filter = self.input.structure("ShardFilter")?.map(Filter::of).transpose()?;
         let mut request = ListShards::default();
@@ -80,17 +86,17 @@ impl Operation {
     }
 
     pub(super) async fn split_shard(&mut self) -> Result<Value> {
-        let stream = self.stream()?;
         let shard = self.input.required_text("ShardToSplit")?;
         let at = self.input.required_text("NewStartingHashKey")?;
+        let stream = self.stream_of(&[&shard])?;
         stream.split_shard_at_text_async(&shard, &at).await?;
         Ok(Value::empty())
     }
 
     pub(super) async fn merge_shards(&mut self) -> Result<Value> {
-        let stream = self.stream()?;
         let shard = self.input.required_text("ShardToMerge")?;
         let adjacent = self.input.required_text("AdjacentShardToMerge")?;
+        let stream = self.stream_of(&[&shard, &adjacent])?;
         stream.merge_shards_async(&shard, &adjacent).await?;
         Ok(Value::empty())
     }

@@ -105,8 +105,10 @@ impl Findings {
         }
         match (shape, value) {
             (Shape::Text(rules), Value::Text(text)) => self.text(rules, text),
-            (Shape::Int(_, min, max), Value::Int(number)) => self.number(*number, *min, *max),
-            (Shape::Int(_, min, max), Value::Float(number)) => self.number(whole(*number), *min, *max),
+            (Shape::Int(class, min, max), Value::Int(number)) => self.number(class, *number, *min, *max),
+            (Shape::Int(class, min, max), Value::Float(number)) => {
+                self.number(class, whole(*number), *min, *max);
+            }
             (Shape::Blob(max), Value::Blob(bytes)) => self.blob(bytes.len(), *max),
             (Shape::Blob(max), Value::Text(text)) => self.blob(decoded_len(text), *max),
             (Shape::List(rules), Value::List(items)) => self.list(shape, rules, value, items),
@@ -170,7 +172,10 @@ impl Findings {
         }
     }
 
-    fn number(&mut self, number: i64, min: i64, max: i64) {
+    fn number(&mut self, class: &str, number: i64, min: i64, max: i64) {
+        // One that is too large for its type stands at the end of it.
+        let is_cut = self.dialect == Dialect::Kinesis && class == "Integer";
+        let number = if is_cut { number.min(i32::MAX.into()) } else { number };
         let value = format!("'{number}'");
         if number < min {
             self.add(&value, &format!("have value greater than or equal to {min}"));

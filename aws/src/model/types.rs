@@ -113,6 +113,9 @@ fn wrong_for_kinesis(shape: &Shape, found: &Value) -> String {
         (Shape::List(_), _) => "Expected list or null".to_owned(),
         (Shape::Map(_), _) => "Expected map or null".to_owned(),
         (Shape::Struct(_), _) => "Expected null".to_owned(),
+        (Shape::Time, found) => {
+            format!("class {} can not be converted to milliseconds since epoch", java(found))
+        }
         (shape, found) => {
             let article = if matches!(shape, Shape::Blob(_)) { "a" } else { "an" };
             format!("class {} can not be converted to {article} {}", java(found), simple(shape))
@@ -182,7 +185,7 @@ fn token(value: &Value) -> &'static str {
 fn java(value: &Value) -> &'static str {
     match value {
         Value::Bool(_) => "java.lang.Boolean",
-        Value::Int(_) | Value::Float(_) => "java.math.BigDecimal",
+        Value::Int(_) | Value::Float(_) => "com.amazon.coral.value.json.numbers.TruncatingBigNumber",
         Value::Blob(_) => "java.nio.HeapByteBuffer",
         Value::Time(_) => "java.util.Date",
         _ => "java.lang.String",

@@ -28,6 +28,11 @@ impl Operation<'_> {
             let message = format!("{} Actions were found, maximum allowed is {ACTIONS_MAX}.", actions.len());
             return Err(Refusal::new("OverLimit", message).with_status(403));
         }
+        let is_account =
+            |account: &&String| account.len() == 12 && account.bytes().all(|c| c.is_ascii_digit());
+        if let Some(account) = accounts.iter().find(|account| !is_account(account)) {
+            return Err(invalid(&format!("[{account}]"), "PrincipalId", "Unable to verify principal."));
+        }
         let principals = accounts.iter().map(|account| format!("arn:aws:iam::{account}:root"));
         let statement = json!({
             "Sid": label,

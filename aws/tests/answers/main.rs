@@ -7,6 +7,7 @@ mod deep;
 mod items;
 mod operations;
 mod queues;
+mod streams;
 mod validation;
 
 use common::{post, post_as, router};

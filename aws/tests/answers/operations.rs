@@ -40,6 +40,12 @@ fn permissions_are_statements_of_the_policy() {
         "Value SQS:Nope for parameter ActionName is invalid. Reason: Please refer to the appropriate WSDL for a list of \
          valid actions. "
     );
+    let anybody =
+        json!({"QueueUrl": "jobs", "Label": "two", "AWSAccountIds": ["111122223333", "*"], "Actions": ["*"]});
+    assert_eq!(
+        call("AddPermission", anybody).1["message"],
+        "Value [*] for parameter PrincipalId is invalid. Reason: Unable to verify principal."
+    );
     let none = json!({"QueueUrl": "jobs", "Label": "two", "AWSAccountIds": [], "Actions": ["*"]});
     assert_eq!(
         call("AddPermission", none).1["message"],
@@ -191,7 +197,7 @@ fn answers_in_xml_have_their_elements() {
     assert!(call("Action=ReceiveMessage&QueueUrl=jobs").contains("<ReceiveMessageResult/>"));
     assert!(!call("Action=PurgeQueue&QueueUrl=jobs").contains("Result"));
     assert!(
-        call("Action=AddPermission&QueueUrl=jobs&Label=l&AWSAccountId.1=1&ActionName.1=*")
+        call("Action=AddPermission&QueueUrl=jobs&Label=l&AWSAccountId.1=111111111111&ActionName.1=*")
             .contains("<AddPermissionResponse")
     );
 }

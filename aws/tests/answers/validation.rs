@@ -495,7 +495,7 @@ fn kinesis_reports_what_breaks_its_model() {
             serialization(
                 "PutRecord",
                 json!({"StreamName": 23}),
-                "class java.math.BigDecimal can not be converted to an String",
+                "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an String",
             ),
             serialization(
                 "PutRecord",
@@ -516,6 +516,24 @@ fn kinesis_reports_what_breaks_its_model() {
                 "ListStreams",
                 json!({"Limit": "1"}),
                 "class java.lang.String can not be converted to an Integer",
+            ),
+            serialization(
+                "ListShards",
+                json!({"StreamCreationTimestamp": "1"}),
+                "class java.lang.String can not be converted to milliseconds since epoch",
+            ),
+            (
+                "IncreaseStreamRetentionPeriod",
+                json!({"StreamName": "abc", "RetentionPeriodHours": 100_000_000_000_i64}),
+                "InvalidArgumentException",
+                "Maximum allowed retention period is 8760 hours. Requested retention period (2147483647 hours) is too \
+                 long.",
+            ),
+            validation(
+                "ListStreams",
+                json!({"Limit": 100_000_000_000_i64}),
+                "1 validation error detected: Value '2147483647' at 'limit' failed to satisfy constraint: Member must \
+                 have value less than or equal to 10000",
             ),
             validation(
                 "PutRecords",

@@ -26,10 +26,11 @@ pub(crate) fn text(answer: &Response<Bytes>) -> &str {
 }
 
 pub(crate) fn post(router: &Router, target: &str, body: &str) -> (u16, String) {
+    let minor = u8::from(target.starts_with("Kinesis"));
     let request = Request::post("/")
         .header("host", "fourfold.local:4566")
         .header("x-amz-target", target)
-        .header("content-type", "application/x-amz-json-1.0")
+        .header("content-type", format!("application/x-amz-json-1.{minor}"))
         .body(Bytes::copy_from_slice(body.as_bytes()))
         .expect("a request");
     let answer = now(router.call(request));
