@@ -186,6 +186,11 @@ impl Error {
         Self::Invalid { field, reason: reason.to_string() }
     }
 
+    /// Does it say that the device cannot read what is there? Other failures of a read may be over the next time.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Io { op: "read", source, .. } if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()))
+    }
+
     /// What later writers are told once this error has poisoned the store; the first cause is kept.
     pub(crate) fn into_poison(self) -> Self {
         match self {

@@ -231,7 +231,8 @@ impl<S: Storage> Segment<S> {
     /// The value at `at`, from the map.
     pub(super) fn read(&self, at: BlobRef) -> Result<Bytes> {
         let value = self.read_unchecked(at)?;
-        let header = self.file()?.slice(at.offset.into(), FRAME_HEADER_LEN as usize)?;
+        let header = self.file()?.slice(at.offset.into(), FRAME_HEADER_LEN as usize);
+        let header = header.map_err(|error| self.unless_missing(error))?;
         let header = header.first_chunk().expect("a slice is as long as it was asked for");
         self.check(at, header, &value)?;
         Ok(value)
@@ -242,7 +243,7 @@ impl<S: Storage> Segment<S> {
         let file = self.file()?;
         self.check_bounds(at)?;
         let mut chunk = vec![0; FRAME_HEADER_LEN as usize + at.len as usize];
-        file.read_at(&mut chunk, at.offset.into())?;
+        file.read_at(&mut chunk, at.offset.into()).map_err(|error| self.unless_missing(error))?;
         let (header, value) = chunk.split_first_chunk().expect("it starts with a header");
         self.check(at, header, value)?;
         Ok(Bytes::from(chunk).split_off(FRAME_HEADER_LEN as usize))

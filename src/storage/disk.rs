@@ -149,8 +149,19 @@ impl Storage for Disk {
     fn sync_parent(&self) -> Result<()> {
         let Some(parent) = self.path.parent() else { return Ok(()) };
         match sync_directory(parent) {
-            // Who may not look into it has not made the directory either.
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            // Who may not look into it has not made the directory either; and where nothing can be written, as under a
+            // mount point of an image, no name is at risk.
+            Err(Error::Io { source, .. })
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::PermissionDenied
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::Unsupported
+                        | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                Ok(())
+            }
             synced => synced,
         }
     }

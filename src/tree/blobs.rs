@@ -188,7 +188,9 @@ impl<S: Storage> Tree<S> {
         }
         let Some(index) = self.sparse_segment() else { return Ok(false) };
         let cleared = self.clear_some(index);
-        if let Err(Error::Corrupt(_) | Error::Io { .. }) = cleared {
+        if let Err(error) = &cleared
+            && (matches!(error, Error::Corrupt(_)) || error.is_unreadable())
+        {
             // Said once; then the others get their turn, and this one stays as it is.
             self.cleared.lock().insert(index, Position::MAX);
         }

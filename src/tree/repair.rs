@@ -164,6 +164,7 @@ impl<S: Storage> Tree<S> {
             let problem = match blob.and_then(|blob| self.blobs().load(blob)) {
                 Ok(_) => return Ok(()),
                 Err(Error::Corrupt(problem)) => *problem,
+                Err(error) if !error.is_unreadable() => return Err(error),
                 Err(Error::Io { path, source, .. }) => Corruption::new(path, 0, "blob", "to be read", source),
                 Err(error) => return Err(error),
             };

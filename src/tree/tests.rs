@@ -151,3 +151,27 @@ fn controls_of_keyspaces_that_no_batch_touches_are_corruption() {
         assert!(error.to_string().contains("the id of a keyspace"), "{error}");
     }
 }
+
+/// The map of such a file would end the process.
+#[test]
+fn a_blob_that_the_device_cannot_read_is_an_error_and_given_up_on_demand() {
+    let disk = crate::sim::SimDisk::new();
+    let storage = disk.dir("d");
+    storage.create_dir().unwrap();
+    let tree = Tree::open(&storage, &options(), &Random::from_seed(1), Timestamp::from_millis(0)).unwrap().0;
+    let mut ops = Ops::default();
+    ops.push(OpKind::Create, FIRST_KEYSPACE, &[], &[]).unwrap();
+    let mut pending = super::blobs::Pending::new();
+    for key in [b"a", b"b"] {
+        pending.put(&tree, &mut ops, FIRST_KEYSPACE, key, &[7; 5000]).unwrap();
+    }
+    let at = tree.write(&ops).unwrap().at;
+    pending.named();
+    tree.wait(at, Durability::Synced).unwrap();
+    disk.break_sector("d/0000000000000001.blob", 10).unwrap();
+    let error = tree.verify(&mut |problem| panic!("{problem}")).unwrap_err();
+    assert!(error.is_unreadable(), "{error}");
+    let given_up = tree.forget_broken_blobs().unwrap();
+    assert_eq!(given_up.len(), 1, "{given_up:?}");
+    tree.verify(&mut |problem| panic!("{problem}")).unwrap();
+}

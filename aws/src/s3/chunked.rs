@@ -58,6 +58,10 @@ pub(crate) struct Decoder {
     /// Of the chunk that is being read.
     signature: String,
     trailers: Vec<(String, String)>,
+    /// Did the last line end in a line feed alone? Some clients write a trailer so, and an end of a line behind it.
+    is_bare: bool,
+    /// Was that the end of a line, or of the trailers?
+    may_end: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +89,8 @@ impl Decoder {
             hash: Sha256::new(),
             signature: String::new(),
             trailers: Vec::new(),
+            is_bare: false,
+            may_end: false,
         }
     }
 
@@ -130,8 +136,12 @@ impl Decoder {
                     None => return Ok(None),
                 },
                 State::Trailers => {
+                    let is_behind_bare = self.is_bare;
                     let Some(line) = self.line()? else { return Ok(None) };
-                    self.trailer(&line)?;
+                    self.may_end = line.is_empty() && is_behind_bare;
+                    if !self.may_end {
+                        self.trailer(&line)?;
+                    }
                 }
                 State::Done => {
                     self.data.clear();
@@ -153,7 +163,12 @@ impl Decoder {
             return Ok(None);
         }
         let line = mem::take(&mut self.head);
-        let line = line.strip_suffix(b"\r\n").ok_or_else(broken)?;
+        self.is_bare = !line.ends_with(b"\r\n");
+        if self.is_bare && (self.state != State::Trailers || line.len() == 1) {
+            return Err(broken());
+        }
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         String::from_utf8(line.to_vec()).map(Some).map_err(|_| broken())
     }
 
@@ -221,8 +236,9 @@ impl Decoder {
             let line = String::from_utf8(line.chunk().to_vec()).map_err(|_| broken())?;
             self.trailer(line.trim_end_matches('\r'))?;
         }
-        let has_ended =
-            self.state == State::Done || !self.rules.has_trailers && self.state == State::Trailers;
+        let has_ended = self.state == State::Done
+            || self.may_end
+            || !self.rules.has_trailers && self.state == State::Trailers;
         if !has_ended {
             return Err(broken());
         }
@@ -315,6 +331,18 @@ mod tests {
             assert_eq!(trailers, [("x-amz-checksum-crc32".to_owned(), "AAAA".to_owned())]);
         }
         assert_eq!(decode(b"0\r\n\r\n", 2, None).unwrap().0, b"");
+    }
+
+    /// As MinIO's client for Go writes them.
+    #[test]
+    fn a_trailer_may_end_in_a_line_feed_and_an_end_of_line() {
+        for body in ["0\r\na:1\n\r\n\r\n", "0\r\na:1\n\r\nb:2\r\n\r\n", "0\r\na:1\n\r\n"] {
+            for step in 1..body.len() {
+                let (_, trailers) = decode(body.as_bytes(), step, None).unwrap();
+                let expected = [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())];
+                assert_eq!(trailers, expected[..if body.contains('b') { 2 } else { 1 }], "{body:?}");
+            }
+        }
     }
 
     #[test]
