@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(decode(b"0\r\n\r\n", 2, None).unwrap().0, b"");
     }
 
-    /// As MinIO's client for Go writes them.
+    /// As the client of another store for Go writes them.
     #[test]
     fn a_trailer_may_end_in_a_line_feed_and_an_end_of_line() {
         for body in ["0\r\na:1\n\r\n\r\n", "0\r\na:1\n\r\nb:2\r\n\r\n", "0\r\na:1\n\r\n"] {
